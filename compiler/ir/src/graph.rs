@@ -1,0 +1,410 @@
+//! The graph: nodes that each compute one value, held by petgraph, in an order that is also the printed one.
+//!
+//! petgraph stays in this file. Its edges carry no order and `add %x, %x` needs two parallel ones, so every edge has
+//! a slot: the place of its operand. Node indices stay valid when others are removed.
+//!
+//! INVARIANT: types are inferred when a node is added and never assigned; operands stand before their readers in
+//! `order`; names are unique.
+
+use crate::error::{mismatch, require};
+use crate::ops::{Const, Init, Input, Op};
+use crate::{Mismatch, Type};
+use petgraph::Direction;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a value: a letter or `_`, then letters, digits, `_` and `.`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// A name, if the text is one.
+    pub fn new(text: &str) -> Result<Name, Mismatch> {
+        let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let rest = |c: char| letter(c) || c.is_ascii_digit() || c == '.';
+        let legal = text.starts_with(letter) && text.chars().all(rest) && text.len() <= 4096;
+        require!(legal, "{text:?} is no name: a letter, then letters, digits, `_` or `.`");
+        Ok(Name(text.into()))
+    }
+
+    /// The nearest legal name: other characters become `_`, leading and trailing ones are dropped.
+    pub fn sanitized(text: &str) -> Name {
+        let mut name: String = text
+            .trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' })
+            .take(256)
+            .collect();
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            name.insert(0, 'v');
+        }
+        Name(name.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+/// Names a node and the value it computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(NodeIndex<u32>);
+
+/// The place of an operand among the operands of its reader.
+type Slot = u32;
+
+/// An operator applied to the value on its left, `|> add %skip`: the value is the first operand, `operands` follow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage<V = NodeId> {
+    /// An element-wise operator that keeps the shape.
+    pub op: Op,
+    /// Its operands after the first.
+    pub operands: Vec<V>,
+}
+
+/// What a node computes: an operator, its operands, and the stages its result runs through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr<V = NodeId> {
+    /// The operator.
+    pub op: Op,
+    /// Its operands.
+    pub operands: Vec<V>,
+    /// The pipe behind it.
+    pub stages: Vec<Stage<V>>,
+}
+
+impl<V> Expr<V> {
+    /// An expression without stages.
+    pub fn new(op: impl Into<Op>, operands: Vec<V>) -> Expr<V> {
+        Expr { op: op.into(), operands, stages: Vec::new() }
+    }
+
+    /// Every operand: those of the operator, then those of each stage.
+    pub fn all_operands(&self) -> impl Iterator<Item = &V> {
+        self.operands.iter().chain(self.stages.iter().flat_map(|s| s.operands.iter()))
+    }
+
+    /// The same expression over other operands.
+    pub fn map<W, E>(&self, mut f: impl FnMut(&V) -> Result<W, E>) -> Result<Expr<W>, E> {
+        let operands = self.operands.iter().map(&mut f).collect::<Result<_, E>>()?;
+        let mut stages = Vec::with_capacity(self.stages.len());
+        for s in &self.stages {
+            let operands = s.operands.iter().map(&mut f).collect::<Result<_, E>>()?;
+            stages.push(Stage { op: s.op.clone(), operands });
+        }
+        Ok(Expr { op: self.op.clone(), operands, stages })
+    }
+}
+
+/// One value and how it is computed.
+#[derive(Clone, Debug)]
+pub struct Node {
+    name: Name,
+    op: Op,
+    /// Each stage's operator, and how many operands it has besides the piped value.
+    stages: Vec<(Op, u32)>,
+    ty: Type,
+}
+
+impl Node {
+    /// The name of its value.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its operator.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+
+    /// The operators its result runs through.
+    pub fn stages(&self) -> impl ExactSizeIterator<Item = &Op> {
+        self.stages.iter().map(|(op, _)| op)
+    }
+
+    /// The type of its value.
+    pub fn ty(&self) -> &Type {
+        &self.ty
+    }
+
+    /// Whether it is a constant.
+    pub fn is_const(&self) -> bool {
+        matches!(self.op, Op::Const(_))
+    }
+}
+
+/// A network: an acyclic graph of nodes, each computing exactly one value.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    /// Its name in the text form.
+    pub name: String,
+    nodes: StableDiGraph<Node, Slot, u32>,
+    order: Vec<NodeId>,
+    inputs: Vec<NodeId>,
+    outputs: Vec<NodeId>,
+    names: HashMap<Name, NodeId>,
+}
+
+impl Graph {
+    /// A graph without nodes.
+    pub fn new(name: impl Into<String>) -> Graph {
+        Graph {
+            name: name.into(),
+            nodes: StableDiGraph::default(),
+            order: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    // ---- reading
+
+    /// Every node, operands before readers.
+    pub fn order(&self) -> &[NodeId] {
+        &self.order
+    }
+
+    /// The nodes that are the caller's inputs.
+    pub fn inputs(&self) -> &[NodeId] {
+        &self.inputs
+    }
+
+    /// The nodes whose values are results; one may stand there twice.
+    pub fn outputs(&self) -> &[NodeId] {
+        &self.outputs
+    }
+
+    /// Whether the node is in the graph still.
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.nodes.contains_node(id.0)
+    }
+
+    /// The node of that name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.names.get(&Name(name.into())).copied()
+    }
+
+    /// The type of a node's value.
+    pub fn ty(&self, id: NodeId) -> &Type {
+        &self[id].ty
+    }
+
+    /// Every operand, those of the stages behind those of the operator.
+    pub fn operands(&self, id: NodeId) -> Vec<NodeId> {
+        let mut edges: Vec<(Slot, NodeId)> = self
+            .nodes
+            .edges_directed(id.0, Direction::Incoming)
+            .map(|e| (*e.weight(), NodeId(e.source())))
+            .collect();
+        edges.sort_unstable();
+        edges.into_iter().map(|(_, operand)| operand).collect()
+    }
+
+    /// What the node computes.
+    pub fn expr(&self, id: NodeId) -> Expr {
+        let node = &self[id];
+        let mut operands = self.operands(id);
+        let extra: usize = node.stages.iter().map(|(_, n)| *n as usize).sum();
+        let mut rest = operands.split_off(operands.len() - extra).into_iter();
+        let stage = |(op, n): &(Op, u32)| Stage {
+            op: op.clone(),
+            operands: rest.by_ref().take(*n as usize).collect(),
+        };
+        Expr { op: node.op.clone(), operands, stages: node.stages.iter().map(stage).collect() }
+    }
+
+    /// The nodes that read a value, once for each time they read it.
+    pub fn readers(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes.neighbors_directed(id.0, Direction::Outgoing).map(NodeId)
+    }
+
+    /// The only node that reads a value, when one does so once and it is no result.
+    pub fn only_reader(&self, id: NodeId) -> Option<NodeId> {
+        let mut readers = self.readers(id);
+        let first = readers.next()?;
+        (readers.next().is_none() && !self.is_output(id)).then_some(first)
+    }
+
+    /// Whether the value is a result of the graph.
+    pub fn is_output(&self, id: NodeId) -> bool {
+        self.outputs.contains(&id)
+    }
+
+    /// A name that no node has yet, as near to the wish as can be.
+    pub fn fresh_name(&self, wish: &str) -> Name {
+        let wish = Name::sanitized(wish);
+        if !self.names.contains_key(&wish) {
+            return wish;
+        }
+        let mut n = 2;
+        loop {
+            let name = Name(format!("{wish}.{n}").into());
+            if !self.names.contains_key(&name) {
+                return name;
+            }
+            n += 1;
+        }
+    }
+
+    // ---- writing
+
+    /// Adds an input of the graph.
+    pub fn input(&mut self, name: &str, ty: Type) -> Result<NodeId, Mismatch> {
+        let id = self.add(name, Expr::new(Input { ty }, vec![]))?;
+        self.inputs.push(id);
+        Ok(id)
+    }
+
+    /// Adds a constant; its bytes stand in the weights of the module unless `init` says them.
+    pub fn constant(&mut self, name: &str, ty: Type, init: Init) -> Result<NodeId, Mismatch> {
+        self.add(name, Expr::new(Const { ty, init }, vec![]))
+    }
+
+    /// Adds a node behind all others and infers its type.
+    pub fn add(&mut self, name: &str, expr: Expr) -> Result<NodeId, Mismatch> {
+        self.insert(self.order.len(), name, expr)
+    }
+
+    /// Adds a node in front of another.
+    pub fn add_before(&mut self, anchor: NodeId, name: &str, expr: Expr) -> Result<NodeId, Mismatch> {
+        let place = self.order.iter().position(|&n| n == anchor).unwrap_or(self.order.len());
+        self.insert(place, name, expr)
+    }
+
+    fn insert(&mut self, place: usize, name: &str, expr: Expr) -> Result<NodeId, Mismatch> {
+        let name = Name::new(name)?;
+        require!(!self.names.contains_key(&name), "%{name} is defined twice");
+        let ty = self.infer(&expr)?;
+        let operands: Vec<NodeId> = expr.all_operands().copied().collect();
+        let stages = expr.stages.into_iter().map(|s| (s.op, s.operands.len() as u32)).collect();
+        let id = NodeId(self.nodes.add_node(Node { name: name.clone(), op: expr.op, stages, ty }));
+        for (slot, operand) in operands.into_iter().enumerate() {
+            self.nodes.add_edge(operand.0, id.0, slot as Slot);
+        }
+        self.order.insert(place, id);
+        self.names.insert(name, id);
+        Ok(id)
+    }
+
+    /// The type an expression over values of this graph has.
+    pub fn infer(&self, expr: &Expr) -> Result<Type, Mismatch> {
+        let ty = self.infer_op(&expr.op, &expr.operands.iter().map(|&o| self.ty(o)).collect::<Vec<_>>())?;
+        expr.stages.iter().try_fold(ty, |ty, stage| {
+            require!(
+                stage.op.is_elementwise(),
+                "{} cannot be a stage: it is not element-wise",
+                stage.op.name()
+            );
+            let operands: Vec<&Type> =
+                std::iter::once(&ty).chain(stage.operands.iter().map(|&o| self.ty(o))).collect();
+            let piped = self.infer_op(&stage.op, &operands)?;
+            require!(piped == ty, "{} cannot be a stage: it changes {ty} to {piped}", stage.op.name());
+            Ok(piped)
+        })
+    }
+
+    fn infer_op(&self, op: &Op, operands: &[&Type]) -> Result<Type, Mismatch> {
+        let (min, max) = op.arity();
+        if operands.len() < min || operands.len() > max {
+            let wants = match max {
+                usize::MAX => format!("at least {min}"),
+                _ if min == max => min.to_string(),
+                _ => format!("{min} to {max}"),
+            };
+            mismatch!("{} takes {wants} operands, not {}", op.name(), operands.len());
+        }
+        op.infer(operands).map_err(|Mismatch(m)| Mismatch(format!("{}: {m}", op.name())))
+    }
+
+    /// Sets the results.
+    pub fn set_outputs(&mut self, outputs: Vec<NodeId>) {
+        self.outputs = outputs;
+    }
+
+    /// Puts `new` in the place of `old` for every reader and result; `old` stays, unread. Types must be equal.
+    pub fn replace_uses(&mut self, old: NodeId, new: NodeId) -> Result<(), Mismatch> {
+        require!(
+            self.ty(old) == self.ty(new),
+            "%{} of type {} cannot stand for {}",
+            self[new].name,
+            self.ty(new),
+            self.ty(old)
+        );
+        let edges: Vec<_> = self
+            .nodes
+            .edges_directed(old.0, Direction::Outgoing)
+            .map(|e| (e.id(), e.target(), *e.weight()))
+            .collect();
+        for (edge, reader, slot) in edges {
+            self.nodes.remove_edge(edge);
+            self.nodes.add_edge(new.0, reader, slot);
+        }
+        for output in &mut self.outputs {
+            if *output == old {
+                *output = new;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a node that nobody reads. Inputs of the graph stay: they are its signature.
+    pub fn remove(&mut self, id: NodeId) -> Result<(), Mismatch> {
+        require!(
+            self.readers(id).next().is_none() && !self.is_output(id),
+            "%{} is still read",
+            self[id].name
+        );
+        require!(!self.inputs.contains(&id), "%{} is an input of the graph", self[id].name);
+        if let Some(node) = self.nodes.remove_node(id.0) {
+            self.names.remove(&node.name);
+        }
+        if let Some(place) = self.order.iter().position(|&n| n == id) {
+            self.order.remove(place);
+        }
+        Ok(())
+    }
+
+    /// Keeps the nodes for which `keep` holds; those dropped must not be read by those kept.
+    pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
+        for &id in self.order.iter().filter(|&&id| !keep(id)) {
+            if let Some(node) = self.nodes.remove_node(id.0) {
+                self.names.remove(&node.name);
+            }
+        }
+        let nodes = &self.nodes;
+        self.order.retain(|id| nodes.contains_node(id.0));
+    }
+
+    /// Gives a node another name, which must be free.
+    pub fn rename(&mut self, id: NodeId, name: Name) -> Result<(), Mismatch> {
+        require!(!self.names.contains_key(&name), "%{name} is defined twice");
+        let old = std::mem::replace(&mut self.nodes[id.0].name, name.clone());
+        self.names.remove(&old);
+        self.names.insert(name, id);
+        Ok(())
+    }
+}
+
+impl std::ops::Index<NodeId> for Graph {
+    type Output = Node;
+    fn index(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+}

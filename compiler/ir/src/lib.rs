@@ -1,0 +1,25 @@
+//! The intermediate representation of cnnc: graph, operators, types, text form, verifier, evaluator.
+//!
+//! A [`Module`] is a [`Graph`] of nodes, each computing one value of a static [`Type`], and the [`Weights`] beside
+//! it. The text form ([`text`]) prints and parses every module; the evaluator ([`eval`]) gives it its meaning.
+//! Nothing here knows where a graph came from or what code it becomes.
+
+pub mod attrs;
+mod error;
+pub mod eval;
+mod graph;
+mod module;
+pub mod ops;
+mod real;
+mod tensor;
+pub mod text;
+mod types;
+pub mod verify;
+
+pub use error::Mismatch;
+pub use graph::{Expr, Graph, Name, Node, NodeId, Stage};
+pub use module::{Module, Weights};
+pub use ops::{Cost, Op, Operator};
+pub use real::Real;
+pub use tensor::{Data, Element, Tensor};
+pub use types::{DType, Shape, Type};

@@ -1,0 +1,113 @@
+//! A module: a graph and the weights beside it.
+
+use crate::ops::{Init, Op};
+use crate::{Graph, Mismatch, Name, NodeId, Tensor, error::mismatch};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The elements of constants, by the name of their node.
+#[derive(Clone, Debug, Default)]
+pub struct Weights(BTreeMap<Name, Arc<Tensor>>);
+
+impl Weights {
+    /// The tensor of that name.
+    pub fn get(&self, name: &Name) -> Option<&Arc<Tensor>> {
+        self.0.get(name)
+    }
+
+    /// Every tensor, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Tensor>)> {
+        self.0.iter()
+    }
+}
+
+/// A graph, its weights, and the names its inputs and outputs have in the source.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The graph.
+    pub graph: Graph,
+    /// The elements of its constants.
+    pub weights: Weights,
+    /// Names of the inputs as the caller knows them, in order.
+    pub input_names: Vec<String>,
+    /// Names of the outputs as the caller knows them, in order.
+    pub output_names: Vec<String>,
+}
+
+impl Module {
+    /// A module around a finished graph, with the names that the graph itself uses.
+    pub fn new(graph: Graph, weights: Weights) -> Module {
+        let names = |ids: &[NodeId]| ids.iter().map(|&id| graph[id].name().to_string()).collect();
+        let (input_names, output_names) = (names(graph.inputs()), names(graph.outputs()));
+        Module { graph, weights, input_names, output_names }
+    }
+
+    /// Adds a constant with these elements behind all other nodes.
+    pub fn constant(&mut self, name: &str, tensor: Arc<Tensor>) -> Result<NodeId, Mismatch> {
+        let id = self.graph.constant(name, tensor.ty(), Init::Weights)?;
+        self.weights.0.insert(self.graph[id].name().clone(), tensor);
+        Ok(id)
+    }
+
+    /// Adds a constant with these elements in front of a node.
+    pub fn constant_before(
+        &mut self,
+        anchor: NodeId,
+        name: &str,
+        tensor: Arc<Tensor>,
+    ) -> Result<NodeId, Mismatch> {
+        let op = crate::ops::Const { ty: tensor.ty(), init: Init::Weights };
+        let id = self.graph.add_before(anchor, name, crate::Expr::new(op, vec![]))?;
+        self.weights.0.insert(self.graph[id].name().clone(), tensor);
+        Ok(id)
+    }
+
+    /// Removes a node that nobody reads, and its weights.
+    pub fn remove(&mut self, id: NodeId) -> Result<(), Mismatch> {
+        let name = self.graph[id].name().clone();
+        self.graph.remove(id)?;
+        self.weights.0.remove(&name);
+        Ok(())
+    }
+
+    /// Keeps the nodes for which `keep` holds, and their weights.
+    pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
+        self.graph.retain(keep);
+        let graph = &self.graph;
+        self.weights.0.retain(|name, _| graph.find(name.as_str()).is_some());
+    }
+
+    /// Gives a node another name, which must be free; its weights go with it.
+    pub fn rename(&mut self, id: NodeId, name: Name) -> Result<(), Mismatch> {
+        let old = self.graph[id].name().clone();
+        self.graph.rename(id, name.clone())?;
+        if let Some(tensor) = self.weights.0.remove(&old) {
+            self.weights.0.insert(name, tensor);
+        }
+        Ok(())
+    }
+
+    /// The elements of a constant node; `None` for every other node.
+    pub fn value(&self, id: NodeId) -> Option<Result<Arc<Tensor>, Mismatch>> {
+        let node = &self.graph[id];
+        let Op::Const(constant) = node.op() else { return None };
+        Some(match &constant.init {
+            Init::Weights => self.weights.get(node.name()).cloned().map_or_else(
+                || mismatch!("%{} has no weights: the text form does not hold them", node.name()),
+                Ok,
+            ),
+            init => init.tensor(&constant.ty).map(Arc::new),
+        })
+    }
+
+    /// The one number that every element of a constant node equals, where the node says so.
+    pub fn splat(&self, id: NodeId) -> Option<f64> {
+        match self.graph[id].op() {
+            Op::Const(c) => match c.init {
+                Init::Splat(x) => Some(x),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The operators: a closed set, one row in the table below and one file each.
+//!
+//! A file holds what an operator means: its formula, attributes, shape inference, reference evaluation and cost. How
+//! a file format spells it (frontends) and how it becomes code (codegen) stand in files of the same name there.
+
+use crate::attrs::Attrs;
+use crate::{Mismatch, Tensor, Type};
+
+/// What computing a node costs, whatever the algorithm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Multiply-adds of convolutions and matrix products, taps on padding included.
+    pub macs: u64,
+    /// Other arithmetic: one for each element computed.
+    pub flops: u64,
+}
+
+/// What each operator defines.
+pub trait Operator: Clone + PartialEq + std::fmt::Debug {
+    /// Its word in the text form.
+    const NAME: &'static str;
+    /// The least and the most operands.
+    const ARITY: (usize, usize);
+    /// Whether each element of the result depends on the elements at the same place alone: such an operator can be a
+    /// stage of a pipe.
+    const ELEMENTWISE: bool = false;
+
+    /// Visits the attributes in the order in which they are printed.
+    fn attrs(&mut self, _attrs: &mut dyn Attrs) {}
+
+    /// The type of the result. The count of operands has been checked.
+    fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch>;
+
+    /// The result, computed by plain loops. The types have been checked; reals are f32 or, when the evaluator runs
+    /// in double precision, f64 throughout.
+    fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor;
+
+    /// What that costs.
+    fn cost(&self, _operands: &[&Type], result: &Type) -> Cost {
+        Cost { macs: 0, flops: result.elements() as u64 }
+    }
+}
+
+macro_rules! operators {
+    ($($file:ident $op:ident,)*) => {
+        $(mod $file; pub use $file::$op;)*
+
+        /// Every operator.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Op { $(#[doc = concat!("See [`", stringify!($op), "`].")] $op($op)),* }
+
+        $(impl From<$op> for Op {
+            fn from(op: $op) -> Op {
+                Op::$op(op)
+            }
+        })*
+
+        impl Op {
+            /// The words of all operators, in the order of the table.
+            pub const NAMES: &'static [&'static str] = &[$($op::NAME),*];
+
+            /// The operator of that word, with default attributes.
+            pub fn from_name(name: &str) -> Option<Op> {
+                $(if name == $op::NAME {
+                    return Some(Op::$op($op::default()));
+                })*
+                None
+            }
+
+            /// Its word in the text form.
+            pub fn name(&self) -> &'static str {
+                match self { $(Op::$op(_) => $op::NAME),* }
+            }
+
+            /// The least and the most operands.
+            pub fn arity(&self) -> (usize, usize) {
+                match self { $(Op::$op(_) => $op::ARITY),* }
+            }
+
+            /// Whether it can be a stage of a pipe.
+            pub fn is_elementwise(&self) -> bool {
+                match self { $(Op::$op(_) => $op::ELEMENTWISE),* }
+            }
+
+            /// Visits the attributes in the order in which they are printed.
+            pub fn attrs(&mut self, attrs: &mut dyn Attrs) {
+                match self { $(Op::$op(op) => op.attrs(attrs)),* }
+            }
+
+            /// The type of the result.
+            pub fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
+                match self { $(Op::$op(op) => op.infer(operands)),* }
+            }
+
+            /// The result, computed by plain loops.
+            pub fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
+                match self { $(Op::$op(op) => op.eval(operands, result)),* }
+            }
+
+            /// What that costs.
+            pub fn cost(&self, operands: &[&Type], result: &Type) -> Cost {
+                match self { $(Op::$op(op) => op.cost(operands, result)),* }
+            }
+        }
+    };
+}
+
+operators! {
+    input Input,
+    constant Const,
+    conv Conv,
+    relu Relu,
+    add Add,
+}
+
+pub use constant::Init;
+mod elementwise;

@@ -1,0 +1,239 @@
+//! Tensors of the evaluator and of constants: a shape and its elements in row-major order.
+
+use crate::{DType, Mismatch, Shape, Type, error::require};
+
+/// The elements of a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// IEEE 754 binary32.
+    F32(Vec<f32>),
+    /// IEEE 754 binary64.
+    F64(Vec<f64>),
+    /// Signed, 64 bits.
+    I64(Vec<i64>),
+    /// Signed, 32 bits.
+    I32(Vec<i32>),
+    /// Signed, 8 bits.
+    I8(Vec<i8>),
+    /// Unsigned, 8 bits.
+    U8(Vec<u8>),
+    /// True or false.
+    Bool(Vec<bool>),
+}
+
+/// A Rust type that is an element type.
+pub trait Element: Copy + Send + Sync + std::fmt::Debug + 'static {
+    /// The element type.
+    const DTYPE: DType;
+    /// Wraps elements.
+    fn wrap(elements: Vec<Self>) -> Data;
+    /// The elements, if they are of this type.
+    fn slice(data: &Data) -> Option<&[Self]>;
+}
+
+macro_rules! elements {
+    ($($t:ty => $v:ident),*) => {
+        $(impl Element for $t {
+            const DTYPE: DType = DType::$v;
+            fn wrap(elements: Vec<$t>) -> Data {
+                Data::$v(elements)
+            }
+            fn slice(data: &Data) -> Option<&[$t]> {
+                match data {
+                    Data::$v(x) => Some(x),
+                    _ => None,
+                }
+            }
+        })*
+
+        impl Data {
+            /// What the elements are.
+            pub fn dtype(&self) -> DType {
+                match self { $(Data::$v(_) => DType::$v),* }
+            }
+
+            /// How many there are.
+            pub fn len(&self) -> usize {
+                match self { $(Data::$v(x) => x.len()),* }
+            }
+
+            /// Element `i` of the result is element `index(i)` of this; `None` gives `fill`, rounded to the type.
+            pub fn gather(&self, count: usize, fill: f64, index: impl Fn(usize) -> Option<usize>) -> Data {
+                match self {
+                    $(Data::$v(x) => {
+                        let fill = <$t as FromF64>::from_f64_lossy(fill);
+                        Data::$v((0..count).map(|i| index(i).map_or(fill, |k| x[k])).collect())
+                    })*
+                }
+            }
+
+            /// `count` elements of a type, all equal to `value`, rounded to the type.
+            pub fn splat(dtype: DType, count: usize, value: f64) -> Data {
+                match dtype {
+                    $(DType::$v => Data::$v(vec![<$t as FromF64>::from_f64_lossy(value); count])),*
+                }
+            }
+
+            /// The elements as f64, rounded where they need more than 53 bits.
+            pub fn to_f64(&self) -> Vec<f64> {
+                match self {
+                    $(Data::$v(x) => x.iter().map(|&e| <$t as FromF64>::to_f64_lossy(e)).collect()),*
+                }
+            }
+        }
+    };
+}
+
+elements!(f32 => F32, f64 => F64, i64 => I64, i32 => I32, i8 => I8, u8 => U8, bool => Bool);
+
+/// Conversion by the rules of Rust's `as`: floats round to nearest, integers saturate, anything but 0 is true.
+trait FromF64 {
+    fn from_f64_lossy(x: f64) -> Self;
+    fn to_f64_lossy(self) -> f64;
+}
+
+macro_rules! from_f64 {
+    ($($t:ty),*) => { $(impl FromF64 for $t {
+        fn from_f64_lossy(x: f64) -> $t {
+            x as $t
+        }
+        fn to_f64_lossy(self) -> f64 {
+            self as f64
+        }
+    })* };
+}
+
+from_f64!(f32, f64, i64, i32, i8, u8);
+
+impl FromF64 for bool {
+    fn from_f64_lossy(x: f64) -> bool {
+        x != 0.0
+    }
+    fn to_f64_lossy(self) -> f64 {
+        f64::from(u8::from(self))
+    }
+}
+
+impl Data {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements in another type: floats round to nearest, floats to integers truncate and saturate, integers wrap
+    /// (as ONNX Cast has it for integers), anything but 0 is true.
+    pub fn cast(&self, to: DType) -> Data {
+        if to == self.dtype() {
+            return self.clone();
+        }
+        let integers: Option<Vec<i64>> = match self {
+            Data::I64(x) => Some(x.clone()),
+            Data::I32(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
+            _ => None,
+        };
+        match (integers, to) {
+            (Some(x), DType::I32) => Data::I32(x.iter().map(|&e| e as i32).collect()),
+            (Some(x), DType::I8) => Data::I8(x.iter().map(|&e| e as i8).collect()),
+            (Some(x), DType::U8) => Data::U8(x.iter().map(|&e| e as u8).collect()),
+            (Some(x), DType::I64) => Data::I64(x),
+            (Some(x), DType::F32) => Data::F32(x.iter().map(|&e| e as f32).collect()),
+            _ => {
+                let x = self.to_f64();
+                match to {
+                    DType::F32 => Data::F32(x.iter().map(|&e| e as f32).collect()),
+                    DType::F64 => Data::F64(x),
+                    DType::I64 => Data::I64(x.iter().map(|&e| e as i64).collect()),
+                    DType::I32 => Data::I32(x.iter().map(|&e| e as i32).collect()),
+                    DType::I8 => Data::I8(x.iter().map(|&e| e as i8).collect()),
+                    DType::U8 => Data::U8(x.iter().map(|&e| e as u8).collect()),
+                    DType::Bool => Data::Bool(x.iter().map(|&e| e != 0.0).collect()),
+                }
+            }
+        }
+    }
+}
+
+/// A tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    shape: Shape,
+    data: Data,
+}
+
+impl Tensor {
+    /// A tensor; the elements must be as many as the shape says.
+    pub fn new(shape: Shape, data: Data) -> Result<Tensor, Mismatch> {
+        require!(
+            shape.elements() == data.len(),
+            "a tensor of shape {shape} needs {} elements, {} are given",
+            shape.elements(),
+            data.len()
+        );
+        Ok(Tensor { shape, data })
+    }
+
+    /// A tensor of elements that the caller counted.
+    ///
+    /// # Panics
+    /// When the count is wrong: that is a bug in cnnc, never a property of its input.
+    pub fn of<T: Element>(shape: &Shape, elements: Vec<T>) -> Tensor {
+        assert_eq!(shape.elements(), elements.len(), "elements of a tensor of shape {shape}");
+        Tensor { shape: shape.clone(), data: T::wrap(elements) }
+    }
+
+    /// Its extents.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Its elements.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Its elements, owned.
+    pub fn into_data(self) -> Data {
+        self.data
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> Type {
+        Type { dtype: self.data.dtype(), shape: self.shape.clone() }
+    }
+
+    /// Its elements as a slice of `T`.
+    ///
+    /// # Panics
+    /// When they are of another type: shape inference has ruled that out before anything is evaluated.
+    pub fn slice<T: Element>(&self) -> &[T] {
+        T::slice(&self.data).unwrap_or_else(|| panic!("{} elements read as {}", self.data.dtype(), T::DTYPE))
+    }
+
+    /// The same elements in another shape of as many.
+    pub fn reshaped(&self, shape: &Shape) -> Tensor {
+        assert_eq!(shape.elements(), self.data.len(), "elements of a tensor of shape {shape}");
+        Tensor { shape: shape.clone(), data: self.data.clone() }
+    }
+
+    /// The same tensor with elements of another type.
+    pub fn cast(&self, dtype: DType) -> Tensor {
+        Tensor { shape: self.shape.clone(), data: self.data.cast(dtype) }
+    }
+}
+
+/// Runs a block with `$T` bound to the tensor's kind of real number, f32 or f64.
+macro_rules! with_real {
+    ($tensor:expr, $T:ident => $body:expr) => {
+        match $tensor.data() {
+            $crate::Data::F64(_) => {
+                type $T = f64;
+                $body
+            }
+            _ => {
+                type $T = f32;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_real;

@@ -1,0 +1,1 @@
+//! What cnnc reads: ONNX files and built-in architectures.

@@ -1,0 +1,1 @@
+//! File tests, conformance, end to end, tidy.
