@@ -4,10 +4,17 @@
 //! are printed. The printer leaves out those that equal their default; the parser fills those that it read.
 
 use crate::DType;
+use std::fmt;
 
 /// Two extents of a plane: height and width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hw(pub usize, pub usize);
+
+impl fmt::Display for Hw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.0, self.1)
+    }
+}
 
 /// Elements added around a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -72,4 +79,14 @@ pub fn keyword<K: Keyword>(attrs: &mut dyn Attrs, name: &'static str, value: &mu
     let mut index = at(*value);
     attrs.word(name, &words, &mut index, at(default));
     *value = K::WORDS[index].1;
+}
+
+/// Visits an attribute that is a count; a negative one in the text becomes 0, which inference refuses.
+pub fn count(attrs: &mut dyn Attrs, name: &'static str, value: &mut usize, default: usize) {
+    let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut visited = signed(*value);
+    attrs.int(name, &mut visited, signed(default));
+    if visited != signed(*value) {
+        *value = usize::try_from(visited).unwrap_or(0);
+    }
 }

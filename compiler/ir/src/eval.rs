@@ -52,7 +52,7 @@ pub fn evaluate_with(
         if !matches!(graph[id].op(), Op::Input(_)) {
             let value = match module.value(id) {
                 Some(tensor) => widened(&*tensor?, precision),
-                None => compute(module, id, &values),
+                None => compute(module, id, &values, precision),
             };
             values.insert(id, value);
         }
@@ -66,17 +66,24 @@ pub fn evaluate_with(
     Ok(graph.outputs().iter().map(|id| values[id].clone()).collect())
 }
 
-fn widened(tensor: &Tensor, precision: Precision) -> Tensor {
+/// The tensor as an evaluation of this precision holds it.
+pub fn widened(tensor: &Tensor, precision: Precision) -> Tensor {
     match (precision, tensor.data()) {
         (Precision::F64, Data::F32(_)) => tensor.cast(DType::F64),
         _ => tensor.clone(),
     }
 }
 
-/// The value of one node from those of its operands.
-fn compute(module: &Module, id: NodeId, values: &HashMap<NodeId, Tensor>) -> Tensor {
+/// The value of a node that has operands, from theirs.
+///
+/// # Panics
+/// When `values` lacks an operand: whoever walks the graph in its order holds all of them.
+pub fn compute(module: &Module, id: NodeId, values: &HashMap<NodeId, Tensor>, precision: Precision) -> Tensor {
     let expr = module.graph.expr(id);
-    let ty = module.graph.ty(id);
+    let ty = match (precision, module.graph.ty(id)) {
+        (Precision::F64, ty) if ty.dtype == DType::F32 => &ty.with_dtype(DType::F64),
+        (_, ty) => ty,
+    };
     let operands: Vec<&Tensor> = expr.operands.iter().map(|o| &values[o]).collect();
     expr.stages.iter().fold(expr.op.eval(&operands, ty), |value, stage| {
         let operands: Vec<&Tensor> =

@@ -57,8 +57,9 @@ macro_rules! elements {
                 match self { $(Data::$v(x) => x.len()),* }
             }
 
-            /// Element `i` of the result is element `index(i)` of this; `None` gives `fill`, rounded to the type.
-            pub fn gather(&self, count: usize, fill: f64, index: impl Fn(usize) -> Option<usize>) -> Data {
+            /// Element `i` of the result is element `index(i)` of this, asked for in ascending order of `i`; `None`
+            /// gives `fill`, rounded to the type.
+            pub fn gather(&self, count: usize, fill: f64, mut index: impl FnMut(usize) -> Option<usize>) -> Data {
                 match self {
                     $(Data::$v(x) => {
                         let fill = <$t as FromF64>::from_f64_lossy(fill);
@@ -129,6 +130,8 @@ impl Data {
         let integers: Option<Vec<i64>> = match self {
             Data::I64(x) => Some(x.clone()),
             Data::I32(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
+            Data::I8(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
+            Data::U8(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
             _ => None,
         };
         match (integers, to) {
@@ -215,6 +218,12 @@ impl Tensor {
         Tensor { shape: shape.clone(), data: self.data.clone() }
     }
 
+    /// A tensor of that shape whose element `i` is element `index(i)` of this, asked for in ascending order of `i`;
+    /// `None` gives `fill`, rounded to the type.
+    pub fn gathered(&self, shape: &Shape, fill: f64, index: impl FnMut(usize) -> Option<usize>) -> Tensor {
+        Tensor { shape: shape.clone(), data: self.data.gather(shape.elements(), fill, index) }
+    }
+
     /// The same tensor with elements of another type.
     pub fn cast(&self, dtype: DType) -> Tensor {
         Tensor { shape: self.shape.clone(), data: self.data.cast(dtype) }
@@ -237,3 +246,20 @@ macro_rules! with_real {
     };
 }
 pub(crate) use with_real;
+
+/// Runs a block with `$T` bound to the tensor's element type, whichever it is.
+macro_rules! with_element {
+    ($tensor:expr, $T:ident => $body:expr) => {
+        $crate::tensor::with_element!(@ $tensor, $T => $body,
+            F32 f32, F64 f64, I64 i64, I32 i32, I8 i8, U8 u8, Bool bool)
+    };
+    (@ $tensor:expr, $T:ident => $body:expr, $($v:ident $t:ty),*) => {
+        match $tensor.data() {
+            $($crate::Data::$v(_) => {
+                type $T = $t;
+                $body
+            })*
+        }
+    };
+}
+pub(crate) use with_element;

@@ -119,6 +119,11 @@ impl Shape {
         self.0.len()
     }
 
+    /// Whether a tensor of this shape has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.0.contains(&0)
+    }
+
     /// How many elements a tensor of this shape has.
     pub fn elements(&self) -> usize {
         self.0.iter().product()

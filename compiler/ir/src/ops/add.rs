@@ -3,6 +3,8 @@
 //!     y = a + b
 //!
 //! Integers wrap.
+//!
+//! (C1) The operands have one element type. (C2) Their shapes broadcast.
 
 use super::{Operator, elementwise};
 use crate::{Mismatch, Real, Tensor, Type};
@@ -11,9 +13,13 @@ use crate::{Mismatch, Real, Tensor, Type};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Add;
 
-impl elementwise::RealOp for Add {
-    fn apply<T: Real>(&self, x: T, y: T) -> T {
+impl elementwise::Binary for Add {
+    fn real<T: Real>(x: T, y: T) -> T {
         x + y
+    }
+
+    fn integer(x: i64, y: i64) -> i64 {
+        x.wrapping_add(y)
     }
 }
 
@@ -27,6 +33,6 @@ impl Operator for Add {
     }
 
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
-        elementwise::arithmetic(operands, result, Add, i64::wrapping_add)
+        elementwise::binary(self, operands, result)
     }
 }

@@ -6,11 +6,12 @@
 //! `OH = (H + top + bottom - (KH - 1) * dilation - 1) / stride + 1`; elements outside x count as zero.
 //!
 //! (C1) operands are real, of one type, x and w of rank 4, b of rank 1. (C2) x has groups*C channels.
-//! (C3) O is a positive multiple of groups, and b has O elements. (C4) strides, dilations and kernel are positive.
-//! (C5) OH and OW are positive.
+//! (C3) O is a positive multiple of groups, and b has O elements. (W1) and (W2), the rules of
+//! [windows](super::Window), hold: kernel, stride and dilation are positive, and a window fits.
 
-use super::{Cost, Operator};
-use crate::attrs::{Attrs, Hw, Pad};
+use super::product::{LANES, add_product};
+use super::{Cost, Operator, Window};
+use crate::attrs::{self, Attrs, Hw, Pad};
 use crate::error::require;
 use crate::tensor::with_real;
 use crate::{Mismatch, Real, Tensor, Type};
@@ -35,13 +36,6 @@ impl Default for Conv {
     }
 }
 
-/// The extent of a sliding window's results: `(extent + pad - (kernel - 1) * dilation - 1) / stride + 1`, rounded
-/// down; `None` when it is not positive or too large to count.
-pub(crate) fn windows(extent: usize, pad: usize, kernel: usize, dilation: usize, stride: usize) -> Option<usize> {
-    let reach = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
-    extent.checked_add(pad)?.checked_sub(reach)?.checked_div(stride)?.checked_add(1)
-}
-
 impl Operator for Conv {
     const NAME: &'static str = "conv";
     const ARITY: (usize, usize) = (2, 3);
@@ -50,9 +44,7 @@ impl Operator for Conv {
         a.hw("stride", &mut self.stride, Hw(1, 1));
         a.pad("pad", &mut self.pad);
         a.hw("dilation", &mut self.dilation, Hw(1, 1));
-        let mut groups = self.groups as i64;
-        a.int("groups", &mut groups, 1);
-        self.groups = usize::try_from(groups).unwrap_or(0);
+        attrs::count(a, "groups", &mut self.groups, 1);
     }
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
@@ -71,26 +63,8 @@ impl Operator for Conv {
         if let Some(b) = operands.get(2) {
             require!(b.dims() == [o], "(C3): bias {b} must be [{o}], one element for each output channel");
         }
-        let Hw(kh, kw) = Hw(w.dims()[2], w.dims()[3]);
-        let positive = [kh, kw, self.stride.0, self.stride.1, self.dilation.0, self.dilation.1];
-        require!(
-            positive.iter().all(|&n| n > 0),
-            "(C4): kernel {kh}x{kw}, stride {}x{}, dilation {}x{}: all must be positive",
-            self.stride.0,
-            self.stride.1,
-            self.dilation.0,
-            self.dilation.1
-        );
-        let Hw(ph, pw) = self.pad.total();
-        let oh = windows(x.dims()[2], ph, kh, self.dilation.0, self.stride.0);
-        let ow = windows(x.dims()[3], pw, kw, self.dilation.1, self.stride.1);
-        match (oh, ow) {
-            (Some(oh), Some(ow)) => x.with_dims([x.dims()[0], o, oh, ow]),
-            _ => Err(Mismatch(format!(
-                "(C5): a {kh}x{kw} kernel with dilation {}x{} does not fit into {x} padded by {ph}x{pw}",
-                self.dilation.0, self.dilation.1
-            ))),
-        }
+        let [rows, columns] = self.window(w).infer(x)?;
+        x.with_dims([x.dims()[0], o, rows, columns])
     }
 
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
@@ -104,58 +78,47 @@ impl Operator for Conv {
 }
 
 impl Conv {
-    /// Plain loops, the innermost along a row, so that a compiler makes vectors of it; output planes in parallel.
+    /// The window that slides over each plane of x, for weights of that type.
+    pub fn window(&self, w: &Type) -> Window {
+        let Conv { stride, pad, dilation, .. } = *self;
+        Window { kernel: Hw(w.dims()[2], w.dims()[3]), stride, pad, dilation, ceil: false }
+    }
+
+    /// A matrix product for each image and group: rows are output channels, columns are output elements, and the
+    /// terms of each sum run through c, u, v in ascending order.
     fn correlate<T: Real>(&self, operands: &[&Tensor], result: &Type) -> Tensor {
         let (x, w) = (operands[0], operands[1]);
         let (xs, ws) = (x.slice::<T>(), w.slice::<T>());
         let bias = operands.get(2).map(|b| b.slice::<T>());
-        let [_, xc, h, width] = [0, 1, 2, 3].map(|i| x.shape()[i]);
-        let [o, c, kh, kw] = [0, 1, 2, 3].map(|i| w.shape()[i]);
+        let [height, width] = [2, 3].map(|d| x.shape()[d]);
+        let (o, c) = (w.shape()[0] / self.groups, w.shape()[1]);
+        let sides = self.window(&w.ty()).over(height, width);
         let (oh, ow) = (result.dims()[2], result.dims()[3]);
+        let taps = sides[0].kernel * sides[1].kernel;
+        let depth = c * taps;
         let mut y = vec![T::default(); result.elements()];
-        y.par_chunks_mut((oh * ow).max(1)).enumerate().for_each(|(plane, out)| {
-            let (n, oc) = (plane / o, plane % o);
-            out.fill(bias.map_or(T::default(), |b| b[oc]));
-            let first = oc / (o / self.groups) * c;
-            for ic in 0..c {
-                let image = &xs[(n * xc + first + ic) * h * width..][..h * width];
-                for u in 0..kh {
-                    for v in 0..kw {
-                        let tap = ws[((oc * c + ic) * kh + u) * kw + v];
-                        let (j0, j1) = self.columns(v, width, ow);
-                        for i in 0..oh {
-                            let Some(row) = (i * self.stride.0 + u * self.dilation.0).checked_sub(self.pad.top)
-                            else {
-                                continue;
-                            };
-                            if row >= h || j0 >= j1 {
-                                continue;
-                            }
-                            let from = row * width + j0 * self.stride.1 + v * self.dilation.1 - self.pad.left;
-                            let line = &mut out[i * ow + j0..i * ow + j1];
-                            if self.stride.1 == 1 {
-                                let count = line.len();
-                                for (y, &x) in line.iter_mut().zip(&image[from..from + count]) {
-                                    *y += tap * x;
-                                }
-                            } else {
-                                for (y, &x) in line.iter_mut().zip(image[from..].iter().step_by(self.stride.1)) {
-                                    *y += tap * x;
-                                }
-                            }
-                        }
-                    }
+        y.par_chunks_mut((o * oh * ow).max(1)).enumerate().for_each(|(block, y)| {
+            let image = &xs[block * c * height * width..][..c * height * width];
+            let first = block % self.groups * o;
+            if let Some(bias) = bias {
+                for (y, &bias) in y.chunks_mut(oh * ow).zip(&bias[first..]) {
+                    y.fill(bias);
                 }
             }
+            let tap = |i: usize, k: usize| ws[(first + i) * depth + k];
+            add_product(y, oh * ow, depth, tap, |column, panel| {
+                for t in 0..taps {
+                    let (u, v) = (t / sides[1].kernel, t % sides[1].kernel);
+                    let places: [Option<usize>; LANES] = std::array::from_fn(|lane| {
+                        let (i, j) = ((column + lane) / ow, (column + lane) % ow);
+                        Some(sides[0].element(i, u)? * width + sides[1].element(j, v)?)
+                    });
+                    for (c, image) in image.chunks((height * width).max(1)).enumerate() {
+                        panel[c * taps + t] = places.map(|place| place.map_or(T::default(), |at| image[at]));
+                    }
+                }
+            });
         });
         Tensor::of(&result.shape, y)
-    }
-
-    /// The output columns whose tap `v` lies inside a row of `width` elements.
-    fn columns(&self, v: usize, width: usize, ow: usize) -> (usize, usize) {
-        let (s, shift) = (self.stride.1, v * self.dilation.1);
-        let first = self.pad.left.saturating_sub(shift).div_ceil(s);
-        let end = (width + self.pad.left).saturating_sub(shift).div_ceil(s);
-        (first.min(ow), end.min(ow))
     }
 }

@@ -4,6 +4,7 @@
 //! a file format spells it (frontends) and how it becomes code (codegen) stand in files of the same name there.
 
 use crate::attrs::Attrs;
+use crate::error::mismatch;
 use crate::{Mismatch, Tensor, Type};
 
 /// What computing a node costs, whatever the algorithm.
@@ -32,12 +33,20 @@ pub trait Operator: Clone + PartialEq + std::fmt::Debug {
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch>;
 
     /// The result, computed by plain loops. The types have been checked; reals are f32 or, when the evaluator runs
-    /// in double precision, f64 throughout.
+    /// in double precision, f64 throughout, in `result` too.
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor;
 
     /// What that costs.
     fn cost(&self, _operands: &[&Type], result: &Type) -> Cost {
         Cost { macs: 0, flops: result.elements() as u64 }
+    }
+}
+
+/// The dimension of a value that an attribute names, counted from 0; `rule` is the constraint that asks for it.
+fn dimension(rule: &str, axis: i64, x: &Type) -> Result<usize, Mismatch> {
+    match usize::try_from(axis) {
+        Ok(d) if d < x.rank() => Ok(d),
+        _ => mismatch!("{rule}: axis {axis} is none of the {} dimensions of {x}, counted from 0", x.rank()),
     }
 }
 
@@ -109,9 +118,50 @@ operators! {
     input Input,
     constant Const,
     conv Conv,
-    relu Relu,
+    gemm Gemm,
+    matmul Matmul,
     add Add,
+    sub Sub,
+    mul Mul,
+    div Div,
+    max Max,
+    min Min,
+    relu Relu,
+    clip Clip,
+    leaky_relu LeakyRelu,
+    sigmoid Sigmoid,
+    tanh Tanh,
+    elu Elu,
+    exp Exp,
+    sqrt Sqrt,
+    rsqrt Rsqrt,
+    batch_norm BatchNorm,
+    lrn Lrn,
+    softmax Softmax,
+    max_pool MaxPool,
+    avg_pool AvgPool,
+    reduce_mean ReduceMean,
+    reduce_max ReduceMax,
+    reduce_sum ReduceSum,
+    concat Concat,
+    slice Slice,
+    padding Padding,
+    reshape Reshape,
+    transpose Transpose,
+    gather Gather,
+    cast Cast,
+    resize Resize,
+    depth_to_space DepthToSpace,
+    identity Identity,
+    dropout Dropout,
 }
 
 pub use constant::Init;
+pub use depth_to_space::DepthMode;
+pub use resize::{Coordinate, NearestMode, ResizeMode, Source};
+pub use window::{Sliding, Window};
 mod elementwise;
+mod product;
+mod reduce;
+mod view;
+mod window;

@@ -3,13 +3,21 @@
 //!     y = 0 > x ? 0 : x
 //!
 //! So NaN stays NaN and -0 stays -0.
+//!
+//! (C1) The operand is real.
 
 use super::{Operator, elementwise};
-use crate::{Mismatch, Tensor, Type};
+use crate::{Mismatch, Real, Tensor, Type};
 
 /// The positive part.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Relu;
+
+impl elementwise::Unary for Relu {
+    fn real<T: Real>(&self, x: T) -> T {
+        if T::default() > x { T::default() } else { x }
+    }
+}
 
 impl Operator for Relu {
     const NAME: &'static str = "relu";
@@ -21,6 +29,6 @@ impl Operator for Relu {
     }
 
     fn eval(&self, operands: &[&Tensor], _: &Type) -> Tensor {
-        elementwise::unary(operands[0], |x| if 0.0 > x { 0.0 } else { x }, |x| if 0.0 > x { 0.0 } else { x })
+        elementwise::unary(self, operands[0])
     }
 }

@@ -1,0 +1,38 @@
+//! `mul`: the product of two tensors that broadcast.
+//!
+//!     y = a * b
+//!
+//! Integers wrap.
+//!
+//! (C1) The operands have one element type. (C2) Their shapes broadcast.
+
+use super::{Operator, elementwise};
+use crate::{Mismatch, Real, Tensor, Type};
+
+/// The product of two tensors that broadcast.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mul;
+
+impl elementwise::Binary for Mul {
+    fn real<T: Real>(x: T, y: T) -> T {
+        x * y
+    }
+
+    fn integer(x: i64, y: i64) -> i64 {
+        x.wrapping_mul(y)
+    }
+}
+
+impl Operator for Mul {
+    const NAME: &'static str = "mul";
+    const ARITY: (usize, usize) = (2, 2);
+    const ELEMENTWISE: bool = true;
+
+    fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
+        elementwise::infer_binary(operands)
+    }
+
+    fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
+        elementwise::binary(self, operands, result)
+    }
+}

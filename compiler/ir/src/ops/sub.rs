@@ -1,0 +1,38 @@
+//! `sub`: the difference of two tensors that broadcast.
+//!
+//!     y = a - b
+//!
+//! Integers wrap.
+//!
+//! (C1) The operands have one element type. (C2) Their shapes broadcast.
+
+use super::{Operator, elementwise};
+use crate::{Mismatch, Real, Tensor, Type};
+
+/// The difference of two tensors that broadcast.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sub;
+
+impl elementwise::Binary for Sub {
+    fn real<T: Real>(x: T, y: T) -> T {
+        x - y
+    }
+
+    fn integer(x: i64, y: i64) -> i64 {
+        x.wrapping_sub(y)
+    }
+}
+
+impl Operator for Sub {
+    const NAME: &'static str = "sub";
+    const ARITY: (usize, usize) = (2, 2);
+    const ELEMENTWISE: bool = true;
+
+    fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
+        elementwise::infer_binary(operands)
+    }
+
+    fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
+        elementwise::binary(self, operands, result)
+    }
+}

@@ -1,0 +1,176 @@
+//! Windows that slide over a plane: what convolution and pooling share.
+//!
+//! Along one dimension, window i has its taps at `i * stride + u * dilation - before`, u in 0..kernel. There are
+//! `(extent + before + after - (kernel - 1) * dilation - 1) / stride + 1` windows, rounded down, or with `ceil`
+//! rounded up without a last window that would start behind the extent, in the padding.
+//!
+//! (W1) kernel, stride and dilation are positive. (W2) one window at least fits. (W3) pools only: the padding on each
+//! side is smaller than the kernel.
+
+use crate::attrs::{Hw, Pad};
+use crate::error::{mismatch, require};
+use crate::{Cost, Mismatch, Real, Tensor, Type};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// A window and the steps it slides by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Taps.
+    pub kernel: Hw,
+    /// Distance of neighbouring windows.
+    pub stride: Hw,
+    /// Elements around the plane.
+    pub pad: Pad,
+    /// Distance of neighbouring taps.
+    pub dilation: Hw,
+    /// Whether the number of windows is rounded up.
+    pub ceil: bool,
+}
+
+/// Windows along one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sliding {
+    /// Elements along the dimension.
+    pub extent: usize,
+    /// Padding in front of them.
+    pub before: usize,
+    /// Padding behind them.
+    pub after: usize,
+    /// Taps of a window.
+    pub kernel: usize,
+    /// Distance of neighbouring taps.
+    pub dilation: usize,
+    /// Distance of neighbouring windows.
+    pub stride: usize,
+    /// Whether the number of windows is rounded up.
+    pub ceil: bool,
+}
+
+impl Window {
+    /// The windows along both dimensions of a plane.
+    pub fn over(&self, height: usize, width: usize) -> [Sliding; 2] {
+        let Window { kernel, stride, pad, dilation, ceil } = *self;
+        [
+            Sliding {
+                extent: height,
+                before: pad.top,
+                after: pad.bottom,
+                kernel: kernel.0,
+                dilation: dilation.0,
+                stride: stride.0,
+                ceil,
+            },
+            Sliding {
+                extent: width,
+                before: pad.left,
+                after: pad.right,
+                kernel: kernel.1,
+                dilation: dilation.1,
+                stride: stride.1,
+                ceil,
+            },
+        ]
+    }
+
+    /// How many windows there are over the planes of x: rows and columns of the result.
+    pub(super) fn infer(&self, x: &Type) -> Result<[usize; 2], Mismatch> {
+        let Window { kernel, stride, pad, dilation, .. } = *self;
+        let positive = [kernel, stride, dilation].iter().all(|&Hw(h, w)| h > 0 && w > 0);
+        require!(
+            positive,
+            "(W1): kernel {kernel}, stride {stride}, dilation {dilation}: all must be positive"
+        );
+        let [rows, columns] = self.over(x.dims()[2], x.dims()[3]);
+        match (rows.count(), columns.count()) {
+            (Some(rows), Some(columns)) => Ok([rows, columns]),
+            _ => mismatch!(
+                "(W2): a {kernel} kernel with dilation {dilation} does not fit into {x} padded by {}",
+                pad.total()
+            ),
+        }
+    }
+
+    /// The result of pooling: windows over each plane of x.
+    pub(super) fn infer_pool(&self, x: &Type) -> Result<Type, Mismatch> {
+        require!(x.dtype.is_float() && x.rank() == 4, "(C1): x {x} must be real and of rank 4");
+        let [rows, columns] = self.infer(x)?;
+        let Pad { top, left, bottom, right } = self.pad;
+        let Hw(kh, kw) = self.kernel;
+        require!(
+            top.max(bottom) < kh && left.max(right) < kw,
+            "(W3): padding [{top},{left},{bottom},{right}] is not smaller than the {} kernel",
+            self.kernel
+        );
+        require!(x.dims()[2] > 0 && x.dims()[3] > 0, "(C2): the planes of x {x} have no elements");
+        x.with_dims([x.dims()[0], x.dims()[1], rows, columns])
+    }
+
+    /// One operation for each tap of each window.
+    pub(super) fn pool_cost(&self, result: &Type) -> Cost {
+        let taps = (self.kernel.0 as u64).saturating_mul(self.kernel.1 as u64);
+        Cost { macs: 0, flops: taps.saturating_mul(result.elements() as u64) }
+    }
+}
+
+/// Folds the elements under each window in ascending order, rows first; `finish` gets what came out and the window's place.
+pub(super) fn pool<T: Real>(
+    window: &Window,
+    x: &Tensor,
+    start: T,
+    fold: impl Fn(T, T) -> T + Sync,
+    finish: impl Fn(T, usize, usize) -> T + Sync,
+    result: &Type,
+) -> Tensor {
+    let (height, width) = (x.shape()[2], x.shape()[3]);
+    let [rows, columns] = window.over(height, width);
+    let (oh, ow) = (result.dims()[2], result.dims()[3]);
+    let mut y = vec![start; result.elements()];
+    y.par_chunks_mut(oh * ow).zip(x.slice::<T>().par_chunks(height * width)).for_each(|(out, plane)| {
+        for i in 0..oh {
+            for j in 0..ow {
+                let line = |row: usize| columns.elements(j).map(move |column| plane[row * width + column]);
+                let folded = rows.elements(i).flat_map(line).fold(start, &fold);
+                out[i * ow + j] = finish(folded, i, j);
+            }
+        }
+    });
+    Tensor::of(&result.shape, y)
+}
+
+impl Sliding {
+    /// How many windows there are; `None` when none fits or they are too many to count.
+    pub fn count(&self) -> Option<usize> {
+        let reach = self.kernel.checked_sub(1)?.checked_mul(self.dilation)?.checked_add(1)?;
+        let padded = self.extent.checked_add(self.before)?.checked_add(self.after)?;
+        let spare = if self.ceil { self.stride.checked_sub(1)? } else { 0 };
+        let last = padded.checked_add(spare)?.checked_sub(reach)?.checked_div(self.stride)?;
+        let behind = self.ceil && last.checked_mul(self.stride)? >= self.extent.checked_add(self.before)?;
+        if behind { (last > 0).then_some(last) } else { last.checked_add(1) }
+    }
+
+    /// The taps of window i that lie on elements.
+    pub fn taps(&self, i: usize) -> Range<usize> {
+        let start = i * self.stride;
+        let first = |at: usize| at.saturating_sub(start).div_ceil(self.dilation).min(self.kernel);
+        first(self.before)..first(self.before + self.extent)
+    }
+
+    /// The element that tap u of window i lies on; none if it lies on the padding.
+    pub fn element(&self, i: usize, u: usize) -> Option<usize> {
+        (i * self.stride + u * self.dilation).checked_sub(self.before).filter(|&at| at < self.extent)
+    }
+
+    /// The elements under window i, in ascending order.
+    pub fn elements(&self, i: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        let Sliding { before, dilation, .. } = *self;
+        let start = i * self.stride;
+        self.taps(i).map(move |u| start + u * dilation - before)
+    }
+
+    /// How many taps of window i lie on elements or their padding; with `ceil` a last window reaches beyond both.
+    pub fn padded_taps(&self, i: usize) -> usize {
+        let end = self.before + self.extent + self.after;
+        end.saturating_sub(i * self.stride).div_ceil(self.dilation).min(self.kernel)
+    }
+}
