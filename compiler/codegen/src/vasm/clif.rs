@@ -1,0 +1,371 @@
+//! Kernels to CLIF: a vector is a pair of 128-bit values, a pointer or count an `i64`.
+//!
+//! INVARIANT: the same bits as [`x64`](super::x64), but for the payload of a NaN in which two NaNs meet.
+//! Memory is touched lane by lane where a load or store is partial, and nowhere else than the kernel says.
+//! The ISA must have fma and rounding of its own: calls out of the module are for the caller to rule out.
+
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::{
+    ConstantData, Endianness, Function, InstBuilder, MemFlagsData, Type, Value, types,
+};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+
+use super::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
+
+/// Lanes of one of the two halves.
+const HALF: usize = LANES / 2;
+
+/// Bytes of a lane.
+const LANE: i32 = 4;
+
+/// A vector: its lower and upper half.
+type Halves = [Value; 2];
+
+/// Writes the body of `function`, which has the kernel [signature](super::signature) and no blocks yet, for a
+/// [verified](super::verify) kernel.
+pub fn build(
+    kernel: &Kernel,
+    function: &mut Function,
+    context: &mut FunctionBuilderContext,
+    target: TargetFrontendConfig,
+) {
+    let mut f = FunctionBuilder::new(function, context);
+    let entry = f.create_block();
+    f.append_block_params_for_function_params(entry);
+    f.switch_to_block(entry);
+    f.seal_block(entry);
+    let args = f.block_params(entry)[0];
+    let vectors = (0..kernel.vectors).map(|_| [types::F32X4; 2].map(|ty| f.declare_var(ty))).collect();
+    let pointers = (0..kernel.pointers).map(|_| f.declare_var(types::I64)).collect();
+    let mut build = Build { f, args, vectors, pointers };
+    build.block(&kernel.body);
+    build.f.ins().return_(&[]);
+    build.f.finalize(target);
+}
+
+/// The walk over a kernel that writes its CLIF.
+struct Build<'a> {
+    f: FunctionBuilder<'a>,
+    args: Value,
+    vectors: Vec<[Variable; 2]>,
+    pointers: Vec<Variable>,
+}
+
+impl Build<'_> {
+    fn block(&mut self, body: &[Inst]) {
+        for inst in body {
+            match inst {
+                Inst::Loop(trips, body) => self.repeat(*trips, body),
+                _ => self.inst(inst),
+            }
+        }
+    }
+
+    fn repeat(&mut self, trips: Trips, body: &[Inst]) {
+        let (head, after) = (self.f.create_block(), self.f.create_block());
+        let left = self.f.append_block_param(head, types::I64);
+        match trips {
+            Trips::Imm(n) => {
+                let n = self.f.ins().iconst(types::I64, n as i64);
+                self.f.ins().jump(head, &[n.into()]);
+            }
+            Trips::Reg(p) => {
+                let n = self.p(p);
+                self.f.ins().brif(n, head, &[n.into()], after, &[]);
+            }
+        }
+        self.f.switch_to_block(head);
+        self.block(body);
+        let one = self.f.ins().iconst(types::I64, 1);
+        let left = self.f.ins().isub(left, one);
+        self.f.ins().brif(left, head, &[left.into()], after, &[]);
+        self.f.seal_block(head);
+        self.f.switch_to_block(after);
+        self.f.seal_block(after);
+    }
+
+    /// Everything but loops.
+    fn inst(&mut self, inst: &Inst) {
+        match *inst {
+            Inst::Arg(p, i) => {
+                let offset = self.f.ins().iconst(types::I64, 8 * i64::from(i));
+                let word = self.f.ins().iadd(self.args, offset);
+                let value = self.f.ins().load(types::I64, flags(), word, 0);
+                self.set_p(p, value);
+            }
+            Inst::SetP(p, value) => {
+                let value = self.f.ins().iconst(types::I64, value);
+                self.set_p(p, value);
+            }
+            Inst::MovP(p, q) => {
+                let value = self.p(q);
+                self.set_p(p, value);
+            }
+            Inst::AddImm(p, q, value) => {
+                let (q, value) = (self.p(q), self.f.ins().iconst(types::I64, value));
+                let sum = self.f.ins().iadd(q, value);
+                self.set_p(p, sum);
+            }
+            Inst::MulImm(p, q, value) => {
+                let (q, value) = (self.p(q), self.f.ins().iconst(types::I64, value));
+                let product = self.f.ins().imul(q, value);
+                self.set_p(p, product);
+            }
+            Inst::AddP(p, q, r) => {
+                let (q, r) = (self.p(q), self.p(r));
+                let sum = self.f.ins().iadd(q, r);
+                self.set_p(p, sum);
+            }
+            Inst::SubP(p, q, r) => {
+                let (q, r) = (self.p(q), self.p(r));
+                let difference = self.f.ins().isub(q, r);
+                self.set_p(p, difference);
+            }
+            Inst::LoadP(p, a) => {
+                let (base, disp) = self.address(a);
+                let value = self.f.ins().load(types::I64, flags(), base, disp);
+                self.set_p(p, value);
+            }
+            Inst::LoadI32(p, a) => {
+                let (base, disp) = self.address(a);
+                let value = self.f.ins().sload32(flags(), base, disp);
+                self.set_p(p, value);
+            }
+            Inst::Load(v, a, lanes) => {
+                let value = self.load(a, usize::from(lanes));
+                self.set_v(v, value);
+            }
+            Inst::Store(v, a, lanes) => self.store(v, a, usize::from(lanes)),
+            Inst::Broadcast(v, a) => {
+                let (base, disp) = self.address(a);
+                let lane = self.f.ins().load(types::F32, flags(), base, disp);
+                let half = self.f.ins().splat(types::F32X4, lane);
+                self.set_v(v, [half; 2]);
+            }
+            Inst::Splat(v, bits) => {
+                let half = self.constant([bits; HALF]);
+                self.set_v(v, [half; 2]);
+            }
+            Inst::Const(v, [a, b, c, d, e, f, g, h]) => {
+                let halves = [[a, b, c, d], [e, f, g, h]].map(|half| self.constant(half));
+                self.set_v(v, halves);
+            }
+            Inst::Mov(v, a) => {
+                let a = self.v(a);
+                self.set_v(v, a);
+            }
+            Inst::Bin(op, v, a, b) => {
+                let (a, b) = (self.v(a), self.operand(b));
+                let halves = [0, 1].map(|half| self.binary(op, a[half], b[half]));
+                self.set_v(v, halves);
+            }
+            Inst::Un(Un::SwapHalves, v, a) => {
+                let [low, high] = self.v(a);
+                self.set_v(v, [high, low]);
+            }
+            Inst::Un(op, v, a) => {
+                let halves = self.v(a).map(|a| self.unary(op, a));
+                self.set_v(v, halves);
+            }
+            Inst::Fma(v, a, b) => {
+                let (acc, a, b) = (self.v(v), self.v(a), self.operand(b));
+                let halves = [0, 1].map(|half| self.f.ins().fma(a[half], b[half], acc[half]));
+                self.set_v(v, halves);
+            }
+            Inst::Select(v, mask, a, b) => {
+                let (mask, a, b) = (self.v(mask), self.v(a), self.v(b));
+                let halves = [0, 1].map(|half| self.f.ins().bitselect(mask[half], a[half], b[half]));
+                self.set_v(v, halves);
+            }
+            Inst::Shuffle(v, a, b, imm) => {
+                let (a, b) = (self.v(a), self.v(b));
+                let pick = |i: u8| (imm >> (2 * i)) & 3;
+                let lanes = [pick(0), pick(1), 4 + pick(2), 4 + pick(3)];
+                let halves = [0, 1].map(|half| self.shuffle(a[half], b[half], lanes));
+                self.set_v(v, halves);
+            }
+            Inst::Groups(v, a, b, imm) => {
+                let groups = [self.v(a), self.v(b)].concat();
+                let pick = |shift: u8| groups[usize::from((imm >> shift) & 3)];
+                let halves = [pick(0), pick(4)];
+                self.set_v(v, halves);
+            }
+            // CLIF has no prefetch, and a prefetch has no effect but on time.
+            Inst::Prefetch(_) | Inst::Loop(..) => {}
+        }
+    }
+
+    // ---- memory
+
+    fn load(&mut self, a: Addr, lanes: usize) -> Halves {
+        let (base, disp) = self.address(a);
+        [0, HALF].map(|first| match lanes.saturating_sub(first) {
+            0 => self.constant([0; HALF]),
+            HALF.. => self.f.ins().load(types::F32X4, flags(), base, disp + LANE * first as i32),
+            n => (0..n).fold(self.constant([0; HALF]), |half, i| {
+                let lane = self.f.ins().load(types::F32, flags(), base, disp + LANE * (first + i) as i32);
+                self.f.ins().insertlane(half, lane, i as u8)
+            }),
+        })
+    }
+
+    fn store(&mut self, v: V, a: Addr, lanes: usize) {
+        let halves = self.v(v);
+        let (base, disp) = self.address(a);
+        for (half, first) in halves.into_iter().zip([0, HALF]) {
+            let n = lanes.saturating_sub(first);
+            if n >= HALF {
+                self.f.ins().store(flags(), half, base, disp + LANE * first as i32);
+                continue;
+            }
+            for i in 0..n {
+                let lane = self.f.ins().extractlane(half, i as u8);
+                self.f.ins().store(flags(), lane, base, disp + LANE * (first + i) as i32);
+            }
+        }
+    }
+
+    /// The address without its displacement, and that; every lane is within reach of it.
+    fn address(&mut self, a: Addr) -> (Value, i32) {
+        let mut base = self.p(a.base);
+        if let Some((index, scale)) = a.index {
+            let index = self.p(index);
+            let shift = self.f.ins().iconst(types::I64, i64::from(scale.trailing_zeros()));
+            let scaled = self.f.ins().ishl(index, shift);
+            base = self.f.ins().iadd(base, scaled);
+        }
+        if a.disp.checked_add(LANE * LANES as i32).is_some() {
+            return (base, a.disp);
+        }
+        let disp = self.f.ins().iconst(types::I64, i64::from(a.disp));
+        (self.f.ins().iadd(base, disp), 0)
+    }
+
+    // ---- lanes
+
+    fn binary(&mut self, op: Bin, a: Value, b: Value) -> Value {
+        match op {
+            Bin::Add => self.f.ins().fadd(a, b),
+            Bin::Sub => self.f.ins().fsub(a, b),
+            Bin::Mul => self.f.ins().fmul(a, b),
+            Bin::Div => self.f.ins().fdiv(a, b),
+            Bin::Min => self.choose(FloatCC::LessThan, a, b),
+            Bin::Max => self.choose(FloatCC::GreaterThan, a, b),
+            Bin::And => self.on_ints(a, b, |f, a, b| f.ins().band(a, b)),
+            Bin::AndNot => self.on_ints(a, b, |f, a, b| f.ins().band_not(b, a)),
+            Bin::Or => self.on_ints(a, b, |f, a, b| f.ins().bor(a, b)),
+            Bin::Xor => self.on_ints(a, b, |f, a, b| f.ins().bxor(a, b)),
+            Bin::AddI => self.on_ints(a, b, |f, a, b| f.ins().iadd(a, b)),
+            Bin::SubI => self.on_ints(a, b, |f, a, b| f.ins().isub(a, b)),
+            Bin::Lt => self.compare(FloatCC::LessThan, a, b),
+            Bin::Le => self.compare(FloatCC::LessThanOrEqual, a, b),
+            Bin::Eq => self.compare(FloatCC::Equal, a, b),
+            Bin::Unordered => self.compare(FloatCC::Unordered, a, b),
+            Bin::UnpackLo => self.shuffle(a, b, [0, 4, 1, 5]),
+            Bin::UnpackHi => self.shuffle(a, b, [2, 6, 3, 7]),
+        }
+    }
+
+    fn unary(&mut self, op: Un, a: Value) -> Value {
+        match op {
+            Un::Sqrt => self.f.ins().sqrt(a),
+            Un::Round => self.f.ins().nearest(a),
+            Un::Floor => self.f.ins().floor(a),
+            Un::ToInt => {
+                let ints = self.f.ins().fcvt_to_sint_sat(types::I32X4, a);
+                self.cast(types::F32X4, ints)
+            }
+            Un::ToFloat => {
+                let ints = self.cast(types::I32X4, a);
+                self.f.ins().fcvt_from_sint(types::F32X4, ints)
+            }
+            Un::Shl(n) => self.shift(a, n, |f, a, n| f.ins().ishl(a, n)),
+            Un::Sar(n) => self.shift(a, n, |f, a, n| f.ins().sshr(a, n)),
+            Un::Permute(imm) => self.shuffle(a, a, [0, 1, 2, 3].map(|i| (imm >> (2 * i)) & 3)),
+            // Handled with both halves at hand.
+            Un::SwapHalves => a,
+        }
+    }
+
+    /// `a cc b ? a : b`
+    fn choose(&mut self, cc: FloatCC, a: Value, b: Value) -> Value {
+        let mask = self.compare(cc, a, b);
+        self.f.ins().bitselect(mask, a, b)
+    }
+
+    fn compare(&mut self, cc: FloatCC, a: Value, b: Value) -> Value {
+        let mask = self.f.ins().fcmp(cc, a, b);
+        self.cast(types::F32X4, mask)
+    }
+
+    fn on_ints(
+        &mut self,
+        a: Value,
+        b: Value,
+        op: fn(&mut FunctionBuilder<'_>, Value, Value) -> Value,
+    ) -> Value {
+        let (a, b) = (self.cast(types::I32X4, a), self.cast(types::I32X4, b));
+        let result = op(&mut self.f, a, b);
+        self.cast(types::F32X4, result)
+    }
+
+    fn shift(&mut self, a: Value, n: u8, op: fn(&mut FunctionBuilder<'_>, Value, Value) -> Value) -> Value {
+        let a = self.cast(types::I32X4, a);
+        let n = self.f.ins().iconst(types::I32, i64::from(n));
+        let result = op(&mut self.f, a, n);
+        self.cast(types::F32X4, result)
+    }
+
+    /// Lanes 0 to 3 are those of `a`, 4 to 7 those of `b`.
+    fn shuffle(&mut self, a: Value, b: Value, lanes: [u8; HALF]) -> Value {
+        let bytes: Vec<u8> = lanes.iter().flat_map(|lane| (0..4).map(move |byte| 4 * lane + byte)).collect();
+        let mask = self.f.func.dfg.immediates.push(ConstantData::from(bytes));
+        let (a, b) = (self.cast(types::I8X16, a), self.cast(types::I8X16, b));
+        let result = self.f.ins().shuffle(a, b, mask);
+        self.cast(types::F32X4, result)
+    }
+
+    fn cast(&mut self, to: Type, value: Value) -> Value {
+        self.f.ins().bitcast(to, MemFlagsData::new().with_endianness(Endianness::Little), value)
+    }
+
+    fn constant(&mut self, lanes: [u32; HALF]) -> Value {
+        let bytes: Vec<u8> = lanes.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let constant = self.f.func.dfg.constants.insert(ConstantData::from(bytes));
+        self.f.ins().vconst(types::F32X4, constant)
+    }
+
+    // ---- registers
+
+    fn operand(&mut self, operand: Operand) -> Halves {
+        match operand {
+            Operand::Reg(v) => self.v(v),
+            Operand::Mem(a) => self.load(a, LANES),
+            Operand::Const(bits) => [self.constant([bits; HALF]); 2],
+        }
+    }
+
+    fn v(&mut self, v: V) -> Halves {
+        self.vectors[v.0 as usize].map(|half| self.f.use_var(half))
+    }
+
+    fn set_v(&mut self, v: V, value: Halves) {
+        for (half, value) in self.vectors[v.0 as usize].into_iter().zip(value) {
+            self.f.def_var(half, value);
+        }
+    }
+
+    fn p(&mut self, p: P) -> Value {
+        self.f.use_var(self.pointers[p.0 as usize])
+    }
+
+    fn set_p(&mut self, p: P, value: Value) {
+        self.f.def_var(self.pointers[p.0 as usize], value);
+    }
+}
+
+/// Kernel memory: any alignment, and every address is the kernel's word.
+fn flags() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}

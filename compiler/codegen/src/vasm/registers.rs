@@ -1,0 +1,88 @@
+//! Which registers an instruction reads and writes: what the verifier and the register allocator know of it.
+
+use super::{Addr, Inst, Operand, P, Trips, V};
+
+/// A virtual register of either kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reg {
+    /// A vector.
+    V(V),
+    /// A pointer or count.
+    P(P),
+}
+
+impl Inst {
+    /// Calls `f` on every register the instruction itself reads; of a loop, its trip count.
+    pub(super) fn reads(&self, f: &mut dyn FnMut(Reg)) {
+        let addr = |a: &Addr, f: &mut dyn FnMut(Reg)| {
+            f(Reg::P(a.base));
+            if let Some((index, _)) = a.index {
+                f(Reg::P(index));
+            }
+        };
+        let operand = |o: &Operand, f: &mut dyn FnMut(Reg)| match o {
+            Operand::Reg(v) => f(Reg::V(*v)),
+            Operand::Mem(a) => addr(a, f),
+            Operand::Const(_) => {}
+        };
+        match self {
+            Inst::Arg(..) | Inst::SetP(..) | Inst::Splat(..) | Inst::Const(..) => {}
+            Inst::MovP(_, q) | Inst::AddImm(_, q, _) | Inst::MulImm(_, q, _) => f(Reg::P(*q)),
+            Inst::AddP(_, q, r) | Inst::SubP(_, q, r) => {
+                f(Reg::P(*q));
+                f(Reg::P(*r));
+            }
+            Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Broadcast(_, a) => {
+                addr(a, f)
+            }
+            Inst::Prefetch(a) => addr(a, f),
+            Inst::Store(v, a, _) => {
+                f(Reg::V(*v));
+                addr(a, f);
+            }
+            Inst::Mov(_, w) | Inst::Un(_, _, w) => f(Reg::V(*w)),
+            Inst::Bin(_, _, a, b) => {
+                f(Reg::V(*a));
+                operand(b, f);
+            }
+            Inst::Fma(v, a, b) => {
+                f(Reg::V(*v));
+                f(Reg::V(*a));
+                operand(b, f);
+            }
+            Inst::Select(_, m, a, b) => [m, a, b].into_iter().for_each(|v| f(Reg::V(*v))),
+            Inst::Shuffle(_, a, b, _) | Inst::Groups(_, a, b, _) => {
+                [a, b].into_iter().for_each(|v| f(Reg::V(*v)))
+            }
+            Inst::Loop(Trips::Reg(p), _) => f(Reg::P(*p)),
+            Inst::Loop(Trips::Imm(_), _) => {}
+        }
+    }
+
+    /// The register the instruction writes.
+    pub(super) fn result(&self) -> Option<Reg> {
+        match self {
+            Inst::Arg(p, ..)
+            | Inst::SetP(p, ..)
+            | Inst::MovP(p, ..)
+            | Inst::AddImm(p, ..)
+            | Inst::AddP(p, ..)
+            | Inst::SubP(p, ..)
+            | Inst::MulImm(p, ..)
+            | Inst::LoadP(p, ..)
+            | Inst::LoadI32(p, ..) => Some(Reg::P(*p)),
+            Inst::Load(v, ..)
+            | Inst::Broadcast(v, ..)
+            | Inst::Splat(v, ..)
+            | Inst::Const(v, ..)
+            | Inst::Mov(v, ..)
+            | Inst::Bin(_, v, ..)
+            | Inst::Un(_, v, ..)
+            | Inst::Fma(v, ..)
+            | Inst::Select(v, ..)
+            | Inst::Shuffle(v, ..)
+            | Inst::Groups(v, ..) => Some(Reg::V(*v)),
+            Inst::Store(..) | Inst::Prefetch(..) | Inst::Loop(..) => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The rules of the kernel language, checked before a kernel is emitted.
+//!
+//! (K1) Registers are numbered below `vectors` and `pointers`. (K2) A register is written before it is read
+//! on every path; a loop counted by a register may run no times, so what only it writes does not count after
+//! it. (K3) A partial load or store has 1 to [`LANES`] lanes. (K4) A scale is 1, 2, 4 or 8. (K5) A constant
+//! trip count is at least 1. (K6) A constant shift is below 32. (K7) The constant of `groups` is two numbers
+//! 0 to 3.
+
+use super::registers::Reg;
+use super::{Addr, EmitError, Inst, Kernel, LANES, Operand, Trips, Un};
+
+/// Checks (K1) to (K7).
+///
+/// # Errors
+/// [`EmitError::Invalid`], naming the first instruction that breaks a rule.
+pub fn verify(kernel: &Kernel) -> Result<(), EmitError> {
+    let written = Written {
+        vectors: vec![false; kernel.vectors as usize],
+        pointers: vec![false; kernel.pointers as usize],
+    };
+    block(&kernel.body, written)
+        .map(|_| ())
+        .map_err(|message| EmitError::Invalid { kernel: kernel.name.clone(), message })
+}
+
+/// Which registers have a value for sure.
+#[derive(Clone)]
+struct Written {
+    vectors: Vec<bool>,
+    pointers: Vec<bool>,
+}
+
+impl Written {
+    fn slot(&mut self, reg: Reg) -> Option<&mut bool> {
+        match reg {
+            Reg::V(v) => self.vectors.get_mut(v.0 as usize),
+            Reg::P(p) => self.pointers.get_mut(p.0 as usize),
+        }
+    }
+}
+
+/// Checks a block and gives what is written after it.
+fn block(body: &[Inst], mut written: Written) -> Result<Written, String> {
+    for inst in body {
+        let mut fault = None;
+        inst.reads(&mut |reg| match written.slot(reg) {
+            None => fault = Some("(K1): a register is numbered too high"),
+            Some(false) => fault = Some("(K2): a register is read before it is written"),
+            Some(true) => {}
+        });
+        if let Some(fault) = fault.or_else(|| constants(inst)) {
+            return Err(format!("{fault}: {}", inst.to_string().lines().next().unwrap_or_default()));
+        }
+        match inst {
+            Inst::Loop(Trips::Imm(_), body) => written = block(body, written)?,
+            Inst::Loop(Trips::Reg(_), body) => {
+                block(body, written.clone())?;
+            }
+            _ => {}
+        }
+        if let Some(reg) = inst.result() {
+            *written.slot(reg).ok_or_else(|| format!("(K1): a register is numbered too high: {inst}"))? =
+                true;
+        }
+    }
+    Ok(written)
+}
+
+/// The first of (K3) to (K7) that an instruction breaks.
+fn constants(inst: &Inst) -> Option<&'static str> {
+    let scaled = |a: &Addr| a.index.is_none_or(|(_, scale)| matches!(scale, 1 | 2 | 4 | 8));
+    let addr = match inst {
+        Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Store(_, a, _) => Some(a),
+        Inst::Broadcast(_, a) | Inst::Prefetch(a) => Some(a),
+        Inst::Bin(_, _, _, Operand::Mem(a)) | Inst::Fma(_, _, Operand::Mem(a)) => Some(a),
+        _ => None,
+    };
+    match inst {
+        _ if !addr.is_none_or(scaled) => Some("(K4): the scale is not 1, 2, 4 or 8"),
+        Inst::Load(_, _, n) | Inst::Store(_, _, n) if !(1..=LANES).contains(&(*n as usize)) => {
+            Some("(K3): the lane count is not 1 to 8")
+        }
+        Inst::Loop(Trips::Imm(0), _) => Some("(K5): the trip count is 0"),
+        Inst::Un(Un::Shl(n) | Un::Sar(n), ..) if *n >= 32 => Some("(K6): the shift is not below 32"),
+        Inst::Groups(_, _, _, imm) if imm & !0x33 != 0 => Some("(K7): the constant does not name two groups"),
+        _ => None,
+    }
+}
