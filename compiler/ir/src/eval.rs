@@ -78,7 +78,12 @@ pub fn widened(tensor: &Tensor, precision: Precision) -> Tensor {
 ///
 /// # Panics
 /// When `values` lacks an operand: whoever walks the graph in its order holds all of them.
-pub fn compute(module: &Module, id: NodeId, values: &HashMap<NodeId, Tensor>, precision: Precision) -> Tensor {
+pub fn compute(
+    module: &Module,
+    id: NodeId,
+    values: &HashMap<NodeId, Tensor>,
+    precision: Precision,
+) -> Tensor {
     let expr = module.graph.expr(id);
     let ty = match (precision, module.graph.ty(id)) {
         (Precision::F64, ty) if ty.dtype == DType::F32 => &ty.with_dtype(DType::F64),

@@ -295,12 +295,46 @@ impl Graph {
         let operands: Vec<NodeId> = expr.all_operands().copied().collect();
         let stages = expr.stages.into_iter().map(|s| (s.op, s.operands.len() as u32)).collect();
         let id = NodeId(self.nodes.add_node(Node { name: name.clone(), op: expr.op, stages, ty }));
-        for (slot, operand) in operands.into_iter().enumerate() {
-            self.nodes.add_edge(operand.0, id.0, slot as Slot);
-        }
+        self.read(id, &operands);
         self.order.insert(place, id);
         self.names.insert(name, id);
         Ok(id)
+    }
+
+    /// Gives a node another expression of the same type: its name, its place and its readers stay. The new operands
+    /// must stand in front of it.
+    pub fn set(&mut self, id: NodeId, expr: Expr) -> Result<(), Mismatch> {
+        let ty = self.infer(&expr)?;
+        let node = &self[id];
+        require!(ty == node.ty, "%{} of type {} cannot compute {ty}", node.name, node.ty);
+        require!(!self.inputs.contains(&id), "%{} is an input of the graph", node.name);
+        let edges: Vec<_> = self.nodes.edges_directed(id.0, Direction::Incoming).map(|e| e.id()).collect();
+        for edge in edges {
+            self.nodes.remove_edge(edge);
+        }
+        self.read(id, &expr.all_operands().copied().collect::<Vec<_>>());
+        let node = &mut self.nodes[id.0];
+        node.op = expr.op;
+        node.stages = expr.stages.into_iter().map(|s| (s.op, s.operands.len() as u32)).collect();
+        Ok(())
+    }
+
+    /// Lets a node without operands read these.
+    fn read(&mut self, id: NodeId, operands: &[NodeId]) {
+        for (slot, operand) in operands.iter().enumerate() {
+            self.nodes.add_edge(operand.0, id.0, slot as Slot);
+        }
+    }
+
+    /// Puts the nodes into another order, which must hold each of them once, operands before readers.
+    pub fn reorder(&mut self, order: Vec<NodeId>) -> Result<(), Mismatch> {
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let complete = sorted.len() == order.len() && order.len() == self.nodes.node_count();
+        require!(complete && order.iter().all(|&id| self.contains(id)), "an order must hold each node once");
+        self.order = order;
+        Ok(())
     }
 
     /// The type an expression over values of this graph has.

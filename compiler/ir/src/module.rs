@@ -62,6 +62,14 @@ impl Module {
         Ok(id)
     }
 
+    /// Makes a node a constant with these elements; its name, its place and its readers stay.
+    pub fn set_constant(&mut self, id: NodeId, tensor: Arc<Tensor>) -> Result<(), Mismatch> {
+        let op = crate::ops::Const { ty: tensor.ty(), init: Init::Weights };
+        self.graph.set(id, crate::Expr::new(op, vec![]))?;
+        self.weights.0.insert(self.graph[id].name().clone(), tensor);
+        Ok(())
+    }
+
     /// Removes a node that nobody reads, and its weights.
     pub fn remove(&mut self, id: NodeId) -> Result<(), Mismatch> {
         let name = self.graph[id].name().clone();

@@ -1,0 +1,30 @@
+//! dead-code: remove what no result depends on.
+//!
+//!     %a = relu %x       =>   %y = tanh %x
+//!     %y = tanh %x            return %y
+//!     return %y
+//!
+//! Inputs stay: they are the signature of the graph.
+
+use crate::{Edits, Pass, Rule};
+use cnnc_ir::{Module, NodeId, Op};
+use std::collections::HashSet;
+
+pub(crate) const PASS: Pass = Pass {
+    name: "dead-code",
+    why: "first: what nobody needs would count as another reader",
+    rule: Rule::Graph(rule),
+};
+
+fn rule(module: &Module) -> Edits {
+    let graph = &module.graph;
+    let mut needed: HashSet<NodeId> = HashSet::new();
+    let mut pending = graph.outputs().to_vec();
+    while let Some(id) = pending.pop() {
+        if needed.insert(id) {
+            pending.extend(graph.operands(id));
+        }
+    }
+    let dead = |id: &NodeId| !needed.contains(id) && !matches!(graph[*id].op(), Op::Input(_));
+    Edits { dead: graph.order().iter().copied().filter(dead).collect(), ..Edits::default() }
+}

@@ -1,0 +1,48 @@
+//! Questions that several rules ask of a graph.
+
+use crate::Decline;
+use cnnc_ir::{Graph, NodeId, Op, Type};
+
+/// The most nodes that [`is_constant`] looks at: what passes leave of arithmetic on constants is shallow, and a rule
+/// must not walk a deep graph once for each of its nodes.
+const DEPTH: usize = 64;
+
+/// Whether a value depends on constants alone, as far as a short look can tell.
+pub(crate) fn is_constant(graph: &Graph, id: NodeId) -> bool {
+    let mut pending = vec![id];
+    for _ in 0..DEPTH {
+        let Some(id) = pending.pop() else { return true };
+        match graph[id].op() {
+            Op::Const(_) => {}
+            Op::Input(_) => return false,
+            _ => pending.extend(graph.operands(id)),
+        }
+    }
+    pending.is_empty()
+}
+
+/// How many numbers a value holds if, broadcast to a tensor `[N, C, ..]`, it holds one for each channel, C, or one
+/// for all, 1.
+pub(crate) fn per_channel(value: &Type, tensor: &Type) -> Option<usize> {
+    let missing = tensor.rank().checked_sub(value.rank())?;
+    let others_are_1 = value.dims().iter().enumerate().all(|(d, &n)| d + missing == 1 || n == 1);
+    let count = value.elements();
+    (others_are_1 && (count == 1 || count == *tensor.dims().get(1)?)).then_some(count)
+}
+
+/// Declines unless a value is read once and is no result: else it would be computed twice.
+pub(crate) fn read_once(graph: &Graph, id: NodeId) -> Result<(), Decline> {
+    let name = graph[id].name();
+    if graph.is_output(id) {
+        return Err(Decline::Because(format!("%{name} is a result")));
+    }
+    match graph.only_reader(id) {
+        Some(_) => Ok(()),
+        None => Err(Decline::Because(format!("%{name} has another reader"))),
+    }
+}
+
+/// Whether a node computes its operator alone.
+pub(crate) fn is_bare(graph: &Graph, id: NodeId) -> bool {
+    graph[id].stages().len() == 0
+}

@@ -1,0 +1,112 @@
+//! fold-affine: a constant for each channel that scales or shifts a linear operator moves into its operands.
+//!
+//!     %a = conv %x, %w, %b   =>   %y.w = mul %w, %k       (of %k as [O,1,1,1])
+//!     %y = mul %a, %k             %y.b = mul %b, %k       (of %k as [O])
+//!                                 %y = conv %x, %y.w, %y.b
+//!
+//!     %a = conv %x, %w, %b   =>   %y.b = add %b, %k
+//!     %y = add %a, %k             %y = conv %x, %w, %y.b
+//!
+//! Linear are conv, gemm, a matmul of matrices, which becomes a gemm, and batch_norm. `div` goes as `mul`, `sub` as
+//! `add`. A convolution without bias gets one: this is also how a bias that stands as a node of its own is found.
+//!
+//! Declines when the linear node has another reader or is a result, and when what would change is not constant.
+
+use crate::{Decline, New, Pass, Patch, Rule, Value, facts};
+use cnnc_ir::ops::{Const, Gemm, Init, Reshape};
+use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Type};
+
+pub(crate) const PASS: Pass = Pass {
+    name: "fold-affine",
+    why: "after fold-batch-norm, which makes convolutions of more nodes that scale and shift",
+    rule: Rule::Node(rule),
+};
+
+fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
+    let graph = &module.graph;
+    let op = graph[node].op();
+    let (scales, commutes) = match op {
+        Op::Mul(_) => (true, true),
+        Op::Div(_) => (true, false),
+        Op::Add(_) => (false, true),
+        Op::Sub(_) => (false, false),
+        _ => return Err(Decline::NoMatch),
+    };
+    let Expr { operands, stages, .. } = graph.expr(node);
+    let (a, b) = (operands[0], operands[1]);
+    let matches = |&(y, k): &(NodeId, NodeId)| {
+        is_linear(graph, y)
+            && facts::per_channel(graph.ty(k), graph.ty(y)).is_some()
+            && facts::is_constant(graph, k)
+    };
+    let pair = [(a, b), (b, a)].into_iter().take(if commutes { 2 } else { 1 }).find(matches);
+    let (Some((y, k)), true) = (pair, stages.is_empty()) else { return Err(Decline::NoMatch) };
+    facts::read_once(graph, y)?;
+    let linear = graph.expr(y);
+    let changes = if scales { &linear.operands[1..] } else { linear.operands.get(2..).unwrap_or(&[]) };
+    if !changes.iter().all(|&id| facts::is_constant(graph, id)) {
+        return Err(Decline::Because(format!("the weights of %{} are not constant", graph[y].name())));
+    }
+
+    let count = graph.ty(k).elements();
+    let mut new = New::default();
+    let mut operands: Vec<Value> = linear.operands.iter().map(|&id| id.into()).collect();
+    if scales {
+        let k = shaped(graph, &mut new, "k", k, weight_scale_shape(&linear.op, count));
+        operands[1] = new.add("w", op.clone(), [operands[1], k]);
+    }
+    let bias = linear.operands.get(2).copied();
+    let channels = graph.ty(y).dims()[1];
+    if bias.is_some() || !scales {
+        let k = shaped(graph, &mut new, "k1", k, vec![count]);
+        let bias = match bias {
+            Some(b) => Some(b.into()),
+            None if matches!(op, Op::Add(_)) && count == channels => None,
+            None => Some(zeros(&mut new, graph.ty(y), channels)?),
+        };
+        let bias = bias.map_or(k, |b| new.add("b", op.clone(), [b, k]));
+        operands.truncate(2);
+        operands.push(bias);
+        operands.extend(linear.operands.iter().skip(3).map(|&id| Value::Old(id)));
+    }
+    let op = match linear.op {
+        Op::Matmul(_) => Gemm::default().into(),
+        op => op,
+    };
+    Ok(new.becomes(Expr::new(op, operands)))
+}
+
+/// Whether a node is linear in its operand 0 and, as operands 1 and 2, has what it multiplies and adds.
+fn is_linear(graph: &Graph, id: NodeId) -> bool {
+    let is = match graph[id].op() {
+        Op::Conv(_) | Op::Gemm(_) | Op::BatchNorm(_) => true,
+        Op::Matmul(_) => graph.operands(id).iter().all(|&operand| graph.ty(operand).rank() == 2),
+        _ => false,
+    };
+    is && facts::is_bare(graph, id)
+}
+
+/// The shape in which `count` numbers for the channels of the result scale the operator's weights.
+fn weight_scale_shape(op: &Op, count: usize) -> Vec<usize> {
+    match op {
+        Op::Conv(_) => vec![count, 1, 1, 1],
+        Op::Gemm(gemm) if gemm.trans_b => vec![count, 1],
+        Op::Gemm(_) | Op::Matmul(_) => vec![1, count],
+        _ => vec![count],
+    }
+}
+
+/// A value in another shape of as many elements.
+fn shaped(graph: &Graph, new: &mut New, suffix: &'static str, value: NodeId, dims: Vec<usize>) -> Value {
+    if graph.ty(value).dims() == dims {
+        return value.into();
+    }
+    let shape = dims.into_iter().map(|n| n as i64).collect();
+    new.add(suffix, Reshape { shape }, [value.into()])
+}
+
+/// A bias that changes nothing.
+fn zeros(new: &mut New, ty: &Type, channels: usize) -> Result<Value, Decline> {
+    let ty = ty.with_dims([channels])?;
+    Ok(new.add("zero", Const { ty, init: Init::Splat(0.0) }, []))
+}

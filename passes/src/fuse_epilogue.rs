@@ -1,0 +1,71 @@
+//! fuse-epilogue: attach an element-wise node to the node that feeds it.
+//!
+//!     %a = conv %x, %w   =>   %y = conv %x, %w |> add %skip |> relu
+//!     %b = add %a, %skip
+//!     %y = relu %b
+//!
+//! What takes a stage is an operator with arithmetic of its own: conv, gemm, matmul, pools, reductions and other
+//! element-wise operators. Where both operands of a node could take it, the one that computes more does, and of equals the second,
+//! which usually stands later. The result keeps the consumer's name and place.
+//!
+//! Declines when the producer has another reader or is a result, and when the consumer changes the type. The piped
+//! value is the first operand, so it may be the second of `add` and `mul` alone: `max` and `min` answer their second
+//! operand when one is NaN.
+
+use crate::{Decline, Pass, Patch, Rule, facts};
+use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Stage};
+
+pub(crate) const PASS: Pass = Pass {
+    name: "fuse-epilogue",
+    why: "last: a batch_norm or a dropout in the middle would block it",
+    rule: Rule::Node(rule),
+};
+
+fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
+    let graph = &module.graph;
+    if !graph[node].op().is_elementwise() {
+        return Err(Decline::NoMatch);
+    }
+    let consumer = graph.expr(node);
+    let mut places: Vec<usize> = (0..consumer.operands.len())
+        .filter(|&place| place == 0 || matches!(consumer.op, Op::Add(_) | Op::Mul(_)))
+        .filter(|&place| weight(graph, consumer.operands[place]) > 0)
+        .collect();
+    places.sort_by_key(|&place| std::cmp::Reverse((weight(graph, consumer.operands[place]), place)));
+    let mut decline = Decline::NoMatch;
+    for place in places {
+        match absorb(graph, node, &consumer, place) {
+            Ok(patch) => return Ok(patch),
+            // The reason of the heaviest producer is the one worth reading.
+            Err(why) if decline == Decline::NoMatch => decline = why,
+            Err(_) => {}
+        }
+    }
+    Err(decline)
+}
+
+/// How much a node computes: one that takes no stage weighs nothing.
+fn weight(graph: &Graph, id: NodeId) -> u32 {
+    match graph[id].op() {
+        Op::Conv(_) | Op::Gemm(_) | Op::Matmul(_) => 3,
+        Op::MaxPool(_) | Op::AvgPool(_) | Op::ReduceMean(_) | Op::ReduceMax(_) | Op::ReduceSum(_) => 2,
+        op if op.is_elementwise() => 1,
+        _ => 0,
+    }
+}
+
+/// The consumer and its stages as stages of the operand at `place`.
+fn absorb(graph: &Graph, node: NodeId, consumer: &Expr, place: usize) -> Result<Patch, Decline> {
+    let producer = consumer.operands[place];
+    facts::read_once(graph, producer)?;
+    if graph.ty(producer) != graph.ty(node) {
+        let (from, to) = (graph.ty(producer), graph.ty(node));
+        return Err(Decline::Because(format!("it changes %{} from {from} to {to}", graph[producer].name())));
+    }
+    let mut operands = consumer.operands.clone();
+    operands.remove(place);
+    let mut fused = graph.expr(producer);
+    fused.stages.push(Stage { op: consumer.op.clone(), operands });
+    fused.stages.extend(consumer.stages.iter().cloned());
+    Ok(Patch::becomes(fused))
+}
