@@ -26,7 +26,10 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Library { path, cause } => write!(f, "{}: {cause}", path.display()),
+            LoadError::Library { path, cause } => match cause.source() {
+                Some(reason) => write!(f, "{}: {reason}", path.display()),
+                None => write!(f, "{}: {cause}", path.display()),
+            },
             LoadError::AbiVersion(version) => {
                 write!(f, "the model has ABI version {version}, expected {}", abi::CNNC_ABI_VERSION)
             }
