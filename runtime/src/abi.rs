@@ -1,8 +1,8 @@
 //! The artifact ABI, version 1: `include/cnnc.h` word for word.
 //!
 //! Sizes and offsets equal those that a C compiler gives the header (`tests/abi.rs`). Function pointers are
-//! `Option`: a null one is representable, hence refused rather than called. What the fields mean stands in the
-//! header; nothing here checks them.
+//! `Option`: a null one is representable, hence refused rather than called. What the fields mean stands in
+//! the header; nothing here checks them.
 
 use std::ffi::{c_char, c_void};
 

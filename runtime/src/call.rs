@@ -1,7 +1,8 @@
 //! One run: checks what the caller brings, then calls the code.
 //!
-//! Counts and byte lengths are checked here. Alignment, workspace size and weights are checked by the model itself, as
-//! the ABI demands, and come back as a status. A panic of the observer stops the run and goes on in the caller.
+//! Counts and byte lengths are checked here. Alignment, workspace size and weights are checked by the model
+//! itself, as the ABI demands, and come back as a status. A panic of the observer stops the run and goes on
+//! in the caller.
 
 use std::{
     any::Any,
@@ -37,7 +38,8 @@ impl<'a> Call<'a> {
         Call { on_step: Some(on_step), ..self }
     }
 
-    /// Runs once; `inputs` and `outputs` hold one dense row-major tensor each, in the model's order, at any alignment.
+    /// Runs once; `inputs` and `outputs` hold one dense row-major tensor each, in the model's order, at any
+    /// alignment.
     ///
     /// # Errors
     /// Counts or byte lengths other than the model's, an observer that stops, and what the model refuses.
@@ -63,8 +65,8 @@ impl<'a> Call<'a> {
             on_step: observer.is_some().then_some(observe),
             step_context: observer.as_mut().map_or(ptr::null_mut(), |observer| (&raw mut *observer).cast()),
         };
-        // SAFETY: every pointer holds the bytes that the model asks for: tensors were checked, sizes of workspace and
-        // weights are told, outputs and workspace are borrowed alone.
+        // SAFETY: every pointer holds the bytes that the model asks for: tensors were checked, sizes of
+        // workspace and weights are told, outputs and workspace are borrowed alone.
         let status = unsafe { self.model.call(&call) };
         if let Some(panic) = observer.and_then(|observer| observer.panic) {
             resume_unwind(panic);

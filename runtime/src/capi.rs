@@ -1,7 +1,7 @@
 //! The pool for C programs: `cnnc_pool_create` and `cnnc_pool_destroy` of `cnnc.h`.
 //!
-//! The executor that C sees is the first field of the box that owns the pool. Nothing unwinds into C: what goes wrong
-//! is NULL.
+//! The executor that C sees is the first field of the box that owns the pool. Nothing unwinds into C: what
+//! goes wrong is NULL.
 
 use std::{panic::catch_unwind, ptr};
 
@@ -13,8 +13,8 @@ struct OwnedExecutor {
     pool: Pool,
 }
 
-/// Makes a pool of `threads - 1` workers and the caller; 0: as many as this process may use. NULL when the threads
-/// cannot be made.
+/// Makes a pool of `threads - 1` workers and the caller; 0: as many as this process may use. NULL when the
+/// threads cannot be made.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnnc_pool_create(threads: u32) -> *mut CnncExecutor {
     let create = || {

@@ -12,9 +12,10 @@
 //! # }
 //! ```
 //!
-//! One `Model` serves any number of threads at once; each brings its own `Workspace`. The contract with compiled
-//! code is `include/cnnc.h`, mirrored in [`abi`]; everything that a model says of itself is checked when it is
-//! opened, everything that a caller brings is checked at each run. This crate knows no graph and no operator.
+//! One `Model` serves any number of threads at once; each brings its own `Workspace`. The contract with
+//! compiled code is `include/cnnc.h`, mirrored in [`abi`]; everything that a model says of itself is checked
+//! when it is opened, everything that a caller brings is checked at each run. This crate knows no graph and
+//! no operator.
 
 pub mod abi;
 mod call;

@@ -1,7 +1,7 @@
 //! A compiled model, opened from a library or taken from memory.
 //!
-//! What the struct of the ABI says is checked once, when the model is opened (`read.rs`); so the accessors are plain,
-//! and a run checks only what its caller brings (`call.rs`).
+//! What the struct of the ABI says is checked once, when the model is opened (`read.rs`); so the accessors
+//! are plain, and a run checks only what its caller brings (`call.rs`).
 
 use std::{
     any::Any,
@@ -52,9 +52,8 @@ impl Model {
 
     /// Takes a model that lies in memory; `owner` keeps it and its code in place: a library, memory of a JIT.
     ///
-    /// # Safety
-    /// `raw` is null, or points to a model that keeps the contract of `cnnc.h` and stays unchanged as long as `owner`
-    /// lives.
+    /// # Safety `raw` is null, or points to a model that keeps the contract of `cnnc.h` and stays unchanged
+    /// as long as `owner` lives.
     ///
     /// # Errors
     /// When `raw` is null, has another ABI version, or contradicts the ABI or itself.
@@ -75,7 +74,8 @@ impl Model {
         Ok(Model { raw: NonNull::from_ref(model), name, inputs, outputs, _owner: owner })
     }
 
-    /// Runs once; `inputs` and `outputs` hold one dense row-major tensor each, in the model's order, at any alignment.
+    /// Runs once; `inputs` and `outputs` hold one dense row-major tensor each, in the model's order, at any
+    /// alignment.
     ///
     /// # Errors
     /// Counts or byte lengths other than the model's, and what the model refuses.
@@ -110,7 +110,8 @@ impl Model {
         self.run(&inputs, &mut outputs, workspace)
     }
 
-    /// [`Model::run`] that calls `on_step(step)` on this thread after each step of the plan; false stops the run.
+    /// [`Model::run`] that calls `on_step(step)` on this thread after each step of the plan; false stops the
+    /// run.
     ///
     /// # Errors
     /// Those of `run`, and [`RunError::Stopped`].

@@ -1,30 +1,34 @@
 //! A pool of threads that runs one parallel loop at a time, with little delay.
 //!
-//! A loop of `count` calls is cut into `lanes = min(count, threads)` lanes; lane l holds the indices l, l + lanes, ...
-//! Thread t starts at lane t, so that in the successive loops of a model an index stays on one core and finds its
-//! data there; then it walks on and takes the lanes that nobody has begun. Hence nobody waits for a thread that
-//! sleeps: whoever is awake does its share, in the end the caller alone.
+//! A loop of `count` calls is cut into `lanes = min(count, threads)` lanes; lane l holds the indices l, l +
+//! lanes, ... Thread t starts at lane t, so that in the successive loops of a model an index stays on one
+//! core and finds its data there; then it walks on and takes the lanes that nobody has begun. Hence nobody
+//! waits for a thread that sleeps: whoever is awake does its share, in the end the caller alone.
 //!
-//! Every job is named by a *word*, `epoch << 12 | lanes << 1`; epochs only grow and never wrap in 52 bits. Bit 0
-//! of an atomic that holds a word is `PARKED`: somebody sleeps until the word changes.
+//! Every job is named by a *word*, `epoch << 12 | lanes << 1`; epochs only grow and never wrap in 52 bits.
+//! Bit 0 of an atomic that holds a word is `PARKED`: somebody sleeps until the word changes.
 //!
-//! 1. The caller makes itself the only publisher (`busy`), writes the job and swaps the new word into `word` (Release).
-//! 2. A thread reads `word` (Acquire: the job of that word is visible) and claims lane l by a compare-exchange of
-//!    `claimed[l]` from a lesser word. Success happens once a lane and word, so the atomic itself may be Relaxed.
+//! 1. The caller makes itself the only publisher (`busy`), writes the job and swaps the new word into `word`
+//!    (Release).
+//! 2. A thread reads `word` (Acquire: the job of that word is visible) and claims lane l by a compare-
+//!    exchange of `claimed[l]` from a lesser word. Success happens once a lane and word, so the atomic itself
+//!    may be Relaxed.
 //! 3. Who holds the claim reads the job, makes the calls and swaps the word into `done[l]` (Release).
 //! 4. The caller returns when every `done[l]` equals the word (Acquire: the writes of the calls are visible).
 //!
-//! INVARIANT: the job of a word is read only between a successful claim and its `done`, and the caller can neither
-//! return nor publish before all lanes are done. A late thread that still holds an old word finds all its lanes claimed
-//! with that word or a greater one, claims nothing and touches nothing.
+//! INVARIANT: the job of a word is read only between a successful claim and its `done`, and the caller can
+//! neither return nor publish before all lanes are done. A late thread that still holds an old word finds all
+//! its lanes claimed with that word or a greater one, claims nothing and touches nothing.
 //!
-//! To sleep is to set `PARKED` with a compare-exchange under the mutex and to wait on a condition variable; who swaps
-//! the word away sees the bit, passes through the mutex and notifies. So no wake-up is lost and an awake pool makes no
-//! system call but `getpid`. Threads poll for `SPIN` before they sleep, unless the pool has more threads than the
-//! process may use, where polling would only take the processor from those who work.
+//! To sleep is to set `PARKED` with a compare-exchange under the mutex and to wait on a condition variable;
+//! who swaps the word away sees the bit, passes through the mutex and notifies. So no wake-up is lost and an
+//! awake pool makes no system call but `getpid`. Threads poll for `SPIN` before they sleep, unless the pool
+//! has more threads than the process may use, where polling would only take the processor from those who
+//! work.
 //!
-//! A loop that finds the pool busy (another thread's loop, or one inside a task) runs on its caller, as does every loop
-//! in a forked child, which has no workers. A panic in a task is raised again on the caller after all calls.
+//! A loop that finds the pool busy (another thread's loop, or one inside a task) runs on its caller, as does
+//! every loop in a forked child, which has no workers. A panic in a task is raised again on the caller after
+//! all calls.
 
 use std::{
     any::Any,
@@ -68,7 +72,8 @@ fn lanes_of(word: u64) -> usize {
     (word >> LANE_SHIFT & LANE_MASK) as usize
 }
 
-/// Threads for parallel loops: `threads - 1` workers and whoever calls. Workers sleep when idle, and end on drop.
+/// Threads for parallel loops: `threads - 1` workers and whoever calls. Workers sleep when idle, and end on
+/// drop.
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
@@ -122,8 +127,8 @@ impl Pool {
         &self.shared.executor
     }
 
-    /// Calls `task(index)` once for every index in `0..count`, on any threads in any order, and returns when all calls
-    /// have returned.
+    /// Calls `task(index)` once for every index in `0..count`, on any threads in any order, and returns when
+    /// all calls have returned.
     ///
     /// # Panics
     /// With the first panic of a task, after all calls.
@@ -141,7 +146,8 @@ impl Pool {
         }
         let caught = Caught { task, panic: Mutex::new(None) };
         let argument = (&raw const caught).cast_mut().cast();
-        // SAFETY: `call` reads its argument as what it is, shares only `Sync` data between threads and never unwinds.
+        // SAFETY: `call` reads its argument as what it is, shares only `Sync` data between threads and never
+        // unwinds.
         unsafe { self.shared.parallel_for(Job { task: call, argument, count }) };
         if let Some(panic) = caught.panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
             resume_unwind(panic);
@@ -229,8 +235,8 @@ struct Shared {
     finished: Condvar,
 }
 
-// SAFETY: the executor is never written; the job is written and read as the module's invariant says, and what its
-// pointers may do on other threads was promised to `Shared::parallel_for`.
+// SAFETY: the executor is never written; the job is written and read as the module's invariant says, and what
+// its pointers may do on other threads was promised to `Shared::parallel_for`.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
@@ -283,7 +289,8 @@ impl Shared {
             if !self.lanes[lane].claim(word) {
                 continue;
             }
-            // SAFETY: the claim keeps the job of `word` in place until `done`, and it was written before `word`.
+            // SAFETY: the claim keeps the job of `word` in place until `done`, and it was written before
+            // `word`.
             if let Some(job) = unsafe { *self.post.job.get() } {
                 // SAFETY: the caller of `parallel_for` waits for this lane.
                 unsafe { job.call(lane, lanes) };

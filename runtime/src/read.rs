@@ -1,10 +1,12 @@
-//! Reads the structs of the ABI and checks all they say: versions, null pointers, counts, types, sizes, and for
-//! each tensor
+//! Reads the structs of the ABI and checks all they say: versions, null pointers, counts, types, sizes, and
+//! for each tensor
 //!
-//!     bytes = shape[0] * ... * shape[rank - 1] * bytes of an element
+//! ```text
+//! bytes = shape[0] * ... * shape[rank - 1] * bytes of an element
+//! ```
 //!
-//! with checked arithmetic. What cannot be checked is whether a pointer points to what it claims: every unsafe function
-//! here asks for that, and for memory that stays as it is.
+//! with checked arithmetic. What cannot be checked is whether a pointer points to what it claims: every
+//! unsafe function here asks for that, and for memory that stays as it is.
 
 use std::{
     ffi::{CStr, c_char},

@@ -1,9 +1,12 @@
 //! The memory and the threads of a run.
 //!
-//!     bytes = arena_bytes + threads * scratch_bytes, aligned to workspace_align
+//! ```text
+//! bytes = arena_bytes + threads * scratch_bytes, aligned to workspace_align
+//! ```
 //!
-//! Large workspaces ask Linux for huge pages. All memory is written once when it is made: that keeps page faults out
-//! of the first run and gives an observer bytes to read. A failed allocation is an error, never an abort.
+//! Large workspaces ask Linux for huge pages. All memory is written once when it is made: that keeps page
+//! faults out of the first run and gives an observer bytes to read. A failed allocation is an error, never an
+//! abort.
 
 use std::{
     alloc::{Layout, alloc, dealloc},
@@ -24,7 +27,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// A workspace for `model` with a pool of its own; `threads` 0: as many as this process may use, 1: no pool.
+    /// A workspace for `model` with a pool of its own; `threads` 0: as many as this process may use, 1: no
+    /// pool.
     ///
     /// # Errors
     /// When the system has neither the memory nor the threads to give.

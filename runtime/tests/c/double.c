@@ -1,6 +1,7 @@
 /*
  * A model written by hand: y = factor * x for f32[3,5], factor 2 embedded.
- * Step 0 copies x into the arena, step 1 multiplies it there through the scratch of each call, step 2 copies it to y.
+ * Step 0 copies x into the arena, step 1 multiplies it there through the scratch of each call, step 2 copies
+ * it to y.
  * Built with other macros it breaks one rule at a time.
  */
 #include "cnnc.h"
@@ -49,7 +50,8 @@ static int32_t run(const cnnc_model *model, const cnnc_call *call) {
     uint32_t threads = executor ? executor->threads : 1;
     if (call->struct_bytes < sizeof *call || call->flags) return CNNC_BAD_CALL;
     if ((uintptr_t)call->workspace % ALIGN || (uintptr_t)call->weights % ALIGN) return CNNC_MISALIGNED;
-    if (call->workspace_bytes < model->arena_bytes + threads * model->scratch_bytes) return CNNC_WORKSPACE_TOO_SMALL;
+    if (call->workspace_bytes < model->arena_bytes + threads * model->scratch_bytes)
+        return CNNC_WORKSPACE_TOO_SMALL;
     if (call->weights && call->weights_bytes != model->weights_bytes) return CNNC_WEIGHTS_MISSING;
     if (!weights) return CNNC_WEIGHTS_MISSING;
 
