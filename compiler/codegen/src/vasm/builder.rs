@@ -245,6 +245,11 @@ impl Builder {
         self.push(Inst::Fma(acc, a, b.into()));
     }
 
+    /// `v = v * a + b`, rounded once: a step of Horner's rule.
+    pub fn mul_add(&mut self, v: V, a: V, b: impl Into<Operand>) {
+        self.push(Inst::MulAdd(v, a, b.into()));
+    }
+
     /// `mask ? a : b` in a new register.
     pub fn select(&mut self, mask: V, a: V, b: V) -> V {
         let v = self.vector();

@@ -173,6 +173,11 @@ impl Build<'_> {
                 let halves = [0, 1].map(|half| self.f.ins().fma(a[half], b[half], acc[half]));
                 self.set_v(v, halves);
             }
+            Inst::MulAdd(v, a, b) => {
+                let (x, a, b) = (self.v(v), self.v(a), self.operand(b));
+                let halves = [0, 1].map(|half| self.f.ins().fma(x[half], a[half], b[half]));
+                self.set_v(v, halves);
+            }
             Inst::Select(v, mask, a, b) => {
                 let (mask, a, b) = (self.v(mask), self.v(a), self.v(b));
                 let halves = [0, 1].map(|half| self.f.ins().bitselect(mask[half], a[half], b[half]));

@@ -29,6 +29,7 @@
 mod builder;
 pub mod clif;
 mod define;
+pub mod math;
 mod print;
 mod regalloc;
 mod registers;
@@ -229,6 +230,8 @@ pub enum Inst {
     Un(Un, V, V),
     /// `v = v + a * b`, rounded once.
     Fma(V, V, Operand),
+    /// `v = v * a + b`, rounded once.
+    MulAdd(V, V, Operand),
     /// `v = mask ? a : b`, by lanes of all ones or zero.
     Select(V, V, V, V),
     /// Within each group of four: lanes 0, 1 from a and 2, 3 from b, picked by two bits each of the constant.

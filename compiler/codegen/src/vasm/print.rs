@@ -56,6 +56,7 @@ fn inst(f: &mut Formatter<'_>, inst: &Inst, depth: usize) -> Result {
             _ => write!(f, "{v} = {op} {a}"),
         },
         Inst::Fma(v, a, b) => write!(f, "{v} = fma {v}, {a}, {b}"),
+        Inst::MulAdd(v, a, b) => write!(f, "{v} = mul_add {v}, {a}, {b}"),
         Inst::Select(v, mask, a, b) => write!(f, "{v} = select {mask}, {a}, {b}"),
         Inst::Shuffle(v, a, b, imm) => write!(f, "{v} = shuffle {a}, {b}, {imm:#04x}"),
         Inst::Groups(v, a, b, imm) => write!(f, "{v} = groups {a}, {b}, {imm:#04x}"),

@@ -45,7 +45,7 @@ impl Inst {
                 f(Reg::V(*a));
                 operand(b, f);
             }
-            Inst::Fma(v, a, b) => {
+            Inst::Fma(v, a, b) | Inst::MulAdd(v, a, b) => {
                 f(Reg::V(*v));
                 f(Reg::V(*a));
                 operand(b, f);
@@ -79,6 +79,7 @@ impl Inst {
             | Inst::Bin(_, v, ..)
             | Inst::Un(_, v, ..)
             | Inst::Fma(v, ..)
+            | Inst::MulAdd(v, ..)
             | Inst::Select(v, ..)
             | Inst::Shuffle(v, ..)
             | Inst::Groups(v, ..) => Some(Reg::V(*v)),

@@ -72,7 +72,8 @@ fn constants(inst: &Inst) -> Option<&'static str> {
     let addr = match inst {
         Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Store(_, a, _) => Some(a),
         Inst::Broadcast(_, a) | Inst::Prefetch(a) => Some(a),
-        Inst::Bin(_, _, _, Operand::Mem(a)) | Inst::Fma(_, _, Operand::Mem(a)) => Some(a),
+        Inst::Bin(_, _, _, Operand::Mem(a)) => Some(a),
+        Inst::Fma(_, _, Operand::Mem(a)) | Inst::MulAdd(_, _, Operand::Mem(a)) => Some(a),
         _ => None,
     };
     match inst {

@@ -202,6 +202,9 @@ impl Emit {
             Inst::Fma(v, a, b) => {
                 self.three(Code::VEX_Vfmadd231ps_ymm_ymm_ymmm256, self.v(v), self.v(a), b, None)
             }
+            Inst::MulAdd(v, a, b) => {
+                self.three(Code::VEX_Vfmadd213ps_ymm_ymm_ymmm256, self.v(v), self.v(a), b, None)
+            }
             Inst::Select(v, mask, a, b) => {
                 let code = Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm;
                 self.code.put(Instruction::with4(code, self.v(v), self.v(b), self.v(a), self.v(mask)))

@@ -5,7 +5,7 @@
 
 use super::host::{Compiled, is_able};
 use super::interp::Interp;
-use super::{BINARY, EMITTERS, SPECIAL};
+use super::{BINARY, EMITTERS, Random};
 use crate::vasm::{Addr, Builder, EmitError, Inst, Kernel, LANES, Operand, P, Un, V};
 
 const SEEDS: u64 = 500;
@@ -27,37 +27,6 @@ const WORDS: usize = 32 * 1024;
 
 /// Displacements reach this far, in bytes.
 const REACH: i64 = 512;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-
-    /// A word that is a float of any kind, mostly a tame one.
-    fn word(&mut self) -> u32 {
-        match self.below(8) {
-            0 => self.pick(&SPECIAL),
-            1 => self.next() as u32,
-            2 | 3 => (self.below(64) as f32 - 32.0).to_bits(),
-            _ => (self.below(1 << 24) as f32 / (1 << 20) as f32 - 8.0).to_bits(),
-        }
-    }
-}
 
 /// What the code so far has to work with.
 #[derive(Clone)]
@@ -106,7 +75,7 @@ impl Generator {
             }
             30..=44 => {
                 let (v, a, b) = (self.v(scope), self.v(scope), self.operand(scope));
-                k.fma(v, a, b);
+                if self.random.below(2) == 0 { k.fma(v, a, b) } else { k.mul_add(v, a, b) }
             }
             45..=69 => {
                 // Over a register that is, which may be an operand too.

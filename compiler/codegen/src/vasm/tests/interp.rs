@@ -78,6 +78,10 @@ impl Interp {
                     let (acc, a, b) = (self.v(v), self.v(a), self.operand(b));
                     self.set_v(v, each(|i| number(&[a[i], b[i], acc[i]], |x| x[0].mul_add(x[1], x[2]))));
                 }
+                Inst::MulAdd(v, a, b) => {
+                    let (x, a, b) = (self.v(v), self.v(a), self.operand(b));
+                    self.set_v(v, each(|i| number(&[x[i], a[i], b[i]], |x| x[0].mul_add(x[1], x[2]))));
+                }
                 Inst::Select(v, mask, a, b) => {
                     let (mask, a, b) = (self.v(mask), self.v(a), self.v(b));
                     self.set_v(

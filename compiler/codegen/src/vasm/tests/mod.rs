@@ -4,6 +4,7 @@
 mod fuzz;
 mod host;
 mod interp;
+mod math;
 
 use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, verify, x64};
 use host::{Compiled, Guarded, is_able};
@@ -38,6 +39,37 @@ const SPECIAL: [u32; 24] = [
     0x0000_1234,
     0xc2f6_e979, // -123.456
 ];
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+
+    /// A word that is a float of any kind, mostly a tame one.
+    fn word(&mut self) -> u32 {
+        match self.below(8) {
+            0 => self.pick(&SPECIAL),
+            1 => self.next() as u32,
+            2 | 3 => (self.below(64) as f32 - 32.0).to_bits(),
+            _ => (self.below(1 << 24) as f32 / (1 << 20) as f32 - 8.0).to_bits(),
+        }
+    }
+}
 
 /// Runs a kernel of arguments (input, output) by the interpreter and both emitters on `input`, and compares
 /// the `outputs` words it writes. Gives how many words were compared.
@@ -188,18 +220,20 @@ fn instructions_of_three_operands_on_special_values() {
         let kernel = over_pairs("fma", |k, x, y| {
             let (a, b) = (k.load(x.at(0)), k.load(x.at(PAIR_BYTES)));
             let c = k.splat_bits(bits);
-            let accs = [k.mov(a), k.mov(c), k.mov(b)];
+            let accs = [k.mov(a), k.mov(c), k.mov(b), k.mov(a), k.mov(b)];
             k.fma(accs[0], b, c);
             k.fma(accs[1], a, x.at(PAIR_BYTES));
             k.fma(accs[2], a, super::Operand::Const(bits));
+            k.mul_add(accs[3], b, c);
+            k.mul_add(accs[4], c, x.at(0));
             for (i, acc) in accs.into_iter().enumerate() {
                 k.store(acc, y.at(i as i32 * PAIR_BYTES));
             }
             let mask = k.bin(Bin::Lt, a, b);
             let r = k.select(mask, c, a);
-            k.store(r, y.at(3 * PAIR_BYTES));
+            k.store(r, y.at(5 * PAIR_BYTES));
         });
-        assert!(compare(&kernel, &input, 4 * PAIRS) >= 6 * PAIRS);
+        assert!(compare(&kernel, &input, 6 * PAIRS) >= 9 * PAIRS);
     }
 }
 
