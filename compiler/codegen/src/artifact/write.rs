@@ -1,0 +1,62 @@
+//! Files: whole or not at all.
+//!
+//! A file is written under a temporary name beside its own (created, never opened: `O_EXCL`) and renamed when it is
+//! complete; on every error the temporary one is removed. Refuses extensions that name no kind of artifact.
+
+use std::io::BufWriter;
+use std::path::Path;
+
+use super::{Artifact, Error};
+
+/// What a model can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `.so`, a shared library that needs nothing.
+    Shared,
+    /// `.o`, to be linked into a program.
+    Object,
+    /// `.a`, an archive of that object.
+    Archive,
+    /// `.h`, what a C program includes.
+    Header,
+}
+
+impl Kind {
+    /// The kind that a path's extension names.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for any other extension.
+    pub fn of(path: &Path) -> Result<Kind, Error> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("so") => Ok(Kind::Shared),
+            Some("o") => Ok(Kind::Object),
+            Some("a") => Ok(Kind::Archive),
+            Some("h") => Ok(Kind::Header),
+            _ => Err(Error::Invalid(format!("{}: the extension must be .so, .o, .a or .h", path.display()))),
+        }
+    }
+}
+
+impl Artifact<'_> {
+    /// Writes the model to `path`, as the kind that its extension names; what was there is replaced in one step.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written, [`Error::Invalid`] for an unknown extension.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let kind = Kind::of(path)?;
+        let fail = |error| Error::Io { path: path.to_owned(), error };
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".cnnc-").suffix(".tmp");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let mut file = builder.tempfile_in(folder).map_err(fail)?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        self.write_to(kind, &stem, BufWriter::with_capacity(1 << 16, file.as_file_mut()))?.map_err(fail)?;
+        file.persist(path).map_err(|error| fail(error.error))?;
+        Ok(())
+    }
+}
