@@ -21,14 +21,14 @@
 //! its lanes claimed with that word or a greater one, claims nothing and touches nothing.
 //!
 //! To sleep is to set `PARKED` with a compare-exchange under the mutex and to wait on a condition variable;
-//! who swaps the word away sees the bit, passes through the mutex and notifies. So no wake-up is lost and an
-//! awake pool makes no system call but `getpid`. Threads poll for `SPIN` before they sleep, unless the pool
-//! has more threads than the process may use, where polling would only take the processor from those who
-//! work.
+//! who swaps the word away sees the bit, passes through the mutex and notifies. So no wake-up is lost, and an
+//! awake pool makes no system call. Threads poll for `SPIN` before they sleep, unless the pool has more
+//! threads than the process may use, where polling would only take the processor from those who work.
 //!
-//! A loop that finds the pool busy (another thread's loop, or one inside a task) runs on its caller, as does
-//! every loop in a forked child, which has no workers. A panic in a task is raised again on the caller after
-//! all calls.
+//! A loop that finds the pool busy (another thread's loop, or one inside a task) runs on its caller. So does
+//! every loop in a forked child: without workers nobody else claims a lane, and nobody is woken, because a
+//! thread of the parent may have held the mutex. A panic in a task is raised again on the caller after all
+//! calls.
 
 use std::{
     any::Any,
@@ -246,7 +246,7 @@ impl Shared {
     /// `task(argument, index)` may be called from any thread until this returns, and does not unwind.
     unsafe fn parallel_for(&self, job: Job) {
         let lanes = self.lanes.len().min(job.count as usize);
-        if lanes < 2 || self.is_forked() || self.busy.swap(true, Acquire) {
+        if lanes < 2 || self.busy.swap(true, Acquire) {
             // SAFETY: promised by the caller.
             return unsafe { job.call(0, 1) };
         }
@@ -336,6 +336,9 @@ impl Shared {
     }
 
     fn wake(&self, sleepers: &Condvar) {
+        if self.is_forked() {
+            return;
+        }
         // Whoever set `PARKED` holds the mutex until it waits: after this line it hears the notification.
         drop(lock(&self.sleep));
         sleepers.notify_all();
