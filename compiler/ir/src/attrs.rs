@@ -1,7 +1,9 @@
-//! Attributes of operators: one walk over them serves the printer, the parser and the reader of error messages.
+//! Attributes of operators: one walk over them serves the printer, the parser and the reader of error
+//! messages.
 //!
-//! An operator names its attributes once, in [`Operator::attrs`](crate::Operator::attrs), in the order in which they
-//! are printed. The printer leaves out those that equal their default; the parser fills those that it read.
+//! An operator names its attributes once, in [`Operator::attrs`](crate::Operator::attrs), in the order in
+//! which they are printed. The printer leaves out those that equal their default; the parser fills those that
+//! it read.
 
 use crate::DType;
 use std::fmt;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// An expression breaks a rule. The message names the operator, the shapes, the rule and, where there is one, the
-/// way out; who holds the node adds its name.
+/// An expression breaks a rule. The message names the operator, the shapes, the rule and, where there is one,
+/// the way out; who holds the node adds its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch(pub String);
 

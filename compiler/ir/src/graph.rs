@@ -1,14 +1,14 @@
 //! The graph: nodes that each compute one value, held by petgraph, in an order that is also the printed one.
 //!
-//! petgraph stays in this file. Its edges carry no order and `add %x, %x` needs two parallel ones, so every edge has
-//! a slot: the place of its operand. Node indices stay valid when others are removed.
+//! petgraph stays in this file. Its edges carry no order and `add %x, %x` needs two parallel ones, so every
+//! edge has a slot: the place of its operand. Node indices stay valid when others are removed.
 //!
-//! INVARIANT: types are inferred when a node is added and never assigned; operands stand before their readers in
-//! `order`; names are unique.
+//! INVARIANT: types are inferred when a node is added and never assigned; operands stand before their readers
+//! in `order`; names are unique.
 
 use crate::error::{mismatch, require};
 use crate::ops::{Const, Init, Input, Op};
-use crate::{Mismatch, Type};
+use crate::{Cost, Mismatch, Type};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
@@ -69,7 +69,8 @@ pub struct NodeId(NodeIndex<u32>);
 /// The place of an operand among the operands of its reader.
 type Slot = u32;
 
-/// An operator applied to the value on its left, `|> add %skip`: the value is the first operand, `operands` follow.
+/// An operator applied to the value on its left, `|> add %skip`: the value is the first operand, `operands`
+/// follow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage<V = NodeId> {
     /// An element-wise operator that keeps the shape.
@@ -247,6 +248,18 @@ impl Graph {
         self.outputs.contains(&id)
     }
 
+    /// What computing a node costs: its operator and its stages.
+    pub fn cost(&self, id: NodeId) -> Cost {
+        let (expr, ty) = (self.expr(id), self.ty(id));
+        let operands: Vec<&Type> = expr.operands.iter().map(|&o| self.ty(o)).collect();
+        let stage = |stage: &Stage| {
+            let operands: Vec<&Type> =
+                std::iter::once(ty).chain(stage.operands.iter().map(|&o| self.ty(o))).collect();
+            stage.op.cost(&operands, ty)
+        };
+        std::iter::once(expr.op.cost(&operands, ty)).chain(expr.stages.iter().map(stage)).sum()
+    }
+
     /// A name that no node has yet, as near to the wish as can be.
     pub fn fresh_name(&self, wish: &str) -> Name {
         let wish = Name::sanitized(wish);
@@ -301,8 +314,8 @@ impl Graph {
         Ok(id)
     }
 
-    /// Gives a node another expression of the same type: its name, its place and its readers stay. The new operands
-    /// must stand in front of it.
+    /// Gives a node another expression of the same type: its name, its place and its readers stay. The new
+    /// operands must stand in front of it.
     pub fn set(&mut self, id: NodeId, expr: Expr) -> Result<(), Mismatch> {
         let ty = self.infer(&expr)?;
         let node = &self[id];
@@ -372,7 +385,8 @@ impl Graph {
         self.outputs = outputs;
     }
 
-    /// Puts `new` in the place of `old` for every reader and result; `old` stays, unread. Types must be equal.
+    /// Puts `new` in the place of `old` for every reader and result; `old` stays, unread. Types must be
+    /// equal.
     pub fn replace_uses(&mut self, old: NodeId, new: NodeId) -> Result<(), Mismatch> {
         require!(
             self.ty(old) == self.ty(new),

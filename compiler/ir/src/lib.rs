@@ -1,8 +1,8 @@
 //! The intermediate representation of cnnc: graph, operators, types, text form, verifier, evaluator.
 //!
-//! A [`Module`] is a [`Graph`] of nodes, each computing one value of a static [`Type`], and the [`Weights`] beside
-//! it. The text form ([`text`]) prints and parses every module; the evaluator ([`eval`]) gives it its meaning.
-//! Nothing here knows where a graph came from or what code it becomes.
+//! A [`Module`] is a [`Graph`] of nodes, each computing one value of a static [`Type`], and the [`Weights`]
+//! beside it. The text form ([`text`]) prints and parses every module; the evaluator ([`eval`]) gives it its
+//! meaning. Nothing here knows where a graph came from or what code it becomes.
 
 pub mod attrs;
 mod error;

@@ -1,7 +1,7 @@
 //! A module: a graph and the weights beside it.
 
 use crate::ops::{Init, Op};
-use crate::{Graph, Mismatch, Name, NodeId, Tensor, error::mismatch};
+use crate::{Cost, Graph, Mismatch, Name, NodeId, Tensor, error::mismatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -117,5 +117,17 @@ impl Module {
             },
             _ => None,
         }
+    }
+
+    /// What computing every node once costs.
+    pub fn total_cost(&self) -> Cost {
+        self.graph.order().iter().map(|&id| self.graph.cost(id)).sum()
+    }
+
+    /// How many parameters the network has: the elements of its real constants.
+    pub fn parameters(&self) -> u64 {
+        let nodes = self.graph.order().iter().map(|&id| &self.graph[id]);
+        let real = nodes.filter(|node| node.is_const() && node.ty().dtype.is_float());
+        real.fold(0, |sum, node| sum.saturating_add(node.ty().elements() as u64))
     }
 }

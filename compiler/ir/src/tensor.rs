@@ -57,8 +57,8 @@ macro_rules! elements {
                 match self { $(Data::$v(x) => x.len()),* }
             }
 
-            /// Element `i` of the result is element `index(i)` of this, asked for in ascending order of `i`; `None`
-            /// gives `fill`, rounded to the type.
+            /// Element `i` of the result is element `index(i)` of this, asked for in ascending order of `i`;
+            /// `None` gives `fill`, rounded to the type.
             pub fn gather(&self, count: usize, fill: f64, mut index: impl FnMut(usize) -> Option<usize>) -> Data {
                 match self {
                     $(Data::$v(x) => {
@@ -87,7 +87,8 @@ macro_rules! elements {
 
 elements!(f32 => F32, f64 => F64, i64 => I64, i32 => I32, i8 => I8, u8 => U8, bool => Bool);
 
-/// Conversion by the rules of Rust's `as`: floats round to nearest, integers saturate, anything but 0 is true.
+/// Conversion by the rules of Rust's `as`: floats round to nearest, integers saturate, anything but 0 is
+/// true.
 trait FromF64 {
     fn from_f64_lossy(x: f64) -> Self;
     fn to_f64_lossy(self) -> f64;
@@ -121,8 +122,8 @@ impl Data {
         self.len() == 0
     }
 
-    /// The elements in another type: floats round to nearest, floats to integers truncate and saturate, integers wrap
-    /// (as ONNX Cast has it for integers), anything but 0 is true.
+    /// The elements in another type: floats round to nearest, floats to integers truncate and saturate,
+    /// integers wrap (as ONNX Cast has it for integers), anything but 0 is true.
     pub fn cast(&self, to: DType) -> Data {
         if to == self.dtype() {
             return self.clone();
@@ -218,8 +219,8 @@ impl Tensor {
         Tensor { shape: shape.clone(), data: self.data.clone() }
     }
 
-    /// A tensor of that shape whose element `i` is element `index(i)` of this, asked for in ascending order of `i`;
-    /// `None` gives `fill`, rounded to the type.
+    /// A tensor of that shape whose element `i` is element `index(i)` of this, asked for in ascending order
+    /// of `i`; `None` gives `fill`, rounded to the type.
     pub fn gathered(&self, shape: &Shape, fill: f64, index: impl FnMut(usize) -> Option<usize>) -> Tensor {
         Tensor { shape: shape.clone(), data: self.data.gather(shape.elements(), fill, index) }
     }

@@ -138,8 +138,8 @@ impl Shape {
         strides
     }
 
-    /// The shape that both broadcast to, by the rules of ONNX and numpy: extents align at the innermost, an extent of
-    /// 1 stretches.
+    /// The shape that both broadcast to, by the rules of ONNX and numpy: extents align at the innermost, an
+    /// extent of 1 stretches.
     pub fn broadcast(&self, other: &Shape) -> Result<Shape, Mismatch> {
         let rank = self.rank().max(other.rank());
         let at = |s: &Shape, i: usize| (i + s.rank()).checked_sub(rank).map_or(1, |k| s.0[k]);

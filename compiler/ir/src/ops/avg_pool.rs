@@ -3,13 +3,14 @@
 //!     y[n,c,i,j] = (sum over u,v of x[n, c, i*s+u*d-p, j*s+v*d-p]) / count
 //!
 //! The sum is taken in ascending order. `count` is the number of elements of x under the window; with
-//! `count_include_pad` the taps on the padding count too, but never those beyond it, where `ceil` lets the last window
-//! reach. A window of spread taps that all miss x has the mean 0 / 0, NaN.
+//! `count_include_pad` the taps on the padding count too, but never those beyond it, where `ceil` lets the
+//! last window reach. A window of spread taps that all miss x has the mean 0 / 0, NaN.
 //!
 //! Operand: x `[N, C, H, W]`. Result `[N, C, OH, OW]`, one element for each window.
 //!
-//! (C1) x is real and of rank 4. (C2) H and W are positive. (W1) to (W3), the rules of [windows](super::Window), hold: kernel, stride and
-//! dilation are positive, a window fits, and the padding on each side is smaller than the kernel.
+//! (C1) x is real and of rank 4. (C2) H and W are positive. And the rules of [windows](super::Window): (W1)
+//! kernel, stride and dilation are positive, (W2) a window fits, (W3) the padding on each side is smaller
+//! than the kernel.
 
 use super::window::pool;
 use super::{Cost, Operator, Window};
@@ -68,11 +69,11 @@ impl Operator for AvgPool {
         let x = operands[0];
         let sides = self.window().over(x.shape()[2], x.shape()[3]);
         let taps = |side: usize, i: usize| match self.count_include_pad {
-            true => sides[side].padded_taps(i),
-            false => sides[side].taps(i).len(),
+            true => sides[side].padded_taps(i) as f64,
+            false => sides[side].taps(i).len() as f64,
         };
         with_real!(x, T => {
-            let mean = |sum: T, i, j| sum / T::from_f64((taps(0, i) * taps(1, j)) as f64);
+            let mean = |sum: T, i, j| sum / T::from_f64(taps(0, i) * taps(1, j));
             pool(&self.window(), x, T::default(), |sum: T, x: T| sum + x, mean, result)
         })
     }

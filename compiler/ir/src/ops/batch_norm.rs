@@ -36,9 +36,16 @@ impl Operator for BatchNorm {
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
         let x = operands[0];
         let one_type = operands.iter().all(|t| t.dtype == x.dtype && t.dtype.is_float());
-        require!(one_type && x.rank() >= 2, "(C1): x {x} and its statistics must be real, x of rank 2 at least");
+        require!(
+            one_type && x.rank() >= 2,
+            "(C1): x {x} and its statistics must be real, x of rank 2 at least"
+        );
         for (t, name) in operands[1..].iter().zip(["gamma", "beta", "mean", "var"]) {
-            require!(t.dims() == [x.dims()[1]], "(C2): {name} {t} must be [{}], the channels of x {x}", x.dims()[1]);
+            require!(
+                t.dims() == [x.dims()[1]],
+                "(C2): {name} {t} must be [{}], the channels of x {x}",
+                x.dims()[1]
+            );
         }
         Ok(x.clone())
     }

@@ -2,8 +2,8 @@
 //!
 //!     y = x as to
 //!
-//! Floats round to nearest, floats to integers truncate and saturate (NaN gives 0), integers wrap, anything but 0 is
-//! true. Where the evaluator computes f32 in double precision, a cast to f32 does not round.
+//! Floats round to nearest, floats to integers truncate and saturate (NaN gives 0), integers wrap, anything
+//! but 0 is true. Where the evaluator computes f32 in double precision, a cast to f32 does not round.
 
 use super::{Cost, Operator};
 use crate::attrs::Attrs;

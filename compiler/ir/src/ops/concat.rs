@@ -4,8 +4,8 @@
 //!
 //! Of every element type. Operands: one or more x_t of the same shape but for the axis.
 //!
-//! (C1) axis is a dimension of the operands, counted from the outermost, from 0. (C2) The operands have one element
-//! type and the same extents, but for the axis. (C3) The result is a shape.
+//! (C1) axis is a dimension of the operands, counted from the outermost, from 0. (C2) The operands have one
+//! element type and the same extents, but for the axis. (C3) The result is a shape.
 
 use super::{Cost, Operator, dimension};
 use crate::attrs::Attrs;

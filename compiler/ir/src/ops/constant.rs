@@ -1,7 +1,7 @@
 //! `const`: a value known at compile time.
 //!
-//! Without an initialiser its elements stand in the module's weights under the node's name. `splat(x)` stays one
-//! number until it is packed; `rand(seed)` and `[..]` serve tests.
+//! Without an initialiser its elements stand in the module's weights under the node's name. `splat(x)` stays
+//! one number until it is packed; `rand(seed)` and `[..]` serve tests.
 
 use super::Operator;
 use crate::{DType, Data, Mismatch, Shape, Tensor, Type, error::require};
@@ -42,10 +42,11 @@ impl Init {
     }
 }
 
-/// Number `i` of the stream `seed`, in 0..1 with 24 random bits, so that it is exact in f32 too (SplitMix64, Steele
-/// et al. 2014).
+/// Number `i` of the stream `seed`, in 0..1 with 24 random bits, so that it is exact in f32 too (SplitMix64,
+/// Steele et al. 2014).
 fn unit(seed: u64, i: u64) -> f64 {
-    let mut z = seed.wrapping_mul(0xA076_1D64_78BD_642F).wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut z =
+        seed.wrapping_mul(0xA076_1D64_78BD_642F).wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     ((z ^ (z >> 31)) >> 40) as f64 / (1u64 << 24) as f64

@@ -1,13 +1,17 @@
 //! `conv`: 2-D cross-correlation.
 //!
-//!     y[n,o,i,j] = b[o] + sum over c,u,v of w[o,c,u,v] * x[n, g*C+c, i*s+u*d-p, j*s+v*d-p],  g = o / (O / groups)
+//!     y[n,o,i,j] = b[o] + sum over c,u,v of w[o,c,u,v] * x[n, g*C+c, i*s+u*d-p, j*s+v*d-p]
+//!     g = o / (O / groups)
 //!
 //! Operands: x `[N, groups*C, H, W]`, w `[O, C, KH, KW]`, b `[O]` (optional). Result `[N, O, OH, OW]` with
 //! `OH = (H + top + bottom - (KH - 1) * dilation - 1) / stride + 1`; elements outside x count as zero.
 //!
 //! (C1) operands are real, of one type, x and w of rank 4, b of rank 1. (C2) x has groups*C channels.
-//! (C3) O is a positive multiple of groups, and b has O elements. (W1) and (W2), the rules of
-//! [windows](super::Window), hold: kernel, stride and dilation are positive, and a window fits.
+//! (C3) O is a positive multiple of groups, and b has O elements. And the rules of [windows](super::Window):
+//! (W1) kernel, stride and dilation are positive, (W2) a window fits.
+//!
+//! A sum starts from b, or 0, and runs through c, u, v in ascending order; each product is rounded before it
+//! is added.
 
 use super::product::{LANES, add_product};
 use super::{Cost, Operator, Window};
@@ -50,7 +54,10 @@ impl Operator for Conv {
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
         let (x, w) = (operands[0], operands[1]);
         let one_type = operands.iter().all(|t| t.dtype == x.dtype && t.dtype.is_float());
-        require!(one_type && x.rank() == 4 && w.rank() == 4, "(C1): x {x} and w {w} must be real and of rank 4");
+        require!(
+            one_type && x.rank() == 4 && w.rank() == 4,
+            "(C1): x {x} and w {w} must be real and of rank 4"
+        );
         let (groups, c) = (self.groups, w.dims()[1]);
         require!(
             groups > 0 && c.checked_mul(groups) == Some(x.dims()[1]),
@@ -59,7 +66,10 @@ impl Operator for Conv {
             c.saturating_mul(groups)
         );
         let o = w.dims()[0];
-        require!(o > 0 && o % groups == 0, "(C3): {o} output channels are no positive multiple of groups={groups}");
+        require!(
+            o > 0 && o % groups == 0,
+            "(C3): {o} output channels are no positive multiple of groups={groups}"
+        );
         if let Some(b) = operands.get(2) {
             require!(b.dims() == [o], "(C3): bias {b} must be [{o}], one element for each output channel");
         }
@@ -84,8 +94,8 @@ impl Conv {
         Window { kernel: Hw(w.dims()[2], w.dims()[3]), stride, pad, dilation, ceil: false }
     }
 
-    /// A matrix product for each image and group: rows are output channels, columns are output elements, and the
-    /// terms of each sum run through c, u, v in ascending order.
+    /// A matrix product for each image and group: rows are output channels, columns are output elements, and
+    /// the terms of a sum are the taps of its window.
     fn correlate<T: Real>(&self, operands: &[&Tensor], result: &Type) -> Tensor {
         let (x, w) = (operands[0], operands[1]);
         let (xs, ws) = (x.slice::<T>(), w.slice::<T>());
@@ -106,15 +116,23 @@ impl Conv {
                 }
             }
             let tap = |i: usize, k: usize| ws[(first + i) * depth + k];
-            add_product(y, oh * ow, depth, tap, |column, panel| {
-                for t in 0..taps {
-                    let (u, v) = (t / sides[1].kernel, t % sides[1].kernel);
-                    let places: [Option<usize>; LANES] = std::array::from_fn(|lane| {
-                        let (i, j) = ((column + lane) / ow, (column + lane) % ow);
-                        Some(sides[0].element(i, u)? * width + sides[1].element(j, v)?)
-                    });
-                    for (c, image) in image.chunks((height * width).max(1)).enumerate() {
-                        panel[c * taps + t] = places.map(|place| place.map_or(T::default(), |at| image[at]));
+            add_product(y, oh * ow, depth, tap, |ks, column, panel| {
+                // Where each lane's window meets each row and column of the kernel; beyond the plane for
+                // padding.
+                let windows: [(usize, usize); LANES] = std::array::from_fn(|lane| {
+                    let window = (column + lane).min(oh * ow - 1);
+                    (window / ow, window % ow)
+                });
+                let beyond = usize::MAX / 2;
+                let row = |u| windows.map(|(i, _)| sides[0].element(i, u).map_or(beyond, |at| at * width));
+                let column = |v| windows.map(|(_, j)| sides[1].element(j, v).unwrap_or(beyond));
+                let rows: Vec<[usize; LANES]> = (0..sides[0].kernel).map(row).collect();
+                let columns: Vec<[usize; LANES]> = (0..sides[1].kernel).map(column).collect();
+                for (k, line) in ks.zip(panel) {
+                    let (u, v) = (k % taps / columns.len(), k % columns.len());
+                    let plane = &image[k / taps * height * width..][..height * width];
+                    for lane in 0..LANES {
+                        line[lane] = plane.get(rows[u][lane] + columns[v][lane]).copied().unwrap_or_default();
                     }
                 }
             });

@@ -5,7 +5,8 @@
 //!
 //! Operand: x `[N, C*b*b, H, W]` of every element type. Result `[N, C, H*b, W*b]`.
 //!
-//! (C1) x is of rank 4. (C2) block, b, is positive, and x has a multiple of b*b channels. (C3) The result is a shape.
+//! (C1) x is of rank 4. (C2) block, b, is positive, and x has a multiple of b*b channels. (C3) The result is
+//! a shape.
 
 use super::view::View;
 use super::{Cost, Operator};
@@ -51,7 +52,11 @@ impl Operator for DepthToSpace {
         let [n, channels, h, w] = [0, 1, 2, 3].map(|d| x.dims()[d]);
         let block = usize::try_from(self.block).unwrap_or(0);
         let legal = block.checked_mul(block).is_some_and(|area| area > 0 && channels % area == 0);
-        require!(legal, "(C2): {channels} channels are no multiple of the square of a positive block={}", self.block);
+        require!(
+            legal,
+            "(C2): {channels} channels are no multiple of the square of a positive block={}",
+            self.block
+        );
         match (h.checked_mul(block), w.checked_mul(block)) {
             (Some(h), Some(w)) => x.with_dims([n, channels / (block * block), h, w]),
             _ => mismatch!("(C3): x {x} in blocks of {block} is too large"),

@@ -1,5 +1,5 @@
-//! What element-wise operators share: inference and evaluation element by element, with broadcasting for those of two
-//! operands.
+//! What element-wise operators share: inference and evaluation element by element, with broadcasting for
+//! those of two operands.
 //!
 //! One operand: (C1) it is real. Two operands: (C1) they have one element type, (C2) their shapes broadcast.
 

@@ -2,11 +2,11 @@
 //!
 //!     y[p.., i.., q..] = x[p.., indices[i..], q..]
 //!
-//! Operands: x of every element type, indices of any shape. A negative index counts from the end; one out of range is
-//! clamped to it. Result: the shape of x with that of the indices in place of the axis.
+//! Operands: x of every element type, indices of any shape. A negative index counts from the end; one out of
+//! range is clamped to it. Result: the shape of x with that of the indices in place of the axis.
 //!
-//! (C1) axis is a dimension of x, counted from the outermost, from 0. (C2) The indices are i64 or i32. (C3) x has
-//! elements along the axis. (C4) The result is a shape.
+//! (C1) axis is a dimension of x, counted from the outermost, from 0. (C2) The indices are i64 or i32. (C3) x
+//! has elements along the axis. (C4) The result is a shape.
 
 use super::{Cost, Operator, dimension};
 use crate::attrs::Attrs;

@@ -2,11 +2,12 @@
 //!
 //!     y[i,j] = c[i,j] + sum over k of a[i,k] * b[k,j]
 //!
-//! Operands: a `[M, K]`, with `trans_a` `[K, M]`; b `[K, N]`, with `trans_b` `[N, K]`; c (optional) of a shape that
-//! broadcasts to `[M, N]`. Result `[M, N]`. The sum starts from c and runs through k in ascending order.
+//! Operands: a `[M, K]`, with `trans_a` `[K, M]`; b `[K, N]`, with `trans_b` `[N, K]`; c (optional) of a
+//! shape that broadcasts to `[M, N]`. Result `[M, N]`. The sum starts from c and runs through k in ascending
+//! order.
 //!
-//! (C1) Operands are real, of one type, a and b of rank 2. (C2) a and b have the same K. (C3) c broadcasts to the
-//! result.
+//! (C1) Operands are real, of one type, a and b of rank 2. (C2) a and b have the same K. (C3) c broadcasts to
+//! the result.
 
 use super::product::{Matrix, add_product};
 use super::view::View;
@@ -79,10 +80,12 @@ impl Gemm {
         let (_, depth) = flipped(self.trans_a, operands[0].shape().dims());
         let columns = result.dims()[1];
         let mut y = match operands.get(2) {
-            Some(c) => View::stretched(c.shape().dims(), result.dims()).places().map(|at| c.slice()[at]).collect(),
+            Some(c) => {
+                View::stretched(c.shape().dims(), result.dims()).places().map(|at| c.slice()[at]).collect()
+            }
             None => vec![T::default(); result.elements()],
         };
-        add_product(&mut y, columns, depth, |i, k| a.at(i, k), |first, panel| b.pack(columns, first, panel));
+        add_product(&mut y, columns, depth, |i, k| a.at(i, k), |ks, j, panel| b.pack(ks, j, columns, panel));
         Tensor::of(&result.shape, y)
     }
 }

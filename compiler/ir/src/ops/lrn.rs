@@ -2,8 +2,8 @@
 //!
 //!     y[n,c,..] = x[n,c,..] / (bias + alpha / size * sum over r of x[n,r,..]^2)^beta
 //!
-//! r runs from c - floor((size - 1) / 2) to c + ceil((size - 1) / 2), within the channels, in ascending order.
-//! Operand: x `[N, C, ..]`. Result as x.
+//! r runs from c - floor((size - 1) / 2) to c + ceil((size - 1) / 2), within the channels, in ascending
+//! order. Operand: x `[N, C, ..]`. Result as x.
 //!
 //! (C1) x is real, of rank 2 at least. (C2) size is positive.
 

@@ -2,11 +2,11 @@
 //!
 //!     y[..,i,j] = sum over k of a[..,i,k] * b[..,k,j]
 //!
-//! Operands: a `[.., M, K]`, b `[.., K, N]`; the extents in front broadcast. Result `[.., M, N]`. The sum runs through
-//! k in ascending order.
+//! Operands: a `[.., M, K]`, b `[.., K, N]`; the extents in front broadcast. Result `[.., M, N]`. The sum
+//! runs through k in ascending order.
 //!
-//! (C1) Operands are real, of one type, of rank 2 at least. (C2) a and b have the same K. (C3) The extents in front
-//! broadcast.
+//! (C1) Operands are real, of one type, of rank 2 at least. (C2) a and b have the same K. (C3) The extents in
+//! front broadcast.
 
 use super::product::{Matrix, add_product};
 use super::view::View;
@@ -67,7 +67,7 @@ fn multiply<T: Real>(a: &Tensor, b: &Tensor, result: &Type) -> Tensor {
     for ((y, a_at), b_at) in y.chunks_mut((m * n).max(1)).zip(matrices(a)).zip(matrices(b)) {
         let a = Matrix { elements: &a.slice::<T>()[a_at..], strides: (depth, 1) };
         let b = Matrix { elements: &b.slice::<T>()[b_at..], strides: (n, 1) };
-        add_product(y, n, depth, |i, k| a.at(i, k), |first, panel| b.pack(n, first, panel));
+        add_product(y, n, depth, |i, k| a.at(i, k), |ks, j, panel| b.pack(ks, j, n, panel));
     }
     Tensor::of(&result.shape, y)
 }

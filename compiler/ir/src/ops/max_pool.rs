@@ -2,13 +2,14 @@
 //!
 //!     y[n,c,i,j] = max over u,v of x[n, c, i*s+u*d-p, j*s+v*d-p]
 //!
-//! The maximum is taken in ascending order by `acc = x > acc ? x : acc`, from -inf: NaN never wins, and padding takes
-//! no part.
+//! The maximum is taken in ascending order by `acc = x > acc ? x : acc`, from -inf: NaN never wins, and
+//! padding takes no part.
 //!
 //! Operand: x `[N, C, H, W]`. Result `[N, C, OH, OW]`, one element for each window.
 //!
-//! (C1) x is real and of rank 4. (C2) H and W are positive. (W1) to (W3), the rules of [windows](super::Window), hold: kernel, stride and
-//! dilation are positive, a window fits, and the padding on each side is smaller than the kernel.
+//! (C1) x is real and of rank 4. (C2) H and W are positive. And the rules of [windows](super::Window): (W1)
+//! kernel, stride and dilation are positive, (W2) a window fits, (W3) the padding on each side is smaller
+//! than the kernel.
 
 use super::window::pool;
 use super::{Cost, Operator, Window};
@@ -33,13 +34,7 @@ pub struct MaxPool {
 
 impl Default for MaxPool {
     fn default() -> MaxPool {
-        MaxPool {
-            kernel: Hw(0, 0),
-            stride: Hw(1, 1),
-            pad: Pad::ZERO,
-            dilation: Hw(1, 1),
-            ceil: false,
-        }
+        MaxPool { kernel: Hw(0, 0), stride: Hw(1, 1), pad: Pad::ZERO, dilation: Hw(1, 1), ceil: false }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The operators: a closed set, one row in the table below and one file each.
 //!
-//! A file holds what an operator means: its formula, attributes, shape inference, reference evaluation and cost. How
-//! a file format spells it (frontends) and how it becomes code (codegen) stand in files of the same name there.
+//! A file holds what an operator means: its formula, attributes, shape inference, reference evaluation and
+//! cost. How a file format spells it (frontends) and how it becomes code (codegen) stand in files of the same
+//! name there.
 
 use crate::attrs::Attrs;
 use crate::error::mismatch;
@@ -12,8 +13,17 @@ use crate::{Mismatch, Tensor, Type};
 pub struct Cost {
     /// Multiply-adds of convolutions and matrix products, taps on padding included.
     pub macs: u64,
-    /// Other arithmetic: one for each element computed.
+    /// Other arithmetic, one for each element and step of its formula; nothing for moving elements.
     pub flops: u64,
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::default(), |a, b| Cost {
+            macs: a.macs.saturating_add(b.macs),
+            flops: a.flops.saturating_add(b.flops),
+        })
+    }
 }
 
 /// What each operator defines.
@@ -22,8 +32,8 @@ pub trait Operator: Clone + PartialEq + std::fmt::Debug {
     const NAME: &'static str;
     /// The least and the most operands.
     const ARITY: (usize, usize);
-    /// Whether each element of the result depends on the elements at the same place alone: such an operator can be a
-    /// stage of a pipe.
+    /// Whether each element of the result depends on the elements at the same place alone: such an operator
+    /// can be a stage of a pipe.
     const ELEMENTWISE: bool = false;
 
     /// Visits the attributes in the order in which they are printed.
@@ -32,8 +42,8 @@ pub trait Operator: Clone + PartialEq + std::fmt::Debug {
     /// The type of the result. The count of operands has been checked.
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch>;
 
-    /// The result, computed by plain loops. The types have been checked; reals are f32 or, when the evaluator runs
-    /// in double precision, f64 throughout, in `result` too.
+    /// The result, computed by plain loops. The types have been checked; reals are f32 or, when the evaluator
+    /// runs in double precision, f64 throughout, in `result` too.
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor;
 
     /// What that costs.
@@ -42,7 +52,8 @@ pub trait Operator: Clone + PartialEq + std::fmt::Debug {
     }
 }
 
-/// The dimension of a value that an attribute names, counted from 0; `rule` is the constraint that asks for it.
+/// The dimension of a value that an attribute names, counted from 0; `rule` is the constraint that asks for
+/// it.
 fn dimension(rule: &str, axis: i64, x: &Type) -> Result<usize, Mismatch> {
     match usize::try_from(axis) {
         Ok(d) if d < x.rank() => Ok(d),
@@ -52,7 +63,7 @@ fn dimension(rule: &str, axis: i64, x: &Type) -> Result<usize, Mismatch> {
 
 macro_rules! operators {
     ($($file:ident $op:ident,)*) => {
-        $(mod $file; pub use $file::$op;)*
+        $(pub mod $file; pub use $file::$op;)*
 
         /// Every operator.
         #[derive(Clone, Debug, PartialEq)]

@@ -37,20 +37,26 @@ impl Operator for Padding {
         let x = operands[0];
         let (before, after) = (&self.before, &self.after);
         require!(
-            before.len() == x.rank() && after.len() == x.rank() && before.iter().chain(after).all(|&n| n >= 0),
+            before.len() == x.rank()
+                && after.len() == x.rank()
+                && before.iter().chain(after).all(|&n| n >= 0),
             "(C1): before={before:?} and after={after:?} are no counts for the {} dimensions of x {x}",
             x.rank()
         );
-        let sums = (0..x.rank()).map(|d| x.dims()[d].checked_add(before[d] as usize)?.checked_add(after[d] as usize));
+        let sums = (0..x.rank())
+            .map(|d| x.dims()[d].checked_add(before[d] as usize)?.checked_add(after[d] as usize));
         let dims: Option<Vec<usize>> = sums.collect();
-        let Some(dims) = dims else { mismatch!("(C2): x {x} padded by {before:?} and {after:?} is too large") };
+        let Some(dims) = dims else {
+            mismatch!("(C2): x {x} padded by {before:?} and {after:?} is too large")
+        };
         x.with_dims(dims).map_err(|Mismatch(m)| Mismatch(format!("(C2): {m}")))
     }
 
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
         let x = operands[0];
         let strides = row_major(result.dims());
-        let base: usize = self.before.iter().zip(&strides).map(|(&n, &stride)| n as usize * stride as usize).sum();
+        let base: usize =
+            self.before.iter().zip(&strides).map(|(&n, &stride)| n as usize * stride as usize).sum();
         let mut inside = View::new(base, x.shape().dims(), |d| strides[d]).places().enumerate().peekable();
         x.gathered(&result.shape, self.value.into(), |at| {
             inside.next_if(|&(_, place)| place == at).map(|(element, _)| element)

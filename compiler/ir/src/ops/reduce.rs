@@ -1,7 +1,7 @@
 //! What reductions share: folding a tensor along some of its axes.
 //!
-//! An element of the result is folded from its elements of x in their row-major order. With `keep` a reduced extent
-//! becomes 1, otherwise it goes away.
+//! An element of the result is folded from its elements of x in their row-major order. With `keep` a reduced
+//! extent becomes 1, otherwise it goes away.
 //!
 //! (C1) x is real. (C2) axes are one or more dimensions of x, counted from 0, each there once, in any order.
 

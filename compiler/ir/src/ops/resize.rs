@@ -1,21 +1,21 @@
 //! `resize`: planes of other extents, by nearest elements or linear interpolation.
 //!
-//! Index i of the result lies at coordinate t of x along its dimension, of scale s = `scales[d]` and of extents n in x
-//! and m = `sizes[d]` in the result:
+//! Index i of the result lies at coordinate t of x along its dimension, of scale s = `scales[d]` and of
+//! extents n in x and m = `sizes[d]` in the result:
 //!
 //!     half_pixel          t = (i + 0.5) / s - 0.5
 //!     pytorch_half_pixel  t = m > 1 ? (i + 0.5) / s - 0.5 : 0
 //!     asymmetric          t = i / s
 //!     align_corners       t = m > 1 ? i * (n - 1) / (m - 1) : 0
 //!
-//! `nearest` rounds t as `nearest=` says and clamps it to the extent. `linear` weighs the elements at floor(t) and
-//! floor(t) + 1, clamped to the extent, with 1 - f and f, f = t - floor(t): first along a row, then between rows.
-//! Coordinates are computed in f32, as ONNX Runtime does, so that both precisions of the evaluator and every code pick
-//! the same elements. The scales are those given; they need not equal m / n.
+//! `nearest` rounds t as `nearest=` says and clamps it to the extent. `linear` weighs the elements at
+//! floor(t) and floor(t) + 1, clamped to the extent, with 1 - f and f, f = t - floor(t): first along a row,
+//! then between rows. Coordinates are computed in f32, as ONNX Runtime does, so that both precisions of the
+//! evaluator and every code pick the same elements. The scales are those given; they need not equal m / n.
 //!
-//! (C1) scales and sizes have one entry for each dimension of x, of rank 2 at least; scales are finite and positive,
-//! sizes not negative. (C2) Only the two innermost dimensions change. (C3) x has elements where the result has.
-//! (C4) `linear` takes reals.
+//! (C1) scales and sizes have one entry for each dimension of x, of rank 2 at least; scales are finite and
+//! positive, sizes not negative. (C2) Only the two innermost dimensions change. (C3) x has elements where the
+//! result has. (C4) `linear` takes reals.
 
 use super::Operator;
 use crate::attrs::{Attrs, Keyword, keyword};
@@ -136,16 +136,14 @@ impl Operator for Resize {
             scales.iter().all(|s| s.is_finite() && *s > 0.0),
             "(C1): scales={scales:?}: all must be finite and positive"
         );
-        let shape = Shape::from_signed(sizes).map_err(|Mismatch(m)| Mismatch(format!("(C1): sizes={sizes:?}: {m}")))?;
+        let shape = Shape::from_signed(sizes)
+            .map_err(|Mismatch(m)| Mismatch(format!("(C1): sizes={sizes:?}: {m}")))?;
         let planes = x.rank() - 2;
         require!(
             shape.dims()[..planes] == x.dims()[..planes] && scales[..planes].iter().all(|&s| s == 1.0),
             "(C2): x {x} to {shape} by {scales:?}: only the two innermost dimensions may change"
         );
-        require!(
-            !x.shape.is_empty() || shape.is_empty(),
-            "(C3): x {x} has no elements to make {shape} from"
-        );
+        require!(!x.shape.is_empty() || shape.is_empty(), "(C3): x {x} has no elements to make {shape} from");
         require!(
             x.dtype.is_float() || self.mode == ResizeMode::Nearest,
             "(C4): x {x} is not real, mode=linear takes reals"
@@ -193,7 +191,8 @@ impl Operator for Resize {
 }
 
 impl Resize {
-    /// What each index of the result along dimension d is made from; x has `extent` elements there, one at least.
+    /// What each index of the result along dimension d is made from; x has `extent` elements there, one at
+    /// least.
     pub fn sources(&self, d: usize, extent: usize) -> Vec<Source> {
         let last = extent - 1;
         let source = |i: usize| {

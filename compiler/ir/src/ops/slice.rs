@@ -2,10 +2,11 @@
 //!
 //!     y[i0, i1, ..] = x[starts[0] + i0 * steps[0], starts[1] + i1 * steps[1], ..]
 //!
-//! Of every element type. A dimension runs from its start up to its end, without it; `steps` left out are all 1.
+//! Of every element type. A dimension runs from its start up to its end, without it; `steps` left out are all
+//! 1.
 //!
-//! (C1) starts, ends and steps have one entry for each dimension of x. (C2) No step is 0. (C3) Where the step is
-//! positive, 0 <= start <= end <= extent; where it is negative, -1 <= end <= start < extent.
+//! (C1) starts, ends and steps have one entry for each dimension of x. (C2) No step is 0. (C3) Where the step
+//! is positive, 0 <= start <= end <= extent; where it is negative, -1 <= end <= start < extent.
 
 use super::view::{View, row_major};
 use super::{Cost, Operator};
@@ -66,7 +67,8 @@ impl Operator for Slice {
         let x = operands[0];
         let strides = row_major(x.shape().dims());
         // An empty range may start at -1; its place is never read.
-        let base: isize = self.starts.iter().zip(&strides).map(|(&start, stride)| start as isize * stride).sum();
+        let base: isize =
+            self.starts.iter().zip(&strides).map(|(&start, stride)| start as isize * stride).sum();
         let view = View::new(base.max(0) as usize, result.dims(), |d| self.step(d) as isize * strides[d]);
         let mut places = view.places();
         x.gathered(&result.shape, 0.0, |_| places.next())

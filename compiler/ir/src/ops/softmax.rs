@@ -56,7 +56,8 @@ impl Softmax {
         for block in y.chunks_mut((extent * inner).max(1)) {
             for i in 0..inner {
                 let line = || (i..extent * inner).step_by(inner);
-                let m = line().fold(T::from_f64(f64::NEG_INFINITY), |m, j| if block[j] > m { block[j] } else { m });
+                let m = line()
+                    .fold(T::from_f64(f64::NEG_INFINITY), |m, j| if block[j] > m { block[j] } else { m });
                 for j in line() {
                     block[j] = (block[j] - m).exp();
                 }

@@ -2,8 +2,8 @@
 //!
 //!     place(i0, i1, ..) = base + i0 * strides[0] + i1 * strides[1] + ..
 //!
-//! INVARIANT: the place of every index lies inside the tensor, and a dimension of one element has stride 0, so no
-//! step of the walk leaves what an `isize` counts.
+//! INVARIANT: the place of every index lies inside the tensor, and a dimension of one element has stride 0,
+//! so no step of the walk leaves what an `isize` counts.
 
 /// A strided view of a row-major tensor.
 pub(super) struct View {

@@ -1,11 +1,11 @@
 //! Windows that slide over a plane: what convolution and pooling share.
 //!
-//! Along one dimension, window i has its taps at `i * stride + u * dilation - before`, u in 0..kernel. There are
-//! `(extent + before + after - (kernel - 1) * dilation - 1) / stride + 1` windows, rounded down, or with `ceil`
-//! rounded up without a last window that would start behind the extent, in the padding.
+//! Along one dimension, window i has its taps at `i * stride + u * dilation - before`, u in 0..kernel. There
+//! are `(extent + before + after - (kernel - 1) * dilation - 1) / stride + 1` windows, rounded down, or with
+//! `ceil` rounded up without a last window that would start behind the extent, in the padding.
 //!
-//! (W1) kernel, stride and dilation are positive. (W2) one window at least fits. (W3) pools only: the padding on each
-//! side is smaller than the kernel.
+//! (W1) kernel, stride and dilation are positive. (W2) one window at least fits. (W3) pools only: the padding
+//! on each side is smaller than the kernel.
 
 use crate::attrs::{Hw, Pad};
 use crate::error::{mismatch, require};
@@ -51,26 +51,16 @@ impl Window {
     /// The windows along both dimensions of a plane.
     pub fn over(&self, height: usize, width: usize) -> [Sliding; 2] {
         let Window { kernel, stride, pad, dilation, ceil } = *self;
-        [
-            Sliding {
-                extent: height,
-                before: pad.top,
-                after: pad.bottom,
-                kernel: kernel.0,
-                dilation: dilation.0,
-                stride: stride.0,
-                ceil,
-            },
-            Sliding {
-                extent: width,
-                before: pad.left,
-                after: pad.right,
-                kernel: kernel.1,
-                dilation: dilation.1,
-                stride: stride.1,
-                ceil,
-            },
-        ]
+        let along = |extent, before, after, pick: fn(Hw) -> usize| Sliding {
+            extent,
+            before,
+            after,
+            kernel: pick(kernel),
+            dilation: pick(dilation),
+            stride: pick(stride),
+            ceil,
+        };
+        [along(height, pad.top, pad.bottom, |hw| hw.0), along(width, pad.left, pad.right, |hw| hw.1)]
     }
 
     /// How many windows there are over the planes of x: rows and columns of the result.
@@ -113,7 +103,8 @@ impl Window {
     }
 }
 
-/// Folds the elements under each window in ascending order, rows first; `finish` gets what came out and the window's place.
+/// Folds the elements under each window in ascending order, rows first; `finish` gets what came out and the
+/// row and column of the window.
 pub(super) fn pool<T: Real>(
     window: &Window,
     x: &Tensor,
@@ -158,7 +149,8 @@ impl Sliding {
 
     /// The element that tap u of window i lies on; none if it lies on the padding.
     pub fn element(&self, i: usize, u: usize) -> Option<usize> {
-        (i * self.stride + u * self.dilation).checked_sub(self.before).filter(|&at| at < self.extent)
+        let from_padding = (i * self.stride).checked_add(u.checked_mul(self.dilation)?)?;
+        from_padding.checked_sub(self.before).filter(|&at| at < self.extent)
     }
 
     /// The elements under window i, in ascending order.
@@ -168,7 +160,8 @@ impl Sliding {
         self.taps(i).map(move |u| start + u * dilation - before)
     }
 
-    /// How many taps of window i lie on elements or their padding; with `ceil` a last window reaches beyond both.
+    /// How many taps of window i lie on elements or their padding; with `ceil` a last window reaches beyond
+    /// both.
     pub fn padded_taps(&self, i: usize) -> usize {
         let end = self.before + self.extent + self.after;
         end.saturating_sub(i * self.stride).div_ceil(self.dilation).min(self.kernel)

@@ -12,8 +12,9 @@
 //! value = "%" name              name = letter { letter | digit | "_" | "." }
 //! ```
 //!
-//! A node ends at the end of its line. Attributes that equal their default are not printed. `//` starts a comment.
-//! The elements of constants without an initialiser are not in the text: they are the module's weights.
+//! A node ends at the end of its line. Attributes that equal their default are not printed. `//` starts a
+//! comment. The elements of constants without an initialiser are not in the text: they are the module's
+//! weights.
 
 mod parse;
 mod print;

@@ -1,12 +1,13 @@
 //! Parsing the text form: exactly what the printer prints, plus blank lines and comments.
 //!
-//! Lines are independent: an error names its line and column and parsing stops there. The parser knows no operator;
-//! each is filled through the same walk over its attributes that prints it.
+//! Lines are independent: an error names its line and column and parsing stops there. The parser knows no
+//! operator; each is filled through the same walk over its attributes that prints it.
 
 use crate::attrs::{Attrs, Hw, Pad};
 use crate::ops::{Init, Op};
 use crate::{DType, Expr, Graph, Mismatch, Module, NodeId, Shape, Stage, Type, Weights};
 use std::fmt;
+use std::str::FromStr;
 
 /// What is wrong with a text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +164,7 @@ fn init(c: &mut Cursor) -> Result<Init, String> {
     }
     if c.take("rand") {
         c.expect("(")?;
-        let seed = c.number()? as u64;
+        let seed = c.number()?;
         let (mut min, mut max) = (-1.0, 1.0);
         while c.take(",") {
             let key = c.name()?;
@@ -178,7 +179,7 @@ fn init(c: &mut Cursor) -> Result<Init, String> {
         return Ok(Init::Rand { seed, min, max });
     }
     if c.rest().starts_with('[') {
-        return Ok(Init::List(c.list()?));
+        return Ok(Init::List(c.list(Cursor::number)?));
     }
     Ok(Init::Weights)
 }
@@ -217,24 +218,28 @@ fn call(c: &mut Cursor, graph: &Graph) -> Result<(Op, Vec<NodeId>), String> {
     }
 }
 
-/// An attribute as written.
+/// An attribute as written. Numbers stay text until it is known what they count, so that none is rounded
+/// twice.
 #[derive(Clone, Debug)]
-enum Attribute {
-    Number(f64),
-    Pair(usize, usize),
-    Word(String),
-    List(Vec<f64>),
+enum Attribute<'a> {
+    One(&'a str),
+    List(Vec<&'a str>),
 }
 
 /// Hands written attributes to an operator's walk.
 struct Filler<'a> {
-    given: Vec<(&'a str, Attribute)>,
+    given: Vec<(&'a str, Attribute<'a>)>,
     error: Option<String>,
 }
 
-impl Filler<'_> {
+impl<'a> Filler<'a> {
     /// Takes the attribute of that name and converts it; a conversion that answers `None` is an error.
-    fn fill<T>(&mut self, name: &str, wants: &str, convert: impl Fn(&Attribute) -> Option<T>) -> Option<T> {
+    fn fill<T>(
+        &mut self,
+        name: &str,
+        wants: &str,
+        convert: impl Fn(&Attribute<'a>) -> Option<T>,
+    ) -> Option<T> {
         let place = self.given.iter().position(|(key, _)| *key == name)?;
         let (_, attribute) = self.given.remove(place);
         let converted = convert(&attribute);
@@ -245,81 +250,65 @@ impl Filler<'_> {
     }
 }
 
-fn count(x: f64) -> Option<usize> {
-    (x >= 0.0 && x == x.trunc() && x < 1e15).then_some(x as usize)
-}
+impl<'a> Attribute<'a> {
+    /// What a single word or number says.
+    fn one<T: FromStr>(&self) -> Option<T> {
+        if let Attribute::One(text) = self { text.parse().ok() } else { None }
+    }
 
-fn integer(x: f64) -> Option<i64> {
-    (x == x.trunc() && x.abs() < 1e15).then_some(x as i64)
+    /// What each item of a list says.
+    fn list<T: FromStr>(&self) -> Option<Vec<T>> {
+        if let Attribute::List(items) = self { items.iter().map(|i| i.parse().ok()).collect() } else { None }
+    }
 }
 
 impl Attrs for Filler<'_> {
     fn int(&mut self, name: &'static str, value: &mut i64, default: i64) {
-        let read = |a: &Attribute| if let Attribute::Number(x) = a { integer(*x) } else { None };
-        *value = self.fill(name, "an integer", read).unwrap_or(default);
+        *value = self.fill(name, "an integer", Attribute::one).unwrap_or(default);
     }
 
     fn float(&mut self, name: &'static str, value: &mut f32, default: f32) {
-        let read = |a: &Attribute| if let Attribute::Number(x) = a { Some(*x as f32) } else { None };
-        *value = self.fill(name, "a number", read).unwrap_or(default);
+        *value = self.fill(name, "a number", Attribute::one).unwrap_or(default);
     }
 
     fn flag(&mut self, name: &'static str, value: &mut bool, default: bool) {
-        let read = |a: &Attribute| match a {
-            Attribute::Word(w) if w == "true" => Some(true),
-            Attribute::Word(w) if w == "false" => Some(false),
-            _ => None,
-        };
-        *value = self.fill(name, "true or false", read).unwrap_or(default);
+        *value = self.fill(name, "true or false", Attribute::one).unwrap_or(default);
     }
 
     fn hw(&mut self, name: &'static str, value: &mut Hw, default: Hw) {
-        let read = |a: &Attribute| match a {
-            Attribute::Number(x) => count(*x).map(|n| Hw(n, n)),
-            Attribute::Pair(h, w) => Some(Hw(*h, *w)),
-            _ => None,
+        let read = |a: &Attribute| {
+            let Attribute::One(text) = a else { return None };
+            let (h, w) = text.split_once('x').unwrap_or((text, text));
+            Some(Hw(h.parse().ok()?, w.parse().ok()?))
         };
         *value = self.fill(name, "a count or HxW", read).unwrap_or(default);
     }
 
     fn pad(&mut self, name: &'static str, value: &mut Pad) {
-        let read = |a: &Attribute| match a {
-            Attribute::Number(x) => count(*x).map(|n| Pad { top: n, left: n, bottom: n, right: n }),
-            Attribute::List(sides) => {
-                match sides.iter().map(|&s| count(s)).collect::<Option<Vec<_>>>()?[..] {
-                    [top, left, bottom, right] => Some(Pad { top, left, bottom, right }),
-                    _ => None,
-                }
-            }
-            _ => None,
+        let read = |a: &Attribute| {
+            let sides = a.list().or_else(|| a.one().map(|n| vec![n; 4]))?;
+            let [top, left, bottom, right] = sides.try_into().ok()?;
+            Some(Pad { top, left, bottom, right })
         };
         *value = self.fill(name, "a count or [top,left,bottom,right]", read).unwrap_or(Pad::ZERO);
     }
 
     fn ints(&mut self, name: &'static str, value: &mut Vec<i64>) {
-        let read = |a: &Attribute| match a {
-            Attribute::List(items) => items.iter().map(|&x| integer(x)).collect(),
-            _ => None,
-        };
-        *value = self.fill(name, "a list of integers", read).unwrap_or_default();
+        *value = self.fill(name, "a list of integers", Attribute::list).unwrap_or_default();
     }
 
     fn floats(&mut self, name: &'static str, value: &mut Vec<f32>) {
-        let read = |a: &Attribute| match a {
-            Attribute::List(items) => Some(items.iter().map(|&x| x as f32).collect()),
-            _ => None,
-        };
-        *value = self.fill(name, "a list of numbers", read).unwrap_or_default();
+        *value = self.fill(name, "a list of numbers", Attribute::list).unwrap_or_default();
     }
 
     fn dtype(&mut self, name: &'static str, value: &mut DType, default: DType) {
-        let read = |a: &Attribute| if let Attribute::Word(w) = a { DType::from_name(w) } else { None };
+        let read = |a: &Attribute| if let Attribute::One(w) = a { DType::from_name(w) } else { None };
         *value = self.fill(name, "an element type", read).unwrap_or(default);
     }
 
     fn word(&mut self, name: &'static str, words: &[&'static str], index: &mut usize, default: usize) {
         let read = |a: &Attribute| match a {
-            Attribute::Word(w) => words.iter().position(|x| x == w),
+            Attribute::One(w) => words.iter().position(|x| x == w),
             _ => None,
         };
         *index = self.fill(name, &format!("one of {}", words.join(", ")), read).unwrap_or(default);
@@ -378,23 +367,28 @@ impl<'a> Cursor<'a> {
         if name.is_empty() { Err("expected a name".into()) } else { Ok(name) }
     }
 
-    fn number(&mut self) -> Result<f64, String> {
+    /// The text of a number or a word.
+    fn scalar(&mut self) -> &'a str {
+        self.run(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_'))
+    }
+
+    fn number<T: FromStr>(&mut self) -> Result<T, String> {
         let start = self.at;
-        let digits = self.run(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-        digits.parse().map_err(|_| {
+        self.scalar().parse().map_err(|_| {
             self.at = start;
             "expected a number".to_string()
         })
     }
 
-    fn list(&mut self) -> Result<Vec<f64>, String> {
+    /// `[`, items, `]`.
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T, String>) -> Result<Vec<T>, String> {
         self.expect("[")?;
         let mut items = Vec::new();
         while !self.take("]") {
             if !items.is_empty() {
                 self.expect(",")?;
             }
-            items.push(self.number()?);
+            items.push(item(self)?);
         }
         Ok(items)
     }
@@ -402,26 +396,19 @@ impl<'a> Cursor<'a> {
     fn ty(&mut self) -> Result<Type, String> {
         let word = self.name()?;
         let dtype = DType::from_name(word).ok_or_else(|| format!("no element type is called {word}"))?;
-        let dims: Option<Vec<usize>> = self.list()?.into_iter().map(count).collect();
-        let shape = Shape::new(dims.ok_or("an extent is no count")?).map_err(|Mismatch(m)| m)?;
+        let shape = Shape::new(self.list(Cursor::number)?).map_err(|Mismatch(m)| m)?;
         Ok(Type { dtype, shape })
     }
 
-    fn attribute(&mut self) -> Result<Attribute, String> {
-        let rest = self.rest();
-        if rest.starts_with('[') {
-            return Ok(Attribute::List(self.list()?));
+    fn attribute(&mut self) -> Result<Attribute<'a>, String> {
+        let written = |c: &mut Self| match c.scalar() {
+            "" => Err("expected a number or a word".to_string()),
+            text => Ok(text),
+        };
+        if self.rest().starts_with('[') {
+            self.list(written).map(Attribute::List)
+        } else {
+            written(self).map(Attribute::One)
         }
-        let special = ["inf", "NaN"].iter().any(|w| rest.starts_with(w));
-        if rest.starts_with(|c: char| c.is_ascii_alphabetic()) && !special {
-            return Ok(Attribute::Word(self.name()?.to_string()));
-        }
-        let written = self.run(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-        if let Some((h, w)) = written.split_once('x')
-            && let (Ok(h), Ok(w)) = (h.parse(), w.parse())
-        {
-            return Ok(Attribute::Pair(h, w));
-        }
-        written.parse().map(Attribute::Number).map_err(|_| format!("{written:?} is no attribute"))
     }
 }

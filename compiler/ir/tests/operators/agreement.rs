@@ -1,0 +1,112 @@
+//! One graph with every operator: it prints back, and its values agree in both precisions.
+
+use cnnc_ir::eval::{Precision, evaluate_with};
+use cnnc_ir::{Op, text};
+use std::collections::{HashMap, HashSet};
+
+/// Every operator, each attribute once at least with another value than its default.
+const EVERY: &str = "\
+graph @every(%in: f32[1,1]) {
+  %x: f32[2,4,7,6] = const rand(1)
+  %p: f32[2,4,7,6] = const rand(2, min=0.5, max=2)
+  %w: f32[6,2,3,2] = const rand(3)
+  %b: f32[6] = const rand(4)
+  %a: f32[5,7] = const rand(5)
+  %c: f32[5,3] = const rand(6)
+  %s: f32[4] = const rand(7, min=0.5, max=1.5)
+  %i: i64[2] = const [2,-1]
+  %conv: f32[2,6,4,4] = conv %x, %w, %b, stride=2x1, pad=[1,0,2,1], dilation=1x3, groups=2
+  %gemm: f32[7,3] = gemm %a, %c, trans_a=true
+  %gemm_t: f32[5,5] = gemm %a, %a, trans_b=true
+  %t: f32[2,4,6,7] = transpose %x, perm=[0,1,3,2]
+  %matmul: f32[2,4,7,7] = matmul %x, %t
+  %add: f32[2,4,7,6] = add %x, %p
+  %sub: f32[2,4,7,6] = sub %x, %p
+  %mul: f32[2,4,7,6] = mul %x, %p
+  %div: f32[2,4,7,6] = div %x, %p
+  %max: f32[2,4,7,6] = max %x, %p
+  %min: f32[2,4,7,6] = min %x, %p
+  %relu: f32[2,4,7,6] = relu %x
+  %clip: f32[2,4,7,6] = clip %x, min=-0.25, max=0.5
+  %leaky_relu: f32[2,4,7,6] = leaky_relu %x, alpha=0.3
+  %sigmoid: f32[2,4,7,6] = sigmoid %x
+  %tanh: f32[2,4,7,6] = tanh %x
+  %elu: f32[2,4,7,6] = elu %x, alpha=0.7
+  %exp: f32[2,4,7,6] = exp %x
+  %sqrt: f32[2,4,7,6] = sqrt %p
+  %rsqrt: f32[2,4,7,6] = rsqrt %p, eps=0.001
+  %batch_norm: f32[2,4,7,6] = batch_norm %x, %s, %s, %s, %s, eps=0.001
+  %lrn: f32[2,4,7,6] = lrn %x, size=3, alpha=0.1, beta=0.5, bias=2
+  %softmax: f32[2,4,7,6] = softmax %x, axis=1
+  %max_pool: f32[2,4,5,3] = max_pool %x, kernel=3x2, stride=2, pad=[2,0,1,1], dilation=1x2, ceil=true
+  %avg_pool: f32[2,4,4,6] = \
+avg_pool %x, kernel=2, stride=2x1, pad=1, dilation=1x2, ceil=true, count_include_pad=true
+  %reduce_mean: f32[2,4] = reduce_mean %x, axes=[2,3], keep=false
+  %reduce_max: f32[2,1,7,1] = reduce_max %x, axes=[3,1]
+  %reduce_sum: f32[2,7,6] = reduce_sum %x, axes=[1], keep=false
+  %concat: f32[2,8,7,6] = concat %x, %p, axis=1
+  %slice: f32[1,4,3,6] = slice %x, starts=[0,3,1,0], ends=[1,-1,6,6], steps=[1,-1,2,1]
+  %pad: f32[2,4,8,9] = pad %x, before=[0,0,1,0], after=[0,0,0,3], value=-1.5
+  %reshape: f32[8,42] = reshape %x, shape=[8,42]
+  %gather: f32[2,4,2,6] = gather %x, %i, axis=2
+  %cast: i32[2,4,7,6] = cast %p, to=i32
+  %resize: f32[2,4,10,3] = \
+resize %x, mode=linear, coordinate=pytorch_half_pixel, scales=[1,1,1.5,0.5], sizes=[2,4,10,3]
+  %nearest: f32[2,4,10,3] = \
+resize %x, coordinate=asymmetric, nearest=ceil, scales=[1,1,1.5,0.5], sizes=[2,4,10,3]
+  %depth_to_space: f32[2,1,14,12] = depth_to_space %x, block=2, mode=crd
+  %identity: f32[2,4,7,6] = identity %x
+  %dropout: f32[2,4,7,6] = dropout %x
+  return %x
+}
+";
+
+#[test]
+fn prints_back() {
+    let module = text::parse(EVERY).unwrap();
+    assert_eq!(text::print(&module), EVERY);
+    let used: HashSet<&str> = module.graph.order().iter().map(|&id| module.graph[id].op().name()).collect();
+    assert_eq!(used, Op::NAMES.iter().copied().collect(), "the graph must have every operator");
+}
+
+#[test]
+fn precisions_agree() {
+    let module = text::parse(EVERY).unwrap();
+    cnnc_ir::verify::verify(&module).unwrap();
+    let input = cnnc_ir::Tensor::of(&module.graph.ty(module.graph.inputs()[0]).shape, vec![1f32]);
+    let mut single = HashMap::new();
+    let inputs = [input];
+    evaluate_with(&module, &inputs, Precision::F32, |id, value| {
+        assert_eq!(value.ty(), *module.graph.ty(id));
+        single.insert(id, value.data().to_f64());
+    })
+    .unwrap();
+    let mut compared = 0;
+    evaluate_with(&module, &inputs, Precision::F64, |id, value| {
+        assert_eq!(value.shape(), &module.graph.ty(id).shape);
+        for (&f64, &f32) in value.data().to_f64().iter().zip(&single[&id]) {
+            let name = module.graph[id].name();
+            assert!((f64 - f32).abs() <= 1e-5 * f64.abs().max(1.0), "%{name}: {f32} in f32, {f64} in f64");
+            compared += 1;
+        }
+    })
+    .unwrap();
+    let elements: usize = module.graph.order().iter().map(|&id| module.graph.ty(id).elements()).sum();
+    assert_eq!(compared, elements);
+}
+
+#[test]
+fn costs() {
+    let module = text::parse(
+        "graph @g(%x: f32[1,4,8,8]) {\n  %w: f32[6,2,3,3] = const rand(1)\n  %b: f32[6] = const rand(2)\n  \
+         %i: i64[1] = const [0]\n  %y: f32[1,6,8,8] = conv %x, %w, %b, pad=1, groups=2 |> relu\n  \
+         %z: f32[1,6,4,4] = max_pool %y, kernel=2, stride=2\n  return %z\n}\n",
+    )
+    .unwrap();
+    let cost = |name: &str| module.graph.cost(module.graph.find(name).unwrap());
+    assert_eq!((cost("y").macs, cost("y").flops), (6 * 64 * 18, 6 * 64));
+    assert_eq!((cost("z").macs, cost("z").flops), (0, 6 * 16 * 4));
+    let total = module.total_cost();
+    assert_eq!((total.macs, total.flops), (6 * 64 * 18, 6 * 64 + 6 * 16 * 4));
+    assert_eq!(module.parameters(), 6 * 18 + 6);
+}

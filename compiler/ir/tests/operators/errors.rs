@@ -1,0 +1,160 @@
+//! What inference refuses: the message, on the line of the node.
+
+use cnnc_ir::text;
+
+/// Values that the wrong lines read.
+const HEAD: &str = "\
+graph @wrong(%x: f32[1,4,8,8], %m: f32[2,3], %v: f32[4], %n: i64[2,3], %e: f32[1,4,0,8], %q: f32[5,1,3,3]) {
+  %w: f32[6,4,3,3] = const rand(1)
+";
+
+/// A wrong expression and what is said about it.
+const WRONG: &[(&str, &str)] = &[
+    ("conv %x, %m", "conv: (C1): x f32[1,4,8,8] and w f32[2,3] must be real and of rank 4"),
+    (
+        "conv %x, %w, groups=2",
+        "conv: (C2): input f32[1,4,8,8] has 4 channels, weight f32[6,4,3,3] with groups=2 expects 8",
+    ),
+    (
+        "conv %x, %w, groups=-1",
+        "conv: (C2): input f32[1,4,8,8] has 4 channels, weight f32[6,4,3,3] with groups=0 expects 0",
+    ),
+    ("conv %x, %w, %v", "conv: (C3): bias f32[4] must be [6], one element for each output channel"),
+    ("conv %x, %w, stride=0", "conv: (W1): kernel 3x3, stride 0x0, dilation 1x1: all must be positive"),
+    (
+        "conv %x, %w, dilation=5x1, pad=1",
+        "conv: (W2): a 3x3 kernel with dilation 5x1 does not fit into f32[1,4,8,8] padded by 2x2",
+    ),
+    ("conv %x", "conv takes 2 to 3 operands, not 1"),
+    ("gemm %m, %n", "gemm: (C1): a f32[2,3] and b i64[2,3] must be real matrices"),
+    (
+        "gemm %m, %m",
+        "gemm: (C2): a f32[2,3] with trans_a=false has 3 columns, b f32[2,3] with trans_b=false has 2 rows",
+    ),
+    ("gemm %m, %m, %v, trans_b=true", "gemm: (C3): c f32[4] does not broadcast to the product f32[2,2]"),
+    (
+        "matmul %v, %m",
+        "matmul: (C1): a f32[4] and b f32[2,3] must be real, of one type and of rank 2 at least",
+    ),
+    ("matmul %m, %m", "matmul: (C2): a f32[2,3] has 3 columns, b f32[2,3] has 2 rows"),
+    (
+        "matmul %w, %q",
+        "matmul: (C3): shapes [6,4] and [5,1] do not broadcast: extents differ and neither is 1",
+    ),
+    ("add %m, %n", "add: (C1): operands are f32[2,3] and i64[2,3]: both must have one element type"),
+    ("add %m, %v", "add: (C2): shapes [2,3] and [4] do not broadcast: extents differ and neither is 1"),
+    ("relu %n", "relu: (C1): the operand i64[2,3] is not real"),
+    ("clip %x, min=NaN", "clip: (C2): bounds NaN and inf must be numbers"),
+    (
+        "batch_norm %x, %v, %v, %m, %v",
+        "batch_norm: (C2): mean f32[2,3] must be [4], the channels of x f32[1,4,8,8]",
+    ),
+    (
+        "batch_norm %v, %v, %v, %v, %v",
+        "batch_norm: (C1): x f32[4] and its statistics must be real, x of rank 2 at least",
+    ),
+    ("lrn %v, size=3", "lrn: (C1): x f32[4] must be real, of rank 2 at least"),
+    ("lrn %x", "lrn: (C2): a region of 0 channels: size must be positive"),
+    ("softmax %n, axis=0", "softmax: (C1): x i64[2,3] is not real"),
+    ("softmax %m", "softmax: (C2): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
+    ("max_pool %m, kernel=2", "max_pool: (C1): x f32[2,3] must be real and of rank 4"),
+    ("max_pool %e, kernel=2, pad=1", "max_pool: (C2): the planes of x f32[1,4,0,8] have no elements"),
+    ("max_pool %x", "max_pool: (W1): kernel 0x0, stride 1x1, dilation 1x1: all must be positive"),
+    (
+        "avg_pool %x, kernel=9",
+        "avg_pool: (W2): a 9x9 kernel with dilation 1x1 does not fit into f32[1,4,8,8] padded by 0x0",
+    ),
+    (
+        "avg_pool %x, kernel=2x3, pad=[0,2,2,0]",
+        "avg_pool: (W3): padding [0,2,2,0] is not smaller than the 2x3 kernel",
+    ),
+    ("reduce_sum %n, axes=[0]", "reduce_sum: (C1): x i64[2,3] is not real"),
+    ("reduce_mean %m", "reduce_mean: (C2): no axes are given"),
+    (
+        "reduce_max %m, axes=[2]",
+        "reduce_max: (C2): axis 2 is none of the 2 dimensions of f32[2,3], counted from 0",
+    ),
+    ("reduce_max %m, axes=[1,1]", "reduce_max: (C2): axis 1 stands there twice"),
+    ("concat axis=0", "concat takes at least 1 operands, not 0"),
+    ("concat %m, %m", "concat: (C1): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
+    (
+        "concat %m, %n, axis=0",
+        "concat: (C2): f32[2,3] and i64[2,3] differ in more than their extents along axis 0",
+    ),
+    (
+        "slice %m, starts=[0], ends=[1]",
+        "slice: (C1): 1 starts, 1 ends and 0 steps for the 2 dimensions of x f32[2,3]",
+    ),
+    ("slice %v, starts=[0], ends=[1], steps=[0]", "slice: (C2): the step along dimension 0 is 0"),
+    (
+        "slice %v, starts=[1], ends=[5]",
+        "slice: (C3): 1..5 by 1 leaves the 4 elements along dimension 0 of x f32[4]",
+    ),
+    (
+        "slice %v, starts=[4], ends=[0], steps=[-1]",
+        "slice: (C3): 4..0 by -1 leaves the 4 elements along dimension 0 of x f32[4]",
+    ),
+    (
+        "pad %v, before=[-1], after=[0]",
+        "pad: (C1): before=[-1] and after=[0] are no counts for the 1 dimensions of x f32[4]",
+    ),
+    (
+        "pad %v, before=[9223372036854775807], after=[0]",
+        "pad: (C2): shape [9223372036854775811] has more elements than memory can hold",
+    ),
+    ("reshape %m, shape=[7]", "reshape: (C2): x f32[2,3] has 6 elements, shape [7] has 7"),
+    ("reshape %m, shape=[-1,6]", "reshape: (C1): shape=[-1, 6]: shape has a negative extent"),
+    (
+        "transpose %m, perm=[1,1]",
+        "transpose: (C1): perm=[1, 1] does not name each of the 2 dimensions of x f32[2,3] once",
+    ),
+    ("gather %m, %n, axis=3", "gather: (C1): axis 3 is none of the 2 dimensions of f32[2,3], counted from 0"),
+    ("gather %m, %v", "gather: (C2): the indices f32[4] must be i64 or i32"),
+    ("gather %e, %n, axis=2", "gather: (C3): x f32[1,4,0,8] has no elements along axis 2"),
+    (
+        "resize %m, scales=[1,2]",
+        "resize: (C1): 2 scales and 0 sizes for the 2 dimensions of x f32[2,3], which must be two or more",
+    ),
+    (
+        "resize %m, scales=[1,NaN], sizes=[2,6]",
+        "resize: (C1): scales=[1.0, NaN]: all must be finite and positive",
+    ),
+    ("resize %m, scales=[1,2], sizes=[2,-6]", "resize: (C1): sizes=[2, -6]: shape has a negative extent"),
+    (
+        "resize %x, scales=[1,2,1,1], sizes=[1,8,8,8]",
+        "resize: (C2): x f32[1,4,8,8] to [1,8,8,8] by [1.0, 2.0, 1.0, 1.0]: \
+         only the two innermost dimensions may change",
+    ),
+    (
+        "resize %e, scales=[1,1,1,1], sizes=[1,4,1,1]",
+        "resize: (C3): x f32[1,4,0,8] has no elements to make [1,4,1,1] from",
+    ),
+    (
+        "resize %n, mode=linear, scales=[1,1], sizes=[2,3]",
+        "resize: (C4): x i64[2,3] is not real, mode=linear takes reals",
+    ),
+    ("depth_to_space %m, block=2", "depth_to_space: (C1): x f32[2,3] must be of rank 4"),
+    (
+        "depth_to_space %x, block=3",
+        "depth_to_space: (C2): 4 channels are no multiple of the square of a positive block=3",
+    ),
+    (
+        "depth_to_space %x, block=-2",
+        "depth_to_space: (C2): 4 channels are no multiple of the square of a positive block=-2",
+    ),
+    ("relu %x |> reshape shape=[256]", "reshape cannot be a stage: it is not element-wise"),
+    ("reshape %v, shape=[4,1,1] |> add %x", "add cannot be a stage: it changes f32[4,1,1] to f32[1,4,8,8]"),
+    ("cast %x, to=f16", "to must be an element type"),
+    ("resize %x, mode=cubic", "mode must be one of nearest, linear"),
+    ("transpose %x, perm=[0,1.5]", "perm must be a list of integers"),
+    ("lrn %x, size=9223372036854775808", "size must be an integer"),
+];
+
+#[test]
+fn messages() {
+    for (wrong, message) in WRONG {
+        let text = format!("{HEAD}  %y: f32[1] = {wrong}\n  return %y\n}}\n");
+        let error = text::parse(&text).err().unwrap_or_else(|| panic!("{wrong} is accepted"));
+        assert_eq!((error.message.as_str(), error.line), (*message, 3), "{wrong}");
+    }
+}

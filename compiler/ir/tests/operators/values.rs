@@ -1,0 +1,457 @@
+//! Small cases, computed by hand.
+
+use super::value_of;
+use cnnc_ir::DType;
+use cnnc_ir::eval::Precision;
+
+const NAN: f64 = f64::NAN;
+const INF: f64 = f64::INFINITY;
+
+/// Evaluates in both precisions and compares: exactly where `rtol` is 0, the sign of zeros too.
+fn check(nodes: &str, expected: &[f64], rtol: f64) {
+    for precision in [Precision::F32, Precision::F64] {
+        let value = value_of(nodes, precision);
+        let got = value.data().to_f64();
+        let equal = |(&g, &e): (&f64, &f64)| {
+            (g.is_nan() && e.is_nan())
+                || (g == e && g.is_sign_negative() == e.is_sign_negative())
+                || (g - e).abs() <= rtol * e.abs()
+        };
+        assert_eq!(got.len(), expected.len(), "{nodes}\n{precision:?}");
+        assert!(
+            got.iter().zip(expected).all(equal),
+            "{nodes}\n{precision:?}: {got:?}\nexpected {expected:?}"
+        );
+    }
+}
+
+/// Cases of one operator on constants: the constants and the node, then what it computes.
+fn exact(cases: &[(&str, &[f64])]) {
+    cases.iter().for_each(|(nodes, expected)| check(nodes, expected, 0.0));
+}
+
+fn close(cases: &[(&str, &[f64])]) {
+    cases.iter().for_each(|(nodes, expected)| check(nodes, expected, 1e-6));
+}
+
+#[test]
+fn arithmetic() {
+    exact(&[
+        (
+            "%a: f32[2,1] = const [1,2]\n%b: f32[2] = const [10,20]\n%y: f32[2,2] = add %a, %b",
+            &[11.0, 21.0, 12.0, 22.0],
+        ),
+        ("%a: f32[2] = const [1,2]\n%b: f32[] = const [3]\n%y: f32[2] = sub %b, %a", &[2.0, 1.0]),
+        (
+            "%a: f32[1,2] = const [3,-2]\n%b: f32[2,1] = const [2,0]\n%y: f32[2,2] = mul %a, %b",
+            &[6.0, -4.0, 0.0, -0.0],
+        ),
+        (
+            "%a: f32[4] = const [1,-1,0,3]\n%b: f32[4] = const [0,0,0,2]\n%y: f32[4] = div %a, %b",
+            &[INF, -INF, NAN, 1.5],
+        ),
+        (
+            "%a: f32[4] = const [1,NaN,2,-0]\n%b: f32[4] = const [2,3,NaN,0]\n%y: f32[4] = max %a, %b",
+            &[2.0, 3.0, NAN, 0.0],
+        ),
+        (
+            "%a: f32[4] = const [1,NaN,2,0]\n%b: f32[4] = const [2,3,NaN,-0]\n%y: f32[4] = min %a, %b",
+            &[1.0, 3.0, NAN, -0.0],
+        ),
+    ]);
+}
+
+#[test]
+fn arithmetic_of_integers() {
+    exact(&[
+        ("%a: u8[2] = const [250,1]\n%b: u8[2] = const [10,2]\n%y: u8[2] = add %a, %b", &[4.0, 3.0]),
+        ("%a: i64[2] = const [1,2]\n%b: i64[2] = const [3,-4]\n%y: i64[2] = sub %a, %b", &[-2.0, 6.0]),
+        ("%a: i32[1] = const [65536]\n%y: i32[1] = mul %a, %a", &[0.0]),
+        (
+            "%a: i32[4] = const [7,-7,5,-2147483648]\n%b: i32[4] = const [2,2,0,-1]\n%y: i32[4] = div %a, %b",
+            &[3.0, -3.0, 0.0, -2147483648.0],
+        ),
+        ("%a: i8[1] = const [-128]\n%b: i8[1] = const [-1]\n%y: i8[1] = div %a, %b", &[-128.0]),
+        (
+            "%a: i64[1] = const [-9223372036854775808]\n%b: i64[1] = const [-1]\n%y: i64[1] = div %a, %b",
+            &[-9223372036854775808.0],
+        ),
+        ("%a: i64[2] = const [1,-5]\n%b: i64[] = const [0]\n%y: i64[2] = max %a, %b", &[1.0, 0.0]),
+        ("%a: i64[2] = const [1,-5]\n%b: i64[] = const [0]\n%y: i64[2] = min %a, %b", &[0.0, -5.0]),
+        (
+            "%a: bool[4] = const [0,0,1,1]\n%b: bool[4] = const [0,1,0,1]\n%y: bool[4] = mul %a, %b",
+            &[0.0, 0.0, 0.0, 1.0],
+        ),
+        (
+            "%a: bool[4] = const [0,0,1,1]\n%b: bool[4] = const [0,1,0,1]\n%y: bool[4] = add %a, %b",
+            &[0.0, 1.0, 1.0, 1.0],
+        ),
+    ]);
+}
+
+#[test]
+fn functions_of_one_number() {
+    const X: &str = "%x: f32[4] = const [-2,-0,3,NaN]\n";
+    let on_x = |call: &str, expected: &[f64]| check(&format!("{X}%y: f32[4] = {call}"), expected, 1e-6);
+    on_x("relu %x", &[0.0, -0.0, 3.0, NAN]);
+    on_x("leaky_relu %x, alpha=0.5", &[-1.0, -0.0, 3.0, NAN]);
+    on_x("leaky_relu %x", &[-0.02, -0.0, 3.0, NAN]);
+    on_x("clip %x, min=0, max=2.5", &[0.0, -0.0, 2.5, NAN]);
+    on_x("clip %x", &[-2.0, -0.0, 3.0, NAN]);
+    on_x("clip %x, min=5, max=1", &[1.0, 1.0, 1.0, NAN]);
+    on_x("sigmoid %x", &[0.1192029220221175, 0.5, 0.9525741268224334, NAN]);
+    on_x("tanh %x", &[-0.9640275800758169, -0.0, 0.9950547536867305, NAN]);
+    on_x("elu %x", &[-0.8646647167633873, -0.0, 3.0, NAN]);
+    on_x("elu %x, alpha=2", &[-1.7293294335267746, -0.0, 3.0, NAN]);
+    on_x("exp %x", &[0.1353352832366127, 1.0, 20.085536923187668, NAN]);
+    on_x("sqrt %x", &[NAN, -0.0, 1.7320508075688772, NAN]);
+    on_x("rsqrt %x, eps=1", &[NAN, 1.0, 0.5, NAN]);
+    on_x("rsqrt %x", &[NAN, -INF, 0.5773502691896258, NAN]);
+    close(&[("%x: f32[3] = const [-1000,1000,-inf]\n%y: f32[3] = sigmoid %x", &[0.0, 1.0, 0.0])]);
+}
+
+#[test]
+fn normalisations() {
+    close(&[
+        (
+            "%x: f32[1,2,2] = const [1,2,3,4]\n%g: f32[2] = const [1,10]\n%b: f32[2] = const [0,5]\n\
+             %m: f32[2] = const [1,2]\n%v: f32[2] = const [3,0]\n%y: f32[1,2,2] = batch_norm %x, %g, %b, %m, %v, eps=1",
+            &[0.0, 0.5, 15.0, 25.0],
+        ),
+        // Of an even size the region reaches one channel further up than down.
+        (
+            "%x: f32[1,4,1,1] = const [1,2,3,4]\n%y: f32[1,4,1,1] = lrn %x, size=2, alpha=2, beta=1",
+            &[1.0 / 6.0, 2.0 / 14.0, 3.0 / 26.0, 4.0 / 17.0],
+        ),
+        (
+            "%x: f32[1,4,1,1] = const [1,2,3,4]\n\
+             %y: f32[1,4,1,1] = lrn %x, size=3, alpha=3, beta=0.5, bias=4",
+            &[1.0 / 3.0, 2.0 / 18f64.sqrt(), 3.0 / 33f64.sqrt(), 4.0 / 29f64.sqrt()],
+        ),
+        (
+            "%x: f32[1,2,1,2] = const [1,2,3,4]\n%y: f32[1,2,1,2] = lrn %x, size=1, alpha=1, beta=1",
+            &[0.5, 0.4, 0.3, 4.0 / 17.0],
+        ),
+        (
+            "%x: f32[2,2] = const [0,0,0,1.0986122886681098]\n%y: f32[2,2] = softmax %x, axis=0",
+            &[0.5, 0.25, 0.5, 0.75],
+        ),
+        (
+            "%x: f32[2,2] = const [0,1.0986122886681098,1000,1000]\n%y: f32[2,2] = softmax %x, axis=1",
+            &[0.25, 0.75, 0.5, 0.5],
+        ),
+    ]);
+}
+
+#[test]
+fn max_pool() {
+    exact(&[
+        (
+            "%x: f32[1,1,4,4] = const [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]\n\
+          %y: f32[1,1,2,2] = max_pool %x, kernel=2, stride=2",
+            &[6.0, 8.0, 14.0, 16.0],
+        ),
+        (
+            "%x: f32[1,1,3,3] = const [1,2,3,4,5,6,7,8,9]\n\
+             %y: f32[1,1,2,2] = max_pool %x, kernel=2, stride=2, ceil=true",
+            &[5.0, 6.0, 8.0, 9.0],
+        ),
+        (
+            "%x: f32[1,1,3,3] = const [1,2,3,4,5,6,7,8,9]\n\
+             %y: f32[1,1,1,1] = max_pool %x, kernel=2, stride=2",
+            &[5.0],
+        ),
+        // The second window would start in the padding on the right.
+        (
+            "%x: f32[1,1,1,3] = const [1,2,3]\n\
+          %y: f32[1,1,1,1] = max_pool %x, kernel=1x2, stride=1x3, pad=[0,0,0,1], ceil=true",
+            &[2.0],
+        ),
+        // Smaller than the kernel: with ceil one window still counts.
+        (
+            "%x: f32[1,1,1,2] = const [1,2]\n\
+             %y: f32[1,1,1,1] = max_pool %x, kernel=1x3, stride=1x2, ceil=true",
+            &[2.0],
+        ),
+        (
+            "%x: f32[1,1,2,2] = const [-1,-2,-3,-4]\n%y: f32[1,1,2,2] = max_pool %x, kernel=2, pad=[1,0,0,1]",
+            &[-1.0, -2.0, -1.0, -2.0],
+        ),
+        (
+            "%x: f32[1,1,1,5] = const [5,1,4,2,3]\n%y: f32[1,1,1,2] = max_pool %x, kernel=1x2, dilation=1x3",
+            &[5.0, 3.0],
+        ),
+        (
+            "%x: f32[1,2,1,2] = const [NaN,1,NaN,NaN]\n%y: f32[1,2,1,1] = max_pool %x, kernel=1x2",
+            &[1.0, -INF],
+        ),
+    ]);
+}
+
+#[test]
+fn avg_pool() {
+    const NINE: &str = "%x: f32[1,1,3,3] = const [1,2,3,4,5,6,7,8,9]\n";
+    let nine = |call: &str, expected: &[f64]| {
+        check(&format!("{NINE}%y: f32[1,1,2,2] = avg_pool %x, {call}"), expected, 0.0)
+    };
+    nine("kernel=2", &[3.0, 4.0, 6.0, 7.0]);
+    nine("kernel=2, dilation=1, stride=2, pad=[0,0,1,1]", &[3.0, 4.5, 7.5, 9.0]);
+    nine("kernel=2, stride=2, pad=[0,0,1,1], count_include_pad=true", &[3.0, 2.25, 3.75, 2.25]);
+    nine("kernel=2, stride=2, ceil=true, count_include_pad=true", &[3.0, 4.5, 7.5, 9.0]);
+    nine("kernel=2, stride=2, pad=[1,1,0,0]", &[1.0, 2.5, 5.5, 7.0]);
+    exact(&[
+        (
+            "%x: f32[1,1,1,4] = const [1,2,3,4]\n\
+          %y: f32[1,1,1,3] = avg_pool %x, kernel=1x3, stride=1x2, pad=[0,1,0,1], ceil=true",
+            &[1.5, 3.0, 4.0],
+        ),
+        // The last window has one element, one padded tap, and one beyond the padding that does not count.
+        (
+            "%x: f32[1,1,1,4] = const [1,2,3,4]\n%y: f32[1,1,1,3] = \
+          avg_pool %x, kernel=1x3, stride=1x2, pad=[0,1,0,1], ceil=true, count_include_pad=true",
+            &[1.0, 3.0, 2.0],
+        ),
+        (
+            "%x: f32[1,1,1,5] = const [5,1,4,2,3]\n%y: f32[1,1,1,3] = avg_pool %x, kernel=1x2, dilation=1x2",
+            &[4.5, 1.5, 3.5],
+        ),
+        // Both taps of the only window lie on the padding.
+        (
+            "%x: f32[1,1,1,1] = const [5]\n\
+             %y: f32[1,1,1,1] = avg_pool %x, kernel=1x2, dilation=1x2, pad=[0,1,0,1]",
+            &[NAN],
+        ),
+    ]);
+}
+
+#[test]
+fn matrix_products() {
+    const AB: &str = "%a: f32[2,2] = const [1,2,3,4]\n%b: f32[2,2] = const [5,6,7,8]\n\
+                      %c: f32[2] = const [100,200]\n\
+                      %d: f32[2,1] = const [100,200]\n";
+    let product = |call: &str, expected: &[f64]| check(&format!("{AB}%y: f32[2,2] = {call}"), expected, 0.0);
+    product("gemm %a, %b", &[19.0, 22.0, 43.0, 50.0]);
+    product("gemm %a, %b, trans_a=true", &[26.0, 30.0, 38.0, 44.0]);
+    product("gemm %a, %b, trans_b=true", &[17.0, 23.0, 39.0, 53.0]);
+    product("gemm %a, %b, trans_a=true, trans_b=true", &[23.0, 31.0, 34.0, 46.0]);
+    product("gemm %a, %b, %c", &[119.0, 222.0, 143.0, 250.0]);
+    product("gemm %a, %b, %d", &[119.0, 122.0, 243.0, 250.0]);
+    product("matmul %a, %b", &[19.0, 22.0, 43.0, 50.0]);
+    exact(&[
+        (
+            "%a: f32[2,1,1,2] = const [1,2,3,4]\n%b: f32[3,2,1] = const [1,1,1,0,0,1]\n\
+             %y: f32[2,3,1,1] = matmul %a, %b",
+            &[3.0, 1.0, 2.0, 7.0, 3.0, 4.0],
+        ),
+        (
+            "%a: f32[1,3] = const [1,2,3]\n%b: f32[3,1] = const [1,10,100]\n%y: f32[1,1] = gemm %a, %b",
+            &[321.0],
+        ),
+        (
+            "%a: f32[1,3] = const [1,2,3]\n%b: f32[1,3] = const [1,10,100]\n\
+             %y: f32[1,1] = gemm %a, %b, trans_b=true",
+            &[321.0],
+        ),
+        (
+            "%a: f32[2,0] = const splat(1)\n%b: f32[0,2] = const splat(1)\n%y: f32[2,2] = matmul %a, %b",
+            &[0.0; 4],
+        ),
+    ]);
+}
+
+#[test]
+fn reductions() {
+    const X: &str = "%x: f32[2,3] = const [1,5,3,4,2,6]\n";
+    let reduced = |node: &str, expected: &[f64]| check(&format!("{X}%y: {node}"), expected, 0.0);
+    reduced("f32[1,3] = reduce_sum %x, axes=[0]", &[5.0, 7.0, 9.0]);
+    reduced("f32[2] = reduce_sum %x, axes=[1], keep=false", &[9.0, 12.0]);
+    reduced("f32[1,3] = reduce_mean %x, axes=[0]", &[2.5, 3.5, 4.5]);
+    reduced("f32[] = reduce_mean %x, axes=[1,0], keep=false", &[3.5]);
+    reduced("f32[2,1] = reduce_max %x, axes=[1]", &[5.0, 6.0]);
+    exact(&[
+        (
+            "%x: f32[1,2,2,2] = const [1,2,3,4,5,6,7,8]\n%y: f32[1,2,1,1] = reduce_mean %x, axes=[2,3]",
+            &[2.5, 6.5],
+        ),
+        (
+            "%x: f32[2,2,2] = const [1,2,3,4,5,6,7,8]\n%y: f32[1,2,1] = reduce_sum %x, axes=[0,2]",
+            &[14.0, 22.0],
+        ),
+        ("%x: f32[2,2] = const [NaN,1,NaN,NaN]\n%y: f32[2,1] = reduce_max %x, axes=[1]", &[1.0, -INF]),
+        ("%x: f32[1,0] = const []\n%y: f32[1,1] = reduce_mean %x, axes=[1]", &[NAN]),
+    ]);
+    // Terms are added in ascending order: in f32, 1 disappears behind 1e9 and survives after it.
+    for (terms, sum) in [("1,1e9,-1e9", 0.0), ("1e9,-1e9,1", 1.0)] {
+        let nodes = format!("%x: f32[3] = const [{terms}]\n%y: f32[] = reduce_sum %x, axes=[0], keep=false");
+        assert_eq!(value_of(&nodes, Precision::F32).slice::<f32>(), [sum]);
+        assert_eq!(value_of(&nodes, Precision::F64).slice::<f64>(), [1.0]);
+    }
+}
+
+#[test]
+fn moving_elements() {
+    exact(&[
+        (
+            "%a: f32[2,2] = const [1,2,3,4]\n%b: f32[2,1] = const [5,6]\n\
+             %y: f32[2,3] = concat %a, %b, axis=1",
+            &[1.0, 2.0, 5.0, 3.0, 4.0, 6.0],
+        ),
+        (
+            "%a: i64[1] = const [1]\n%b: i64[2] = const [2,3]\n%y: i64[4] = concat %a, %b, %a, axis=0",
+            &[1.0, 2.0, 3.0, 1.0],
+        ),
+        (
+            "%x: f32[5] = const [0,1,2,3,4]\n%y: f32[3] = slice %x, starts=[4], ends=[-1], steps=[-2]",
+            &[4.0, 2.0, 0.0],
+        ),
+        (
+            "%x: f32[2,4] = const [0,1,2,3,4,5,6,7]\n\
+             %y: f32[1,2] = slice %x, starts=[1,1], ends=[2,4], steps=[1,2]",
+            &[5.0, 7.0],
+        ),
+        (
+            "%x: f32[2,4] = const [0,1,2,3,4,5,6,7]\n\
+             %y: f32[2,2] = slice %x, starts=[1,0], ends=[-1,4], steps=[-1,3]",
+            &[4.0, 7.0, 0.0, 3.0],
+        ),
+        ("%x: i64[4] = const [1,3,8,9]\n%y: i64[2] = slice %x, starts=[2], ends=[4]", &[8.0, 9.0]),
+        ("%x: f32[3] = const [1,2,3]\n%y: f32[0] = slice %x, starts=[2], ends=[2]", &[]),
+        ("%x: f32[3] = const [1,2,3]\n%y: f32[0] = slice %x, starts=[-1], ends=[-1], steps=[-1]", &[]),
+        (
+            "%x: f32[2,2] = const [1,2,3,4]\n%y: f32[3,3] = pad %x, before=[1,0], after=[0,1], value=9",
+            &[9.0, 9.0, 9.0, 1.0, 2.0, 9.0, 3.0, 4.0, 9.0],
+        ),
+        ("%x: i32[1] = const [7]\n%y: i32[3] = pad %x, before=[1], after=[1], value=-1", &[-1.0, 7.0, -1.0]),
+        ("%x: f32[0] = const []\n%y: f32[2] = pad %x, before=[1], after=[1]", &[0.0, 0.0]),
+        (
+            "%x: i64[2,3] = const [1,2,3,4,5,6]\n%y: i64[3,2] = reshape %x, shape=[3,2]",
+            &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        ),
+        ("%x: f32[1] = const [5]\n%y: f32[] = reshape %x", &[5.0]),
+        (
+            "%x: f32[2,3] = const [1,2,3,4,5,6]\n%y: f32[3,2] = transpose %x, perm=[1,0]",
+            &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0],
+        ),
+        (
+            "%x: bool[1,2,2] = const [0,1,1,0]\n%y: bool[2,1,2] = transpose %x, perm=[2,0,1]",
+            &[0.0, 1.0, 1.0, 0.0],
+        ),
+        (
+            "%x: f32[2,1,3] = const [1,2,3,4,5,6]\n%y: f32[3,2,1] = transpose %x, perm=[2,0,1]",
+            &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0],
+        ),
+        ("%x: i64[3] = const [10,20,30]\n%i: i64[] = const [-1]\n%y: i64[] = gather %x, %i", &[30.0]),
+        (
+            "%x: f32[2,3] = const [1,2,3,4,5,6]\n%i: i32[2,2] = const [2,-3,9,-9]\n\
+             %y: f32[2,2,2] = gather %x, %i, axis=1",
+            &[3.0, 1.0, 3.0, 1.0, 6.0, 4.0, 6.0, 4.0],
+        ),
+        ("%x: f32[2,2] = const [1,2,3,4]\n%i: i64[1] = const [1]\n%y: f32[1,2] = gather %x, %i", &[3.0, 4.0]),
+        (
+            "%x: f32[1,8,1,1] = const [0,1,2,3,4,5,6,7]\n%y: f32[1,2,2,2] = depth_to_space %x, block=2",
+            &[0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0],
+        ),
+        (
+            "%x: f32[1,8,1,1] = const [0,1,2,3,4,5,6,7]\n\
+             %y: f32[1,2,2,2] = depth_to_space %x, block=2, mode=crd",
+            &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
+        ),
+        (
+            "%x: u8[1,4,1,2] = const [0,1,2,3,4,5,6,7]\n%y: u8[1,1,2,4] = depth_to_space %x, block=2",
+            &[0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0],
+        ),
+        ("%x: f32[2] = const [NaN,-0]\n%y: f32[2] = identity %x", &[NAN, -0.0]),
+        ("%x: f32[2] = const [NaN,-0]\n%y: f32[2] = dropout %x", &[NAN, -0.0]),
+    ]);
+}
+
+#[test]
+fn casts() {
+    exact(&[
+        (
+            "%x: f32[5] = const [2.7,-2.7,NaN,1e20,-1]\n%y: i32[5] = cast %x, to=i32",
+            &[2.0, -2.0, 0.0, 2147483647.0, -1.0],
+        ),
+        ("%x: i64[2] = const [300,-1]\n%y: u8[2] = cast %x, to=u8", &[44.0, 255.0]),
+        ("%x: i8[1] = const [-1]\n%y: u8[1] = cast %x, to=u8", &[255.0]),
+        ("%x: f32[3] = const [0,-0,0.1]\n%y: bool[3] = cast %x, to=bool", &[0.0, 0.0, 1.0]),
+        ("%x: bool[2] = const [0,1]\n%y: i64[2] = cast %x, to=i64", &[0.0, 1.0]),
+        ("%x: i64[1] = const [3]\n%y: f32[1] = cast %x", &[3.0]),
+    ]);
+    // In double precision a cast to f32 gives what the operators behind it compute in.
+    let nodes = "%x: i64[1] = const [3]\n%c: f32[1] = cast %x\n%y: f32[1] = add %c, %c";
+    assert_eq!(value_of(nodes, Precision::F64).data().dtype(), DType::F64);
+    assert_eq!(value_of(nodes, Precision::F32).data().dtype(), DType::F32);
+}
+
+#[test]
+fn resize_nearest() {
+    let row = |attributes: &str, size: usize, expected: &[f64]| {
+        let nodes = format!(
+            "%x: f32[1,2] = const [1,2]\n%y: f32[1,{size}] = resize %x, {attributes}, sizes=[1,{size}]"
+        );
+        check(&nodes, expected, 0.0);
+    };
+    // Coordinates 0, 0.25, 0.5, .. 1.75.
+    row("coordinate=asymmetric, scales=[1,4]", 8, &[1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
+    row(
+        "coordinate=asymmetric, nearest=round_prefer_ceil, scales=[1,4]",
+        8,
+        &[1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0],
+    );
+    row("coordinate=asymmetric, nearest=floor, scales=[1,4]", 8, &[1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
+    row("coordinate=asymmetric, nearest=ceil, scales=[1,4]", 8, &[1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
+    // Coordinates -0.25, 0.25, 0.75, 1.25.
+    row("scales=[1,2]", 4, &[1.0, 1.0, 2.0, 2.0]);
+    // Coordinates 0, 0.5, 1.
+    row("coordinate=align_corners, scales=[1,1.5]", 3, &[1.0, 1.0, 2.0]);
+    row("coordinate=align_corners, nearest=round_prefer_ceil, scales=[1,1.5]", 3, &[1.0, 2.0, 2.0]);
+    exact(&[
+        (
+            "%x: i64[1,1,2,2] = const [1,2,3,4]\n%y: i64[1,1,4,2] = \
+          resize %x, coordinate=asymmetric, nearest=floor, scales=[1,1,2,1], sizes=[1,1,4,2]",
+            &[1.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 4.0],
+        ),
+        // 3 / 0.6 is 5 in f32, a little less in exact arithmetic on the f32 nearest to 0.6.
+        (
+            "%x: f32[1,10] = const [0,1,2,3,4,5,6,7,8,9]\n%y: f32[1,6] = \
+          resize %x, coordinate=asymmetric, nearest=floor, scales=[1,0.6], sizes=[1,6]",
+            &[0.0, 1.0, 3.0, 5.0, 6.0, 8.0],
+        ),
+    ]);
+}
+
+#[test]
+fn resize_linear() {
+    exact(&[
+        (
+            "%x: f32[1,2] = const [0,10]\n%y: f32[1,4] = resize %x, mode=linear, scales=[1,2], sizes=[1,4]",
+            &[0.0, 2.5, 7.5, 10.0],
+        ),
+        (
+            "%x: f32[1,2] = const [0,10]\n%y: f32[1,4] = \
+          resize %x, mode=linear, coordinate=asymmetric, scales=[1,2], sizes=[1,4]",
+            &[0.0, 5.0, 10.0, 10.0],
+        ),
+        (
+            "%x: f32[2,2] = const [0,10,20,30]\n%y: f32[3,3] = \
+          resize %x, mode=linear, coordinate=align_corners, scales=[1.5,1.5], sizes=[3,3]",
+            &[0.0, 5.0, 10.0, 10.0, 15.0, 20.0, 20.0, 25.0, 30.0],
+        ),
+        (
+            "%x: f32[1,2] = const [3,5]\n%y: f32[1,1] = resize %x, mode=linear, scales=[1,0.5], sizes=[1,1]",
+            &[4.0],
+        ),
+        (
+            "%x: f32[1,2] = const [3,5]\n%y: f32[1,1] = \
+          resize %x, mode=linear, coordinate=pytorch_half_pixel, scales=[1,0.5], sizes=[1,1]",
+            &[3.0],
+        ),
+        // Two planes; rows alone grow.
+        (
+            "%x: f32[1,2,2,1] = const [0,4,8,16]\n%y: f32[1,2,4,1] = \
+          resize %x, mode=linear, scales=[1,1,2,1], sizes=[1,2,4,1]",
+            &[0.0, 1.0, 3.0, 4.0, 8.0, 10.0, 14.0, 16.0],
+        ),
+    ]);
+}
