@@ -59,7 +59,12 @@ macro_rules! elements {
 
             /// Element `i` of the result is element `index(i)` of this, asked for in ascending order of `i`;
             /// `None` gives `fill`, rounded to the type.
-            pub fn gather(&self, count: usize, fill: f64, mut index: impl FnMut(usize) -> Option<usize>) -> Data {
+            pub fn gather(
+                &self,
+                count: usize,
+                fill: f64,
+                mut index: impl FnMut(usize) -> Option<usize>,
+            ) -> Data {
                 match self {
                     $(Data::$v(x) => {
                         let fill = <$t as FromF64>::from_f64_lossy(fill);

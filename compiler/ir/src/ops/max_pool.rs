@@ -57,7 +57,8 @@ impl Operator for MaxPool {
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
         with_real!(operands[0], T => {
             let greater = |acc: T, x: T| if x > acc { x } else { acc };
-            pool(&self.window(), operands[0], T::from_f64(f64::NEG_INFINITY), greater, |max, _, _| max, result)
+            let least = T::from_f64(f64::NEG_INFINITY);
+            pool(&self.window(), operands[0], least, greater, |max, _, _| max, result)
         })
     }
 

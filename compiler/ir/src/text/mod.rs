@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! file  = { "//!" key ":" text NL } graph
-//! graph = "graph" "@"name "(" [ param { "," param } ] ")" "{" NL { node NL } "return" value { "," value } NL "}"
+//! graph = "graph" "@"name "(" [ param { "," param } ] ")" "{" NL
+//!         { node NL } "return" value { "," value } NL "}"
 //! param = value ":" type
 //! node  = value ":" type "=" ( "const" [ init ] | call { "|>" call } )
 //! call  = op [ value { "," value } ] { "," key "=" attr }
