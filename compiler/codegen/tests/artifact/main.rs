@@ -11,6 +11,7 @@ use std::process::Command;
 use cnnc_codegen::artifact::{Artifact, CpuFeatures, Error, Interface, Jit};
 use cnnc_runtime::abi::CnncEntry;
 use cnnc_runtime::{Call, Model, RunError, Workspace};
+use cranelift_module::Module;
 
 /// Three pages and a bit: the last float tells whether all of them arrived.
 const WEIGHTS: usize = 3 * 4096 + 8;
@@ -207,7 +208,7 @@ fn two_models_in_one_program() {
     assert_eq!(run_c(&folder, SOURCE, &["two.a", "three.a", "-no-pie", "-static"]), expected);
     assert_eq!(run_c(&folder, SOURCE, &["two.o", "three.a", "-Wl,-z,now,-z,relro,--gc-sections"]), expected);
     assert_eq!(run_c(&folder, SOURCE, &["two.so", "three.so"]), expected);
-    // The headers declare what C++ can call as well.
+    // A header alone needs nothing to be linked.
     assert_eq!(
         run_c(&folder, "#include \"two.h\"\nint main(void) { return TWO_WEIGHTS_BYTES != 12296; }", &[]),
         ""
@@ -250,6 +251,12 @@ fn files_hold_what_they_should_and_nothing_else() {
     write(toy::interface("my_net", WEIGHTS), 3.0, avx2(), &[&so, &object]);
     elf::audit(&fs::read(&so).unwrap(), &["cnnc_model_v1", "my_net_model"]);
     elf::audit_object(&fs::read(&object).unwrap(), "my_net_model");
+    let model = Model::open(&so).unwrap();
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mine: Vec<_> = maps.lines().filter(|line| line.ends_with(so.to_str().unwrap())).collect();
+    assert!(mine.len() >= 4, "{mine:?}");
+    assert!(mine.iter().all(|line| !line.split(' ').nth(1).unwrap().contains('w')), "{mine:?}");
+    drop(model);
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(fs::metadata(&so).unwrap().permissions().mode() & 0o133, 0);
 }
@@ -294,6 +301,53 @@ fn wrong_interfaces_are_refused() {
     assert!(matches!(Artifact::module(toy::isa(false)), Err(Error::Invalid(_))));
     let weights = toy::weights(WEIGHTS, 1.0).share().unwrap();
     assert!(matches!(Jit::new(toy::isa(true), weights), Err(Error::Invalid(_))));
+}
+
+#[test]
+fn code_that_needs_something_from_outside_is_refused() {
+    let so = folder("outside").join("net.so");
+    let spoilers: [fn(&mut dyn Module); 3] = [toy::call_outside, toy::call_library, toy::write_data];
+    for (i, spoil) in spoilers.into_iter().enumerate() {
+        let weights = toy::weights(WEIGHTS, 1.0).share().unwrap();
+        let mut module = Artifact::module(toy::isa(true)).unwrap();
+        let run = toy::emit(&mut module, WEIGHTS);
+        spoil(&mut module);
+        let interface = toy::interface("net", WEIGHTS);
+        let artifact = Artifact::finish(module, interface.clone(), run, avx2(), weights.bytes()).unwrap();
+        assert!(matches!(artifact.write(&so), Err(Error::Internal(_))), "{i}");
+        assert!(!so.exists());
+
+        if i < 2 {
+            let mut jit = Jit::new(toy::isa(false), toy::weights(WEIGHTS, 1.0).share().unwrap()).unwrap();
+            let run = toy::emit(jit.module(), WEIGHTS);
+            spoil(jit.module());
+            assert!(matches!(jit.finish(&interface, run, avx2()), Err(Error::Internal(_))), "{i}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes 15 GB, which takes minutes"]
+fn weights_beyond_4_gb() {
+    const BYTES: usize = 5 << 30;
+    const SOURCE: &str = r#"
+        #include "net.h"
+        #include <stdio.h>
+
+        int main(void) {
+            const cnnc_model *model = net_model();
+            printf("%g", ((const float *)model->weights)[model->weights_bytes / 4 - 1]);
+            return 0;
+        }
+    "#;
+    let folder = folder("large");
+    let paths = ["so", "o", "h"].map(|extension| folder.join("net").with_extension(extension));
+    write(toy::interface("net", BYTES), 3.0, avx2(), &paths.each_ref().map(PathBuf::as_path));
+    let model = Model::open(&paths[0]).unwrap();
+    let weights = model.weights();
+    assert_eq!((weights.len(), &weights[BYTES - 4..]), (BYTES, &3f32.to_le_bytes()[..]));
+    assert_eq!(run_c(&folder, SOURCE, &["net.o"]), "3");
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Mappings of this process, and how many of them may be written and executed.

@@ -91,34 +91,79 @@ pub(crate) fn emit(module: &mut dyn Module, weights_bytes: usize) -> FuncId {
     module.define_function_bytes(kernel, 32, KERNEL, &[relocation]).unwrap();
 
     let run = module.declare_function("toy.run", Linkage::Local, &pointers(2, &[types::I32])).unwrap();
+    define(module, run, pointers(2, &[types::I32]), |module, builder, arguments| {
+        let (model, call) = (arguments[0], arguments[1]);
+        let load = |builder: &mut FunctionBuilder, base, offset: usize| {
+            builder.ins().load(types::I64, MemFlagsData::trusted(), base, offset as i32)
+        };
+        let external = load(builder, call, offset_of!(CnncCall, weights));
+        let embedded = load(builder, model, offset_of!(CnncModel, weights));
+        let is_null = builder.ins().icmp_imm_s(IntCC::Equal, external, 0);
+        let weights = builder.ins().select(is_null, embedded, external);
+        let factor = builder.ins().iadd_imm_s(weights, weights_bytes as i64 - 4);
+        let x = load(builder, call, offset_of!(CnncCall, inputs));
+        let x = load(builder, x, 0);
+        let y = load(builder, call, offset_of!(CnncCall, outputs));
+        let y = load(builder, y, 0);
+        let length = builder.ins().iconst(types::I64, LENGTH as i64);
+        let kernel = module.declare_func_in_func(kernel, builder.func);
+        builder.ins().call(kernel, &[y, x, length, factor]);
+        let ok = builder.ins().iconst(types::I32, 0);
+        builder.ins().return_(&[ok]);
+    });
+    run
+}
+
+/// Adds a function that calls one that nobody defines.
+pub(crate) fn call_outside(module: &mut dyn Module) {
+    let signature = Signature::new(CallConv::SystemV);
+    let outside = module.declare_function("abort", Linkage::Import, &signature).unwrap();
+    let caller = module.declare_function("toy.caller", Linkage::Local, &signature).unwrap();
+    define(module, caller, signature, |module, builder, _| {
+        let outside = module.declare_func_in_func(outside, builder.func);
+        builder.ins().call(outside, &[]);
+        builder.ins().return_(&[]);
+    });
+}
+
+/// Adds a function that Cranelift can only compile with the help of a library.
+pub(crate) fn call_library(module: &mut dyn Module) {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.push(AbiParam::new(types::F32));
+    signature.returns.push(AbiParam::new(types::F32));
+    let caller = module.declare_function("toy.caller", Linkage::Local, &signature).unwrap();
+    define(module, caller, signature, |_, builder, arguments| {
+        let up = builder.ins().ceil(arguments[0]);
+        builder.ins().return_(&[up]);
+    });
+}
+
+/// Adds a variable.
+pub(crate) fn write_data(module: &mut dyn Module) {
+    let id = module.declare_data("toy.counter", Linkage::Local, true, false).unwrap();
+    let mut data = DataDescription::new();
+    data.define(Box::new([0; 8]));
+    module.define_data(id, &data).unwrap();
+}
+
+/// Defines a function of one block.
+fn define(
+    module: &mut dyn Module,
+    id: FuncId,
+    signature: Signature,
+    body: impl FnOnce(&mut dyn Module, &mut FunctionBuilder, &[ir::Value]),
+) {
     let mut context = Context::new();
-    context.func.signature = pointers(2, &[types::I32]);
-    context.func.name = UserFuncName::user(0, run.as_u32());
+    context.func.signature = signature;
+    context.func.name = UserFuncName::user(0, id.as_u32());
     let mut builders = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut context.func, &mut builders);
     let block = builder.create_block();
     builder.append_block_params_for_function_params(block);
     builder.switch_to_block(block);
-    let (model, call) = (builder.block_params(block)[0], builder.block_params(block)[1]);
-    let load = |builder: &mut FunctionBuilder, base, offset: usize| {
-        builder.ins().load(types::I64, MemFlagsData::trusted(), base, offset as i32)
-    };
-    let external = load(&mut builder, call, offset_of!(CnncCall, weights));
-    let embedded = load(&mut builder, model, offset_of!(CnncModel, weights));
-    let is_null = builder.ins().icmp_imm_s(IntCC::Equal, external, 0);
-    let weights = builder.ins().select(is_null, embedded, external);
-    let factor = builder.ins().iadd_imm_s(weights, weights_bytes as i64 - 4);
-    let x = load(&mut builder, call, offset_of!(CnncCall, inputs));
-    let x = load(&mut builder, x, 0);
-    let y = load(&mut builder, call, offset_of!(CnncCall, outputs));
-    let y = load(&mut builder, y, 0);
-    let length = builder.ins().iconst(types::I64, LENGTH as i64);
-    let kernel = module.declare_func_in_func(kernel, builder.func);
-    builder.ins().call(kernel, &[y, x, length, factor]);
-    let ok = builder.ins().iconst(types::I32, 0);
-    builder.ins().return_(&[ok]);
+    let arguments = builder.block_params(block).to_vec();
+    body(module, &mut builder, &arguments);
     builder.seal_all_blocks();
     builder.finalize(module.isa().frontend_config());
-    module.define_function(run, &mut context).unwrap();
-    run
+    module.define_function(id, &mut context).unwrap();
 }
