@@ -12,15 +12,14 @@
 //! Refuses kernels that need more than 16 vectors or 15 integers at once.
 
 mod code;
+mod text;
 
-use iced_x86::{
-    Code, Decoder, DecoderOptions, Formatter, IcedError, Instruction, IntelFormatter, MemoryOperand,
-    Mnemonic, Register,
-};
+use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::regalloc::{Allocation, Hidden, Machine, allocate};
 use super::{Addr, Bin, EmitError, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
 use code::{Assembly, Constant};
+pub use text::disassemble;
 
 /// Integer registers by hardware number: `rdi`, where the arguments come in, then those free to use, then
 /// those that belong to the caller. Never `rsp`.
@@ -68,25 +67,6 @@ pub fn assemble(kernel: &Kernel) -> Result<Assembled, EmitError> {
     let bytes =
         bytes.map_err(|e| EmitError::Refused { kernel: kernel.name.clone(), message: e.to_string() })?;
     Ok(Assembled { bytes, stack: 8 * saved.len() })
-}
-
-/// The text of a function's bytes, one instruction a line with its offset, up to its `ret`.
-pub fn disassemble(bytes: &[u8]) -> String {
-    let mut formatter = IntelFormatter::new();
-    let options = formatter.options_mut();
-    options.set_hex_prefix("0x");
-    options.set_hex_suffix("");
-    options.set_branch_leading_zeros(false);
-    let mut text = String::new();
-    for instruction in Decoder::new(64, bytes, DecoderOptions::NONE) {
-        text += &format!("{:6x}  ", instruction.ip());
-        formatter.format(&instruction, &mut text);
-        text.push('\n');
-        if instruction.mnemonic() == Mnemonic::Ret {
-            break;
-        }
-    }
-    text
 }
 
 /// The walk over a kernel that writes its code, instruction by instruction.

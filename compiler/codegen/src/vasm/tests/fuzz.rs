@@ -4,8 +4,9 @@
 //! times [`STEP`], which the buffer has room for.
 
 use super::host::{Compiled, is_able};
+use super::instructions::BINARY;
 use super::interp::Interp;
-use super::{BINARY, EMITTERS, Random};
+use super::{EMITTERS, Random};
 use crate::vasm::{Addr, Builder, EmitError, Inst, Kernel, LANES, Operand, P, Un, V};
 
 const SEEDS: u64 = 500;
