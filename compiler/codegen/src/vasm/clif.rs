@@ -23,7 +23,7 @@ const LANE: i32 = 4;
 type Halves = [Value; 2];
 
 /// Writes the body of `function`, which has the kernel [signature](super::signature) and no blocks yet, for a
-/// [verified](super::verify) kernel.
+/// [verified](super::verify()) kernel.
 pub fn build(
     kernel: &Kernel,
     function: &mut Function,

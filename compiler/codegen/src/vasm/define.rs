@@ -1,7 +1,7 @@
 //! From a kernel to a defined function of a Cranelift module, by either emitter.
 //!
 //! INVARIANT: a kernel's frame is below [`MAX_FRAME`], so that no stack probe is needed.
-//! Refuses kernels that break the [rules](super::verify) and those that do not fit the register file.
+//! Refuses kernels that break the [rules](super::verify()) and those that do not fit the register file.
 
 use std::fmt::{Display, Formatter};
 

@@ -54,7 +54,7 @@ pub struct Assembled {
     pub stack: usize,
 }
 
-/// Turns a [verified](super::verify) kernel into code.
+/// Turns a [verified](super::verify()) kernel into code.
 ///
 /// # Errors
 /// [`EmitError::TooManyRegisters`], or [`EmitError::Refused`] where an operand has no encoding.
