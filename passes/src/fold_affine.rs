@@ -49,25 +49,20 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     }
 
     let count = graph.ty(k).elements();
+    let channels = graph.ty(y).dims()[1];
     let mut new = New::default();
     let mut operands: Vec<Value> = linear.operands.iter().map(|&id| id.into()).collect();
     if scales {
-        let k = shaped(graph, &mut new, "k", k, weight_scale_shape(&linear.op, count));
+        let k = broadcasting(graph, &mut new, "k", k, weight_shape(&linear.op, count));
         operands[1] = new.add("w", op.clone(), [operands[1], k]);
     }
-    let bias = linear.operands.get(2).copied();
-    let channels = graph.ty(y).dims()[1];
-    if bias.is_some() || !scales {
-        let k = shaped(graph, &mut new, "k1", k, vec![count]);
-        let bias = match bias {
-            Some(b) => Some(b.into()),
-            None if matches!(op, Op::Add(_)) && count == channels => None,
-            None => Some(zeros(&mut new, graph.ty(y), channels)?),
-        };
-        let bias = bias.map_or(k, |b| new.add("b", op.clone(), [b, k]));
-        operands.truncate(2);
-        operands.push(bias);
-        operands.extend(linear.operands.iter().skip(3).map(|&id| Value::Old(id)));
+    let bias = operands.get(2).copied();
+    if bias.is_none() && matches!(op, Op::Add(_)) && count == channels {
+        operands.push(shaped(graph, &mut new, "b", k, vec![channels]));
+    } else if bias.is_some() || !scales {
+        let old = bias.map_or_else(|| zeros(&mut new, graph.ty(y), channels), Ok)?;
+        let k = broadcasting(graph, &mut new, "k1", k, vec![count]);
+        operands.splice(2..operands.len().min(3), [new.add("b", op.clone(), [old, k])]);
     }
     let op = match linear.op {
         Op::Matmul(_) => Gemm::default().into(),
@@ -87,7 +82,7 @@ fn is_linear(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// The shape in which `count` numbers for the channels of the result scale the operator's weights.
-fn weight_scale_shape(op: &Op, count: usize) -> Vec<usize> {
+fn weight_shape(op: &Op, count: usize) -> Vec<usize> {
     match op {
         Op::Conv(_) => vec![count, 1, 1, 1],
         Op::Gemm(gemm) if gemm.trans_b => vec![count, 1],
@@ -96,13 +91,28 @@ fn weight_scale_shape(op: &Op, count: usize) -> Vec<usize> {
     }
 }
 
-/// A value in another shape of as many elements.
+/// A value in a shape of as many elements.
 fn shaped(graph: &Graph, new: &mut New, suffix: &'static str, value: NodeId, dims: Vec<usize>) -> Value {
     if graph.ty(value).dims() == dims {
         return value.into();
     }
     let shape = dims.into_iter().map(|n| n as i64).collect();
     new.add(suffix, Reshape { shape }, [value.into()])
+}
+
+/// A value in a shape of as many elements, or as it is if it is a single number that broadcasts to it anyway.
+fn broadcasting(
+    graph: &Graph,
+    new: &mut New,
+    suffix: &'static str,
+    value: NodeId,
+    dims: Vec<usize>,
+) -> Value {
+    let ty = graph.ty(value);
+    match ty.elements() == 1 && ty.rank() <= dims.len() {
+        true => value.into(),
+        false => shaped(graph, new, suffix, value, dims),
+    }
 }
 
 /// A bias that changes nothing.
