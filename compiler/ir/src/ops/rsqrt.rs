@@ -2,6 +2,8 @@
 //!
 //!     y = 1 / sqrt(x + eps)
 //!
+//! -0 gives inf, as 0 does: without eps too, 0 is added.
+//!
 //! (C1) The operand is real.
 
 use super::{Operator, elementwise};

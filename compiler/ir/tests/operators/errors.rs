@@ -119,6 +119,10 @@ const WRONG: &[(&str, &str)] = &[
         "resize %m, scales=[1,NaN], sizes=[2,6]",
         "resize: (C1): scales=[1.0, NaN]: all must be finite and positive",
     ),
+    (
+        "resize %m, scales=[inf,1], sizes=[2,6]",
+        "resize: (C1): scales=[inf, 1.0]: all must be finite and positive",
+    ),
     ("resize %m, scales=[1,2], sizes=[2,-6]", "resize: (C1): sizes=[2, -6]: shape has a negative extent"),
     (
         "resize %x, scales=[1,2,1,1], sizes=[1,8,8,8]",

@@ -75,7 +75,7 @@ fn functions_of_one_number() {
     on_x("exp %x", &[0.1353352832366127, 1.0, 20.085536923187668, NAN]);
     on_x("sqrt %x", &[NAN, -0.0, 1.7320508075688772, NAN]);
     on_x("rsqrt %x, eps=1", &[NAN, 1.0, 0.5, NAN]);
-    on_x("rsqrt %x", &[NAN, -INF, 0.5773502691896258, NAN]);
+    on_x("rsqrt %x", &[NAN, INF, 0.5773502691896258, NAN]);
     close(&[("%x: f32[3] = const [-1000,1000,-inf]\n%y: f32[3] = sigmoid %x", &[0.0, 1.0, 0.0])]);
 }
 
