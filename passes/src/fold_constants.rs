@@ -1,17 +1,20 @@
 //! fold-constants: evaluate what depends on constants alone.
 //!
-//!     %s = mul %gamma, %rstd   =>   %w.s: f32[64,3,3,3] = const
-//!     %w.s = mul %w, %s
+//!     %s = mul %gamma, %rstd   =>   %v = const
+//!     %v = mul %w, %s
 //!
 //! The only pass that does arithmetic. A tree of constants is evaluated in f64 and rounded once, where it ends; an
 //! element-wise operator on splats, and a splat in another shape, stay one number.
 //!
-//! Declines what would make the constants of the module grow beyond [`BUDGET`], and constants without elements.
+//! Declines what would take more memory than is reasonable for the constants that are there, and constants without
+//! elements.
 
 use crate::{Edits, Pass, Patch, Rule};
-use cnnc_ir::eval::{Precision, compute, widened};
-use cnnc_ir::ops::{Const, Init};
-use cnnc_ir::{DType, Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
+use cnnc_ir::eval::{Precision, apply};
+use cnnc_ir::ops::{Const, Identity, Init};
+use cnnc_ir::{Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
+use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 pub(crate) const PASS: Pass = Pass {
@@ -28,27 +31,38 @@ const GROWTH: usize = 4;
 
 fn rule(module: &Module) -> Edits {
     let graph = &module.graph;
-    let foldable = foldable(graph);
+    let levels = levels(graph);
+    let foldable: HashSet<NodeId> = levels.iter().flatten().copied().collect();
+    // How many foldable nodes are still to read a value.
+    let mut waiting: HashMap<NodeId, usize> = HashMap::new();
+    for operand in foldable.iter().flat_map(|&id| graph.operands(id)) {
+        *waiting.entry(operand).or_default() += 1;
+    }
     let mut edits = Edits::default();
     let mut folder = Folder::new(module);
-    let mut readers_left: HashMap<NodeId, usize> = HashMap::new();
-    for &id in &foldable {
-        for operand in graph.operands(id) {
-            *readers_left.entry(operand).or_default() += 1;
+    for level in &levels {
+        let granted: Vec<Result<(), Mismatch>> = level.iter().map(|&id| folder.grant(id)).collect();
+        let fold = |(&id, granted): (&NodeId, Result<(), Mismatch>)| {
+            let value = granted.and_then(|()| folder.fold(id))?;
+            let ends = graph.is_output(id) || graph.readers(id).any(|reader| !foldable.contains(&reader));
+            let patch = ends.then(|| value.patch(graph.ty(id)));
+            Ok((waiting.contains_key(&id).then_some(value), patch))
+        };
+        let folded: Vec<Result<_, Mismatch>> = level.par_iter().zip(granted).map(fold).collect();
+        for (&id, folded) in level.iter().zip(folded) {
+            match folded {
+                Ok((value, patch)) => {
+                    folder.values.extend(value.map(|value| (id, value)));
+                    edits.patches.extend(patch.map(|patch| (id, patch)));
+                }
+                Err(Mismatch(why)) => edits.declines.push((id, why)),
+            }
         }
-    }
-    for id in graph.order().iter().copied().filter(|id| foldable.contains(id)) {
-        let operands = graph.operands(id);
-        if let Err(Mismatch(why)) = folder.fold(id, &operands) {
-            edits.declines.push((id, why));
-        } else if graph.is_output(id) || graph.readers(id).any(|reader| !foldable.contains(&reader)) {
-            edits.patches.extend(folder.constant(id).map(|patch| (id, patch)));
-        }
-        for operand in operands {
-            if let Some(left) = readers_left.get_mut(&operand) {
-                *left -= 1;
-                if *left == 0 {
-                    folder.tensors.remove(&operand);
+        for operand in level.iter().flat_map(|&id| graph.operands(id)) {
+            if let Some(readers) = waiting.get_mut(&operand) {
+                *readers -= 1;
+                if *readers == 0 {
+                    folder.values.remove(&operand);
                 }
             }
         }
@@ -56,136 +70,141 @@ fn rule(module: &Module) -> Edits {
     edits
 }
 
-/// The nodes that depend on constants and are none.
-fn foldable(graph: &Graph) -> HashSet<NodeId> {
-    let mut foldable = HashSet::new();
+/// The nodes that depend on constants and are none; those of a level on constants and on levels before it alone.
+fn levels(graph: &Graph) -> Vec<Vec<NodeId>> {
+    let mut depths: HashMap<NodeId, usize> = HashMap::new();
+    let mut levels: Vec<Vec<NodeId>> = Vec::new();
     for &id in graph.order() {
-        let is_known = |operand: &NodeId| graph[*operand].is_const() || foldable.contains(operand);
-        let evaluates = !graph[id].is_const() && !matches!(graph[id].op(), Op::Input(_));
-        if evaluates && graph.operands(id).iter().all(is_known) {
-            foldable.insert(id);
+        let depth = match graph[id].op() {
+            Op::Const(_) => Some(0),
+            Op::Input(_) => None,
+            _ => graph
+                .operands(id)
+                .iter()
+                .try_fold(1, |depth, operand| Some(depth.max(depths.get(operand)? + 1))),
+        };
+        let Some(depth) = depth else { continue };
+        depths.insert(id, depth);
+        if let Some(level) = depth.checked_sub(1) {
+            levels.resize(levels.len().max(depth), Vec::new());
+            levels[level].push(id);
         }
     }
-    foldable
+    levels
 }
 
-/// The values of constants and of what has been evaluated, reals in f64.
+/// A value, reals in f64.
+enum Known {
+    /// Every element is this number.
+    Splat(f64),
+    /// The elements.
+    Tensor(Tensor),
+}
+
+impl Known {
+    /// The constant of that type, rounded once.
+    fn patch(&self, ty: &Type) -> Patch {
+        match self {
+            Known::Splat(x) => {
+                let init = Init::Splat(rounded(*x, ty));
+                Patch::becomes(Expr::new(Const { ty: ty.clone(), init }, vec![]))
+            }
+            Known::Tensor(tensor) => Patch::constant(tensor.cast(ty.dtype)),
+        }
+    }
+}
+
+/// The nearest number of an element type.
+fn rounded(x: f64, ty: &Type) -> f64 {
+    Data::splat(ty.dtype, 1, x).to_f64()[0]
+}
+
+/// What is known of the graph's values.
 struct Folder<'m> {
     module: &'m Module,
-    /// Values that are one number.
-    splats: HashMap<NodeId, f64>,
-    /// Others, and splats that one of them met.
-    tensors: HashMap<NodeId, Tensor>,
+    /// Values of splats, and of evaluated nodes that are still to be read.
+    values: HashMap<NodeId, Known>,
     bytes_left: usize,
 }
 
 impl<'m> Folder<'m> {
     fn new(module: &'m Module) -> Folder<'m> {
         let graph = &module.graph;
-        let constants = graph.order().iter().copied().filter(|&id| graph[id].is_const());
-        let (splats, others): (Vec<NodeId>, Vec<NodeId>) =
-            constants.partition(|&id| module.splat(id).is_some());
-        let weights = others.iter().fold(0usize, |sum, &id| sum.saturating_add(graph.ty(id).bytes()));
-        // What a splat is when read is the nearest number of its type.
-        let exact =
-            |&id: &NodeId| Some((id, Data::splat(graph.ty(id).dtype, 1, module.splat(id)?).to_f64()[0]));
-        Folder {
-            module,
-            splats: splats.iter().filter_map(exact).collect(),
-            tensors: HashMap::new(),
-            bytes_left: weights.saturating_mul(GROWTH).saturating_add(BUDGET),
+        let mut folder = Folder { module, values: HashMap::new(), bytes_left: 0 };
+        let mut weights = 0usize;
+        for &id in graph.order().iter().filter(|&&id| graph[id].is_const()) {
+            match module.splat(id) {
+                Some(x) => {
+                    folder.values.insert(id, Known::Splat(rounded(x, graph.ty(id))));
+                }
+                None => weights = weights.saturating_add(graph.ty(id).bytes()),
+            }
         }
+        folder.bytes_left = weights.saturating_mul(GROWTH).saturating_add(BUDGET);
+        folder
+    }
+
+    /// Takes what a node needs from the budget: bytes for its elements and for those of splats that it reads.
+    fn grant(&mut self, id: NodeId) -> Result<(), Mismatch> {
+        if self.stays_splat(id) {
+            return Ok(());
+        }
+        let graph = &self.module.graph;
+        let operands = graph.operands(id);
+        let splats = operands.iter().filter(|operand| self.splat(**operand).is_some());
+        let bytes = splats.chain([&id]).fold(0usize, |sum, &id| sum.saturating_add(graph.ty(id).bytes()));
+        let left = self.bytes_left.checked_sub(bytes).ok_or_else(|| {
+            let left = self.bytes_left;
+            Mismatch(format!("evaluating it takes {bytes} bytes, {left} are left for that"))
+        })?;
+        self.bytes_left = left;
+        Ok(())
+    }
+
+    fn splat(&self, id: NodeId) -> Option<f64> {
+        match self.values.get(&id) {
+            Some(Known::Splat(x)) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// Whether a node makes one number of one number, for each of its elements.
+    fn stays_splat(&self, id: NodeId) -> bool {
+        let graph = &self.module.graph;
+        let op = graph[id].op();
+        let alike = op.is_elementwise() || matches!(op, Op::Reshape(_) | Op::Transpose(_));
+        alike && graph.operands(id).iter().all(|&operand| self.splat(operand).is_some())
     }
 
     /// Evaluates a node.
-    fn fold(&mut self, id: NodeId, operands: &[NodeId]) -> Result<(), Mismatch> {
-        if let Some(x) = self.splat(id, operands) {
-            self.splats.insert(id, x);
-            return Ok(());
-        }
-        for &operand in operands {
-            self.load(operand)?;
-        }
-        self.spend(id)?;
-        self.tensors.insert(id, compute(self.module, id, &self.tensors, Precision::F64));
-        Ok(())
-    }
-
-    /// The one number that every element of a node is, if that can be told from those of its operands.
-    fn splat(&self, id: NodeId, operands: &[NodeId]) -> Option<f64> {
+    fn fold(&self, id: NodeId) -> Result<Known, Mismatch> {
         let graph = &self.module.graph;
-        let scalar = |id: NodeId| {
-            let x = *self.splats.get(&id)?;
-            let tensor = Tensor::new(Shape::scalar(), Data::splat(wide(graph.ty(id).dtype), 1, x));
-            tensor.ok()
-        };
-        if !operands.iter().all(|operand| self.splats.contains_key(operand)) {
-            return None;
+        let held = |ty: &Type| ty.with_dtype(Precision::F64.dtype(ty.dtype));
+        let ty = held(graph.ty(id));
+        if !self.stays_splat(id) {
+            let expr = graph.expr(id).map(|&operand| self.tensor(operand, &held(graph.ty(operand))))?;
+            return Ok(Known::Tensor(apply(&expr, &ty)));
         }
-        let expr = graph.expr(id);
-        let ty = Type { dtype: wide(graph.ty(id).dtype), shape: Shape::scalar() };
-        let first = match &expr.op {
-            Op::Reshape(_) | Op::Transpose(_) => scalar(expr.operands[0])?,
-            op if op.is_elementwise() => {
-                let operands: Option<Vec<Tensor>> = expr.operands.iter().map(|&o| scalar(o)).collect();
-                op.eval(&operands?.iter().collect::<Vec<_>>(), &ty)
+        let scalar = |ty: &Type| Type { dtype: ty.dtype, shape: Shape::scalar() };
+        let mut expr =
+            graph.expr(id).map(|&operand| self.tensor(operand, &scalar(&held(graph.ty(operand)))))?;
+        if !expr.op.is_elementwise() {
+            expr.op = Identity.into();
+        }
+        Ok(Known::Splat(apply(&expr, &scalar(&ty)).data().to_f64()[0]))
+    }
+
+    /// The elements of an operand; a splat has those that are asked for.
+    fn tensor(&self, id: NodeId, ty: &Type) -> Result<Cow<'_, Tensor>, Mismatch> {
+        match self.values.get(&id) {
+            Some(Known::Tensor(tensor)) => Ok(Cow::Borrowed(tensor)),
+            Some(Known::Splat(x)) => {
+                Tensor::new(ty.shape.clone(), Data::splat(ty.dtype, ty.elements(), *x)).map(Cow::Owned)
             }
-            _ => return None,
-        };
-        let value = expr.stages.iter().try_fold(first, |piped, stage| {
-            let operands: Option<Vec<Tensor>> = stage.operands.iter().map(|&o| scalar(o)).collect();
-            let operands = operands?;
-            Some(stage.op.eval(&std::iter::once(&piped).chain(&operands).collect::<Vec<_>>(), &ty))
-        })?;
-        value.data().to_f64().first().copied()
-    }
-
-    /// Makes sure that the elements of an operand are there.
-    fn load(&mut self, id: NodeId) -> Result<(), Mismatch> {
-        if self.tensors.contains_key(&id) {
-            return Ok(());
+            None => match self.module.value(id) {
+                Some(tensor) => Ok(Cow::Owned(tensor?.cast(ty.dtype))),
+                None => Err(Mismatch(format!("%{} was not evaluated", self.module.graph[id].name()))),
+            },
         }
-        let graph = &self.module.graph;
-        let tensor = match (self.splats.get(&id), self.module.value(id)) {
-            (Some(&x), _) => {
-                self.spend(id)?;
-                let ty = graph.ty(id);
-                Tensor::new(ty.shape.clone(), Data::splat(wide(ty.dtype), ty.elements(), x))?
-            }
-            (None, Some(value)) => widened(&*value?, Precision::F64),
-            (None, None) => return Err(Mismatch(format!("%{} was not evaluated", graph[id].name()))),
-        };
-        self.tensors.insert(id, tensor);
-        Ok(())
     }
-
-    fn spend(&mut self, id: NodeId) -> Result<(), Mismatch> {
-        let bytes = self.module.graph.ty(id).bytes();
-        match self.bytes_left.checked_sub(bytes) {
-            Some(left) => self.bytes_left = left,
-            None => {
-                let left = self.bytes_left;
-                return Err(Mismatch(format!(
-                    "it takes {bytes} bytes, {left} are left for evaluated constants"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// The constant that an evaluated node becomes.
-    fn constant(&self, id: NodeId) -> Option<Patch> {
-        let ty = self.module.graph.ty(id);
-        if let Some(&x) = self.splats.get(&id) {
-            let x = Data::splat(ty.dtype, 1, x).to_f64()[0];
-            let op = Const { ty: ty.clone(), init: Init::Splat(x) };
-            return Some(Patch::becomes(Expr::new(op, vec![])));
-        }
-        self.tensors.get(&id).map(|tensor| Patch::constant(tensor.cast(ty.dtype)))
-    }
-}
-
-/// The element type in which a value is evaluated.
-fn wide(dtype: DType) -> DType {
-    if dtype == DType::F32 { DType::F64 } else { dtype }
 }

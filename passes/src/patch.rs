@@ -7,6 +7,7 @@
 //! and nothing else. A patch is data; it changes nothing itself.
 
 use cnnc_ir::{Expr, Mismatch, NodeId, Op, Tensor};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// An operand in a patch.
@@ -66,10 +67,7 @@ pub(crate) enum Outcome {
 impl Patch {
     /// The node computes `expr`, of the same type, over values that stand in front of it.
     pub fn becomes(expr: Expr) -> Patch {
-        let expr = match expr.map(|&id| Ok::<_, std::convert::Infallible>(Value::Old(id))) {
-            Ok(expr) => expr,
-            Err(never) => match never {},
-        };
+        let Ok(expr) = expr.map(|&id| Ok::<_, Infallible>(Value::Old(id)));
         New::default().becomes(expr)
     }
 

@@ -1,7 +1,9 @@
 //! The evaluator: the meaning of a graph, by plain loops, in f32 or f64. It is the oracle of everything.
 
-use crate::{DType, Data, Mismatch, Module, NodeId, Op, Tensor, error::require};
+use crate::{DType, Expr, Mismatch, Module, NodeId, Op, Tensor, Type, error::require};
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 /// The arithmetic of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +12,16 @@ pub enum Precision {
     F32,
     /// Each f32 value is held and computed in f64.
     F64,
+}
+
+impl Precision {
+    /// The element type in which values of that one are held.
+    pub fn dtype(self, dtype: DType) -> DType {
+        match (self, dtype) {
+            (Precision::F64, DType::F32) => DType::F64,
+            _ => dtype,
+        }
+    }
 }
 
 /// The results of a module for these inputs.
@@ -31,6 +43,7 @@ pub fn evaluate_with(
         inputs.len(),
         graph.inputs().len()
     );
+    let held = |tensor: &Tensor| tensor.cast(precision.dtype(tensor.data().dtype()));
     let mut values: HashMap<NodeId, Tensor> = HashMap::new();
     for (&id, tensor) in graph.inputs().iter().zip(inputs) {
         require!(
@@ -40,7 +53,7 @@ pub fn evaluate_with(
             graph.ty(id),
             tensor.ty()
         );
-        values.insert(id, widened(tensor, precision));
+        values.insert(id, held(tensor));
     }
     let mut last_reader: HashMap<NodeId, NodeId> = HashMap::new();
     for &id in graph.order() {
@@ -51,8 +64,12 @@ pub fn evaluate_with(
     for &id in graph.order() {
         if !matches!(graph[id].op(), Op::Input(_)) {
             let value = match module.value(id) {
-                Some(tensor) => widened(&*tensor?, precision),
-                None => compute(module, id, &values, precision),
+                Some(tensor) => held(&*tensor?),
+                None => {
+                    let Ok(expr) = graph.expr(id).map(|operand| Ok::<_, Infallible>(&values[operand]));
+                    let ty = graph.ty(id);
+                    apply(&expr, &ty.with_dtype(precision.dtype(ty.dtype)))
+                }
             };
             values.insert(id, value);
         }
@@ -66,33 +83,12 @@ pub fn evaluate_with(
     Ok(graph.outputs().iter().map(|id| values[id].clone()).collect())
 }
 
-/// The tensor as an evaluation of this precision holds it.
-pub fn widened(tensor: &Tensor, precision: Precision) -> Tensor {
-    match (precision, tensor.data()) {
-        (Precision::F64, Data::F32(_)) => tensor.cast(DType::F64),
-        _ => tensor.clone(),
-    }
-}
-
-/// The value of a node that has operands, from theirs.
-///
-/// # Panics
-/// When `values` lacks an operand: whoever walks the graph in its order holds all of them.
-pub fn compute(
-    module: &Module,
-    id: NodeId,
-    values: &HashMap<NodeId, Tensor>,
-    precision: Precision,
-) -> Tensor {
-    let expr = module.graph.expr(id);
-    let ty = match (precision, module.graph.ty(id)) {
-        (Precision::F64, ty) if ty.dtype == DType::F32 => &ty.with_dtype(DType::F64),
-        (_, ty) => ty,
-    };
-    let operands: Vec<&Tensor> = expr.operands.iter().map(|o| &values[o]).collect();
+/// The value of an expression over tensors. `ty` is its type; both have the element types of one [`Precision`].
+pub fn apply<V: Borrow<Tensor>>(expr: &Expr<V>, ty: &Type) -> Tensor {
+    let operands: Vec<&Tensor> = expr.operands.iter().map(V::borrow).collect();
     expr.stages.iter().fold(expr.op.eval(&operands, ty), |value, stage| {
         let operands: Vec<&Tensor> =
-            std::iter::once(&value).chain(stage.operands.iter().map(|o| &values[o])).collect();
+            std::iter::once(&value).chain(stage.operands.iter().map(V::borrow)).collect();
         stage.op.eval(&operands, ty)
     })
 }

@@ -140,6 +140,9 @@ impl Data {
             Data::U8(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
             _ => None,
         };
+        if let (Data::F64(x), DType::F32) = (self, to) {
+            return Data::F32(x.iter().map(|&e| e as f32).collect());
+        }
         match (integers, to) {
             (Some(x), DType::I32) => Data::I32(x.iter().map(|&e| e as i32).collect()),
             (Some(x), DType::I8) => Data::I8(x.iter().map(|&e| e as i8).collect()),

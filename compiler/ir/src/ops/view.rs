@@ -13,10 +13,23 @@ pub(super) struct View {
 }
 
 impl View {
-    /// A view of extents `dims`; the strides of extents below 2 do not matter.
+    /// A view of extents `dims`. The strides of extents below 2 do not matter; those extents that are 1 go, and
+    /// neighbours through which one stride runs become one, which keeps the walk short.
     pub(super) fn new(base: usize, dims: &[usize], stride: impl Fn(usize) -> isize) -> View {
-        let strides = (0..dims.len()).map(|d| if dims[d] < 2 { 0 } else { stride(d) }).collect();
-        View { dims: dims.to_vec(), strides, base }
+        let mut view = View { dims: Vec::new(), strides: Vec::new(), base };
+        for (d, &extent) in dims.iter().enumerate().filter(|&(_, &extent)| extent != 1) {
+            let stride = if extent == 0 { 0 } else { stride(d) };
+            match (view.dims.last_mut(), view.strides.last_mut()) {
+                (Some(outer), Some(step)) if *step == stride * extent as isize => {
+                    (*outer, *step) = (*outer * extent, stride);
+                }
+                _ => {
+                    view.dims.push(extent);
+                    view.strides.push(stride);
+                }
+            }
+        }
+        view
     }
 
     /// A tensor of extents `from`, seen in extents it broadcasts to: those that stretch stand still.
