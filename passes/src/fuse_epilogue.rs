@@ -5,8 +5,8 @@
 //!     %y = relu %b
 //!
 //! What takes a stage is an operator with arithmetic of its own: conv, gemm, matmul, pools, reductions and other
-//! element-wise operators. Where both operands of a node could take it, the one that computes more does, and of equals the second,
-//! which usually stands later. The result keeps the consumer's name and place.
+//! element-wise operators. Where both operands of a node could take it, the one that computes more does, and of
+//! equals the second, which usually stands later. The result keeps the consumer's name and place.
 //!
 //! Declines when the producer has another reader or is a result, and when the consumer changes the type. The piped
 //! value is the first operand, so it may be the second of `add` and `mul` alone: `max` and `min` answer their second
