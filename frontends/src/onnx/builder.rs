@@ -1,0 +1,184 @@
+//! The module under construction: nodes are named, checked against limits, and folded where they are
+//! arithmetic on shapes.
+//!
+//! A node whose operands are all constants is evaluated as soon as it is added if its value is of integers, or
+//! of few reals (the scales of a `Resize`): what reads a shape or a list finds a constant then. Large constants
+//! of reals stay nodes, which a pass folds; a splat stays a splat when it is reshaped, however large it is.
+//!
+//! Refused, with `E_LIMIT`: values over 16 GiB, and more folding than 64 MiB a value or 256 MiB in all.
+
+use super::diagnostic::{Fault, ensure, fail, fault};
+use super::external::Folder;
+use cnnc_ir::ops::{Init, Op};
+use cnnc_ir::{Data, Expr, Graph, Module, Name, NodeId, Tensor, Type, Weights};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+const LARGEST_VALUE: usize = 16 << 30;
+const LARGEST_FOLD: usize = 64 << 20;
+const ALL_FOLDS: usize = 256 << 20;
+/// Real constants of more elements are left to the passes.
+const SMALL: usize = 4096;
+
+/// A module that grows.
+pub(super) struct Builder {
+    pub(super) module: Module,
+    /// Where weights outside of the model lie.
+    pub(super) folder: Option<Folder>,
+    /// How often each wish for a name came.
+    wishes: HashMap<Name, usize>,
+    /// Bytes read and written by folding so far.
+    folded: usize,
+}
+
+impl Builder {
+    /// An empty module.
+    pub(super) fn new(name: &str, folder: Option<Folder>) -> Builder {
+        let name = if name.is_empty() { "graph" } else { name };
+        let module = Module {
+            graph: Graph::new(Name::sanitized(name).as_str()),
+            weights: Weights::default(),
+            input_names: Vec::new(),
+            output_names: Vec::new(),
+        };
+        Builder { module, folder, wishes: HashMap::new(), folded: 0 }
+    }
+
+    /// Adds an input of the graph.
+    pub(super) fn input(&mut self, name: &str, ty: Type) -> Result<NodeId, Fault> {
+        let node = self.fresh(name);
+        let id = self.module.graph.input(node.as_str(), within_limit(ty)?)?;
+        self.module.input_names.push(name.to_string());
+        Ok(id)
+    }
+
+    /// Adds a constant.
+    pub(super) fn constant(&mut self, name: &str, tensor: Tensor) -> Result<NodeId, Fault> {
+        let name = self.fresh(name);
+        Ok(self.module.constant(name.as_str(), Arc::new(tensor))?)
+    }
+
+    /// Adds a constant of equal elements, which take no memory.
+    pub(super) fn splat(&mut self, name: &str, ty: Type, value: f64) -> Result<NodeId, Fault> {
+        let name = self.fresh(name);
+        Ok(self.module.graph.constant(name.as_str(), within_limit(ty)?, Init::Splat(value))?)
+    }
+
+    /// Adds a node, or the constant that it computes.
+    pub(super) fn add(&mut self, name: &str, op: Op, operands: &[NodeId]) -> Result<NodeId, Fault> {
+        let expr = Expr::new(op, operands.to_vec());
+        let ty = within_limit(self.module.graph.infer(&expr)?)?;
+        if let Some(splat) = self.reshaped_splat(&expr) {
+            return self.splat(name, ty, splat);
+        }
+        if let Some(tensor) = self.fold(&expr, &ty)? {
+            return self.constant(name, tensor);
+        }
+        let name = self.fresh(name);
+        Ok(self.module.graph.add(name.as_str(), expr)?)
+    }
+
+    /// The elements of a constant node; `None` for every other node.
+    pub(super) fn value(&mut self, id: NodeId) -> Result<Option<Arc<Tensor>>, Fault> {
+        if !self.module.graph[id].is_const() {
+            return Ok(None);
+        }
+        if self.module.splat(id).is_some() {
+            self.spend(self.module.graph.ty(id).bytes())?;
+        }
+        Ok(self.module.value(id).transpose()?)
+    }
+
+    /// The finished module, without the constants that only folding has read.
+    pub(super) fn finish(mut self, outputs: Vec<NodeId>) -> Module {
+        let results: HashSet<NodeId> = outputs.iter().copied().collect();
+        self.module.graph.set_outputs(outputs);
+        let graph = &self.module.graph;
+        let read = |id: NodeId| results.contains(&id) || graph.readers(id).next().is_some();
+        let unread: HashSet<NodeId> =
+            graph.order().iter().copied().filter(|&id| graph[id].is_const() && !read(id)).collect();
+        self.module.retain(|id| !unread.contains(&id));
+        self.module
+    }
+
+    /// The number that every element of the result equals, when a constant of equal elements is reshaped.
+    fn reshaped_splat(&self, expr: &Expr) -> Option<f64> {
+        match expr.op {
+            Op::Reshape(_) => self.module.splat(expr.operands[0]),
+            _ => None,
+        }
+    }
+
+    /// The value of an expression that is arithmetic on shapes.
+    fn fold(&mut self, expr: &Expr, ty: &Type) -> Result<Option<Tensor>, Fault> {
+        let graph = &self.module.graph;
+        let constant = !expr.operands.is_empty() && expr.operands.iter().all(|&o| graph[o].is_const());
+        let exact = !ty.dtype.is_float();
+        if !constant || !(exact || ty.elements() <= SMALL && is_shape_arithmetic(&expr.op)) {
+            return Ok(None);
+        }
+        if ty.shape.is_empty() {
+            return Ok(Some(Tensor::new(ty.shape.clone(), Data::splat(ty.dtype, 0, 0.0))?));
+        }
+        let reads: usize = expr.operands.iter().map(|&o| graph.ty(o).bytes()).fold(0, usize::saturating_add);
+        if !exact && reads > LARGEST_FOLD {
+            return Ok(None);
+        }
+        self.spend(reads)?;
+        self.spend(ty.bytes())?;
+        let mut operands = Vec::with_capacity(expr.operands.len());
+        for &operand in &expr.operands {
+            let Some(tensor) = self.module.value(operand).transpose()? else { return Ok(None) };
+            operands.push(tensor);
+        }
+        let operands: Vec<&Tensor> = operands.iter().map(|t| &**t).collect();
+        Ok(Some(expr.op.eval(&operands, ty)))
+    }
+
+    /// Counts bytes of folding.
+    fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.folded = self.folded.saturating_add(bytes);
+        if bytes > LARGEST_FOLD || self.folded > ALL_FOLDS {
+            fail!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, {} in all", self.folded);
+        }
+        Ok(())
+    }
+
+    /// A name that no node has yet. The graph would try one suffix after another, which for a file of equal
+    /// names takes quadratic time.
+    fn fresh(&mut self, wish: &str) -> Name {
+        let wish = Name::sanitized(wish);
+        let count = self.wishes.entry(wish.clone()).or_insert(0);
+        *count += 1;
+        match *count {
+            1 => self.module.graph.fresh_name(wish.as_str()),
+            n => self.module.graph.fresh_name(&format!("{wish}.{n}")),
+        }
+    }
+}
+
+/// Operators of which exporters build the scales and shapes that other operators read.
+fn is_shape_arithmetic(op: &Op) -> bool {
+    let moves = matches!(
+        op,
+        Op::Concat(_)
+            | Op::Slice(_)
+            | Op::Reshape(_)
+            | Op::Transpose(_)
+            | Op::Gather(_)
+            | Op::Cast(_)
+            | Op::Identity(_)
+            | Op::Dropout(_)
+    );
+    moves || op.is_elementwise()
+}
+
+fn within_limit(ty: Type) -> Result<Type, Fault> {
+    ensure!(ty.bytes() <= LARGEST_VALUE, E_LIMIT, "a value of type {ty} is larger than 16 GiB");
+    Ok(ty)
+}
+
+/// A count from a file as an extent.
+pub(super) fn extent(rule: &str, n: i64) -> Result<usize, Fault> {
+    usize::try_from(n).map_err(|_| fault!(E_MODEL, "{rule}={n}: it must not be negative"))
+}

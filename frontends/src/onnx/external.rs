@@ -1,0 +1,99 @@
+//! Weights that lie in a file beside the model.
+//!
+//! A tensor names a path relative to the folder of the model, an offset and a length. The path must stay in
+//! that folder, after links are followed, and end at a regular file; offset and length must lie in it. Keys
+//! other than `location`, `offset`, `length` and `checksum` are refused; a checksum is not compared.
+
+use super::diagnostic::{Fault, ensure, fail, fault, quoted};
+use onnx_protobuf::StringStringEntryProto;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+/// The folder of a model.
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder that this file stands in.
+    pub(super) fn of(model: &Path) -> Folder {
+        match model.parent() {
+            Some(folder) if folder != Path::new("") => Folder(folder.to_path_buf()),
+            _ => Folder(PathBuf::from(".")),
+        }
+    }
+
+    /// The `bytes` bytes of a tensor.
+    pub(super) fn read(&self, entries: &[StringStringEntryProto], bytes: usize) -> Result<Vec<u8>, Fault> {
+        let entry = Entry::new(entries)?;
+        let length = entry.length.unwrap_or(bytes as u64);
+        ensure!(length == bytes as u64, E_MODEL, "external length={length}, the shape needs {bytes} bytes");
+        let path = self.resolve(entry.location)?;
+        let location = quoted(entry.location);
+        let unreadable = |e: std::io::Error| fault!(E_IO, "external data {location} cannot be read: {e}");
+        let regular = std::fs::metadata(&path).map_err(unreadable)?.is_file();
+        ensure!(regular, E_IO, "external data {location} is no regular file");
+        let mut file = File::open(&path).map_err(unreadable)?;
+        let size = file.metadata().map_err(unreadable)?.len();
+        ensure!(
+            length <= size && entry.offset <= size - length,
+            E_MODEL,
+            "external data {location} has {size} bytes, offset={} and length={length} lie outside",
+            entry.offset
+        );
+        let mut data = vec![0; bytes];
+        file.seek(SeekFrom::Start(entry.offset)).map_err(unreadable)?;
+        file.read_exact(&mut data).map_err(unreadable)?;
+        Ok(data)
+    }
+
+    /// The file at this location, if it is in the folder.
+    fn resolve(&self, location: &str) -> Result<PathBuf, Fault> {
+        let relative = Path::new(location);
+        let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        let shown = quoted(location);
+        ensure!(
+            inside && !location.is_empty() && !location.contains('\0'),
+            E_IO,
+            "external data {shown} is outside the folder of the model"
+        );
+        let unreadable = |e: std::io::Error| fault!(E_IO, "external data {shown} cannot be read: {e}");
+        let folder = self.0.canonicalize().map_err(unreadable)?;
+        let path = folder.join(relative).canonicalize().map_err(unreadable)?;
+        if !path.starts_with(&folder) {
+            return Err(fault!(E_IO, "external data {shown} is a link out of the folder of the model")
+                .with_help("put the file itself beside the model"));
+        }
+        Ok(path)
+    }
+}
+
+/// What the entries of a tensor say.
+struct Entry<'a> {
+    location: &'a str,
+    offset: u64,
+    length: Option<u64>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(entries: &'a [StringStringEntryProto]) -> Result<Entry<'a>, Fault> {
+        let (mut location, mut offset, mut length) = (None, None, None);
+        for entry in entries {
+            let twice = match entry.key.as_str() {
+                "location" => location.replace(entry.value.as_str()).is_some(),
+                "offset" => offset.replace(number(entry)?).is_some(),
+                "length" => length.replace(number(entry)?).is_some(),
+                "checksum" => false,
+                key => fail!(E_MODEL, "external data has an unknown key {}", quoted(key)),
+            };
+            ensure!(!twice, E_MODEL, "external data has the key {} twice", entry.key);
+        }
+        let location = location.ok_or_else(|| fault!(E_MODEL, "external data has no location"))?;
+        Ok(Entry { location, offset: offset.unwrap_or(0), length })
+    }
+}
+
+fn number(entry: &StringStringEntryProto) -> Result<u64, Fault> {
+    let bad = || fault!(E_MODEL, "external {}={} is no byte count", entry.key, quoted(&entry.value));
+    entry.value.parse().map_err(|_| bad())
+}

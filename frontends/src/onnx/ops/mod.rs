@@ -1,0 +1,87 @@
+//! The operators of ONNX: one function each, by name in the table below, in files named after the operators of
+//! the IR that they become.
+//!
+//! A function takes a [`Node`] of any operator set and returns the values of its outputs; those it leaves out
+//! are not computed, which matters only to who reads them.
+
+mod batch_norm;
+mod cast;
+mod clip;
+mod concat;
+mod constant;
+mod conv;
+mod depth_to_space;
+mod elementwise;
+mod gather;
+mod gemm;
+mod identity;
+mod lrn;
+mod matmul;
+mod padding;
+mod pool;
+mod reduce;
+mod reshape;
+mod resize;
+mod slice;
+mod softmax;
+mod transpose;
+mod window;
+
+use super::node::{Node, Outcome};
+
+/// The function that imports nodes of this ONNX operator.
+pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
+    Some(match op_type {
+        "Add" => elementwise::add,
+        "AveragePool" => pool::average_pool,
+        "BatchNormalization" => batch_norm::batch_normalization,
+        "Cast" => cast::cast,
+        "Clip" => clip::clip,
+        "Concat" => concat::concat,
+        "Constant" => constant::constant,
+        "ConstantOfShape" => constant::constant_of_shape,
+        "Conv" => conv::conv,
+        "DepthToSpace" => depth_to_space::depth_to_space,
+        "Div" => elementwise::div,
+        "Dropout" => identity::dropout,
+        "Elu" => elementwise::elu,
+        "Exp" => elementwise::exp,
+        "Flatten" => reshape::flatten,
+        "Gather" => gather::gather,
+        "Gemm" => gemm::gemm,
+        "GlobalAveragePool" => reduce::global_average_pool,
+        "GlobalMaxPool" => reduce::global_max_pool,
+        "Identity" => identity::identity,
+        "LRN" => lrn::lrn,
+        "LeakyRelu" => elementwise::leaky_relu,
+        "MatMul" => matmul::matmul,
+        "Max" => elementwise::max,
+        "MaxPool" => pool::max_pool,
+        "Mean" => elementwise::mean,
+        "Min" => elementwise::min,
+        "Mul" => elementwise::mul,
+        "Pad" => padding::pad,
+        "ReduceMax" => reduce::reduce_max,
+        "ReduceMean" => reduce::reduce_mean,
+        "ReduceSum" => reduce::reduce_sum,
+        "Relu" => elementwise::relu,
+        "Reshape" => reshape::reshape,
+        "Resize" => resize::resize,
+        "Shape" => constant::shape,
+        "Sigmoid" => elementwise::sigmoid,
+        "Size" => constant::size,
+        "Slice" => slice::slice,
+        "Softmax" => softmax::softmax,
+        "SpaceToDepth" => depth_to_space::space_to_depth,
+        "Split" => slice::split,
+        "Sqrt" => elementwise::sqrt,
+        "Squeeze" => reshape::squeeze,
+        "Sub" => elementwise::sub,
+        "Sum" => elementwise::sum,
+        "Tanh" => elementwise::tanh,
+        "Transpose" => transpose::transpose,
+        "Unsqueeze" => reshape::unsqueeze,
+        "Upsample" => resize::upsample,
+        _ => return None,
+    })
+}

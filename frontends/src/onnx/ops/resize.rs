@@ -1,0 +1,150 @@
+//! `Resize`, opset 10, 11, 13, 18, 19, and `Upsample`, opset 7, 9: planes of other extents.
+//!
+//!     Upsample(X, scales=, mode=nearest)           opset 7; scales are an input from opset 9 on
+//!     Resize(X, scales, mode=nearest)              opset 10
+//!     Resize(X, roi?, scales?, sizes?, mode=nearest, coordinate_transformation_mode=half_pixel,
+//!            nearest_mode=round_prefer_floor, axes=all, keep_aspect_ratio_policy=stretch)
+//!
+//! Up to opset 10 coordinates are asymmetric, and the nearest element is that below. Either scales or sizes
+//! are given: `sizes = floor(extent * scale)`, `scale = size / extent`, in f32 as ONNX Runtime computes them.
+//!
+//! Refused: cubic interpolation, antialiasing, cropping, and what the IR's `resize` refuses.
+
+use crate::onnx::attributes::required;
+use crate::onnx::diagnostic::{Fault, ensure, fail};
+use crate::onnx::node::{Node, Outcome, axes};
+use cnnc_ir::ops::{Coordinate, NearestMode, Resize, ResizeMode};
+use cnnc_ir::{Data, NodeId, Type};
+
+pub(super) fn upsample(node: &mut Node) -> Outcome {
+    let ([x], [scales]) = node.inputs(["X"], ["scales"])?;
+    let scales = match node.opset {
+        ..9 => node.attributes.floats("scales")?,
+        _ => scales.map(|scales| reals(node, "scales", scales)).transpose()?,
+    };
+    old_form(node, x, required("scales", scales)?)
+}
+
+pub(super) fn resize(node: &mut Node) -> Outcome {
+    if node.opset < 11 {
+        let ([x, scales], []) = node.inputs(["X", "scales"], [])?;
+        let scales = reals(node, "scales", scales)?;
+        return old_form(node, x, scales);
+    }
+    let ([x], [_roi, scales, sizes]) = node.inputs(["X"], ["roi", "scales", "sizes"])?;
+    let mode = mode(node)?;
+    let coordinate = node.attributes.word(
+        "coordinate_transformation_mode",
+        &[
+            ("half_pixel", Coordinate::HalfPixel),
+            ("asymmetric", Coordinate::Asymmetric),
+            ("align_corners", Coordinate::AlignCorners),
+            ("pytorch_half_pixel", Coordinate::PytorchHalfPixel),
+        ],
+    )?;
+    let nearest = node.attributes.word(
+        "nearest_mode",
+        &[
+            ("round_prefer_floor", NearestMode::RoundPreferFloor),
+            ("round_prefer_ceil", NearestMode::RoundPreferCeil),
+            ("floor", NearestMode::Floor),
+            ("ceil", NearestMode::Ceil),
+        ],
+    )?;
+    let policy = node.attributes.word(
+        "keep_aspect_ratio_policy",
+        &[
+            ("stretch", Policy::Stretch),
+            ("not_larger", Policy::Common(f32::min)),
+            ("not_smaller", Policy::Common(f32::max)),
+        ],
+    )?;
+    // These concern cubic interpolation and cropping alone.
+    node.attributes.float("cubic_coeff_a")?;
+    node.attributes.float("extrapolation_value")?;
+    node.attributes.flag("exclude_outside")?;
+    let antialias = node.attributes.flag("antialias")?.unwrap_or(false);
+    ensure!(!antialias || mode == ResizeMode::Nearest, E_UNSUPPORTED, "antialias=1 is not supported");
+    let ty = node.ty(x);
+    let along = match node.attributes.ints("axes")? {
+        Some(given) => axes("axes", &given, ty.rank())?,
+        None => (0..ty.rank()).collect(),
+    };
+    let scales = scales.map(|scales| reals(node, "scales", scales)).transpose()?;
+    let sizes = sizes.map(|sizes| node.ints("sizes", sizes)).transpose()?;
+    // ONNX: until opset 13 an input that is left out is an empty one.
+    let (scales, sizes) = match (scales.filter(|s| !s.is_empty()), sizes.filter(|s| !s.is_empty())) {
+        (Some(scales), None) => by_scales(&ty, &along, &scales)?,
+        (None, Some(sizes)) => by_sizes(&ty, &along, &sizes, policy)?,
+        _ => fail!(E_MODEL, "either scales or sizes must be given"),
+    };
+    node.result(Resize { mode, coordinate, nearest, scales, sizes }, &[x])
+}
+
+/// What `sizes` mean.
+#[derive(Clone, Copy)]
+enum Policy {
+    /// The extents themselves.
+    Stretch,
+    /// One scale for all, picked from those of the dimensions.
+    Common(fn(f32, f32) -> f32),
+}
+
+fn old_form(node: &mut Node, x: NodeId, scales: Vec<f32>) -> Outcome {
+    let mode = mode(node)?;
+    let ty = node.ty(x);
+    let along: Vec<usize> = (0..ty.rank()).collect();
+    let (scales, sizes) = by_scales(&ty, &along, &scales)?;
+    let (coordinate, nearest) = (Coordinate::Asymmetric, NearestMode::Floor);
+    node.result(Resize { mode, coordinate, nearest, scales, sizes }, &[x])
+}
+
+fn mode(node: &mut Node) -> Result<ResizeMode, Fault> {
+    let (nearest, linear) = (ResizeMode::Nearest, ResizeMode::Linear);
+    // ONNX: the first operator sets call linear interpolation of planes bilinear.
+    node.attributes.word("mode", &[("nearest", nearest), ("linear", linear), ("bilinear", linear)])
+}
+
+/// Scales and sizes of all dimensions, from scales of some.
+fn by_scales(x: &Type, along: &[usize], given: &[f32]) -> Result<(Vec<f32>, Vec<i64>), Fault> {
+    ensure!(given.len() == along.len(), E_MODEL, "{} scales for {} dimensions", given.len(), along.len());
+    let legal = given.iter().all(|s| s.is_finite() && *s > 0.0);
+    ensure!(legal, E_MODEL, "scales={given:?}: all must be finite and positive");
+    let (mut scales, mut sizes) = unchanged(x);
+    for (&d, &scale) in along.iter().zip(given) {
+        scales[d] = scale;
+        sizes[d] = (x.dims()[d] as f32 * scale).floor() as i64;
+    }
+    Ok((scales, sizes))
+}
+
+/// Scales and sizes of all dimensions, from sizes of some.
+fn by_sizes(x: &Type, along: &[usize], given: &[i64], policy: Policy) -> Result<(Vec<f32>, Vec<i64>), Fault> {
+    ensure!(given.len() == along.len(), E_MODEL, "{} sizes for {} dimensions", given.len(), along.len());
+    let positive = given.iter().all(|&n| n > 0) && along.iter().all(|&d| x.dims()[d] > 0);
+    ensure!(positive, E_MODEL, "sizes={given:?} of {x}: all must be positive");
+    let ratio = |(&d, &size): (&usize, &i64)| size as f32 / x.dims()[d] as f32;
+    let ratios = along.iter().zip(given).map(ratio);
+    let (mut scales, mut sizes) = unchanged(x);
+    let common = match policy {
+        Policy::Stretch => None,
+        Policy::Common(pick) => ratios.clone().reduce(pick),
+    };
+    for ((&d, &size), ratio) in along.iter().zip(given).zip(ratios) {
+        scales[d] = common.unwrap_or(ratio);
+        sizes[d] = common.map_or(size, |scale| (x.dims()[d] as f32 * scale).round() as i64);
+    }
+    Ok((scales, sizes))
+}
+
+fn unchanged(x: &Type) -> (Vec<f32>, Vec<i64>) {
+    (vec![1.0; x.rank()], x.dims().iter().map(|&n| n as i64).collect())
+}
+
+fn reals(node: &mut Node, name: &str, id: NodeId) -> Result<Vec<f32>, Fault> {
+    let tensor = node.constant(name, id)?;
+    match tensor.data() {
+        Data::F32(x) if tensor.shape().rank() == 1 => Ok(x.clone()),
+        _ => fail!(E_MODEL, "input {name} is {}, it must be a list of f32", tensor.ty()),
+    }
+}
