@@ -202,13 +202,13 @@ fn passes_have_a_file_a_header_and_tests() {
     let mut broken = Vec::new();
     let mut named = BTreeSet::from(["pipeline".to_string()]);
     for source in
-        rust().iter().filter(|s| s.path.starts_with("passes/src/") && s.text.contains("const PASS: Pass"))
+        rust().iter().filter(|s| s.path.starts_with("passes/src/") && s.text.contains("const RULE: Rule"))
     {
         let stem = source.path.trim_start_matches("passes/src/").trim_end_matches(".rs");
         let name = stem.replace('_', "-");
         let header: Vec<&str> = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
-        if cnnc_passes::find(&name).is_none() || !source.text.contains(&format!("name: \"{name}\"")) {
-            broken.push(source.at(1, &format!("the pass is not called {name} or not in the pipeline")));
+        if cnnc_passes::find(&name).is_none() {
+            broken.push(source.at(1, &format!("no pass of the pipeline is called {name}")));
         }
         if !header.first().is_some_and(|line| line.starts_with(&format!("//! {name}: "))) {
             broken.push(source.at(1, &format!("the header starts with `{name}: `")));

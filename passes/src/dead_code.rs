@@ -6,15 +6,11 @@
 //!
 //! Inputs stay: they are the signature of the graph.
 
-use crate::{Edits, Pass, Rule};
+use crate::{Edits, Rule};
 use cnnc_ir::{Module, NodeId, Op};
 use std::collections::HashSet;
 
-pub(crate) const PASS: Pass = Pass {
-    name: "dead-code",
-    why: "first: what nobody needs would count as another reader",
-    rule: Rule::Graph(rule),
-};
+pub(crate) const RULE: Rule = Rule::Graph(rule);
 
 fn rule(module: &Module) -> Edits {
     let graph = &module.graph;

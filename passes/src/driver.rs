@@ -105,7 +105,7 @@ pub fn run(
     }
     let skipped = |pass: &Pass| {
         options.disable.iter().any(|name| name == pass.name)
-            || (options.keep_denormals && pass.name == crate::flush_denormals::PASS.name)
+            || (options.keep_denormals && pass.name == "flush-denormals")
     };
     run_passes(module, PIPELINE.iter().filter(|pass| !skipped(pass)), options.verify, trace)
 }

@@ -9,14 +9,10 @@
 //!
 //! A slice that runs backwards keeps the type but is none.
 
-use crate::{Decline, Pass, Patch, Rule, facts};
+use crate::{Decline, Patch, Rule, facts};
 use cnnc_ir::{Module, NodeId, Op};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "drop-identity",
-    why: "dropout and reshapes to the same shape hide every later pattern",
-    rule: Rule::Node(rule),
-};
+pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;

@@ -5,15 +5,11 @@
 //! Arithmetic on them is up to a hundred times slower on many processors and they add nothing that survives
 //! rounding. The report counts them.
 
-use crate::{Edits, Pass, Patch, Rule};
+use crate::{Edits, Patch, Rule};
 use cnnc_ir::ops::{Const, Init};
 use cnnc_ir::{DType, Expr, Module, NodeId, Op, Tensor};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "flush-denormals",
-    why: "after fold-constants: products of small weights are smaller still",
-    rule: Rule::Graph(rule),
-};
+pub(crate) const RULE: Rule = Rule::Graph(rule);
 
 fn rule(module: &Module) -> Edits {
     let mut edits = Edits::default();

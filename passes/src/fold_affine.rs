@@ -12,15 +12,11 @@
 //!
 //! Declines when the linear node has another reader or is a result, and when what would change is not constant.
 
-use crate::{Decline, New, Pass, Patch, Rule, Value, facts};
+use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::ops::{Const, Gemm, Init, Reshape};
 use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Type};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "fold-affine",
-    why: "after fold-batch-norm, which makes convolutions of more nodes that scale and shift",
-    rule: Rule::Node(rule),
-};
+pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;

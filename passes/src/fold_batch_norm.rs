@@ -12,15 +12,11 @@
 //! All but the last are arithmetic on constants. Declines when the convolution has another reader or is a result,
 //! and when weights or statistics are not constant.
 
-use crate::{Decline, New, Pass, Patch, Rule, Value, facts};
+use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::ops::{BatchNorm, Mul, Reshape, Rsqrt, Sub};
 use cnnc_ir::{Expr, Module, NodeId, Op};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "fold-batch-norm",
-    why: "leaves arithmetic on constants behind each convolution, and frees it for an epilogue",
-    rule: Rule::Node(rule),
-};
+pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;

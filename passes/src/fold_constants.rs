@@ -9,7 +9,7 @@
 //! Declines what would take more memory than is reasonable for the constants that are there, and constants without
 //! elements.
 
-use crate::{Edits, Pass, Patch, Rule};
+use crate::{Edits, Patch, Rule};
 use cnnc_ir::eval::{Precision, apply};
 use cnnc_ir::ops::{Const, Identity, Init};
 use cnnc_ir::{Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
@@ -17,11 +17,7 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "fold-constants",
-    why: "evaluates the arithmetic on constants that the passes before it leave",
-    rule: Rule::Graph(rule),
-};
+pub(crate) const RULE: Rule = Rule::Graph(rule);
 
 /// Bytes that evaluated values may take, beside [`GROWTH`] times those of the constants that are there.
 const BUDGET: usize = 1 << 30;

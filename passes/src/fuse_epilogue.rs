@@ -12,14 +12,10 @@
 //! value is the first operand, so it may be the second of `add` and `mul` alone: `max` and `min` answer their second
 //! operand when one is NaN.
 
-use crate::{Decline, Pass, Patch, Rule, facts};
+use crate::{Decline, Patch, Rule, facts};
 use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Stage};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "fuse-epilogue",
-    why: "last: a batch_norm or a dropout in the middle would block it",
-    rule: Rule::Node(rule),
-};
+pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;

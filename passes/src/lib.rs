@@ -49,15 +49,51 @@ pub enum Rule {
 
 /// Every pass, in the order in which they run.
 pub const PIPELINE: &[Pass] = &[
-    dead_code::PASS,        // first: what nobody needs would count as another reader
-    drop_identity::PASS,    // dropout and reshapes to the same shape hide every later pattern
-    pad_into_window::PASS,  // a pad in front of a convolution is a buffer that need not be
-    fold_batch_norm::PASS,  // leaves arithmetic on constants ...
-    fold_affine::PASS,      // ... as does what scales and shifts the channels behind it ...
-    lower_batch_norm::PASS, // ... and what stands behind no convolution, once nothing can move into it ...
-    fold_constants::PASS,   // ... which only this pass evaluates
-    flush_denormals::PASS,  // after folding: products of small weights are smaller still
-    fuse_epilogue::PASS,    // last: a batch_norm in the middle would block it
+    Pass {
+        name: "dead-code",
+        why: "first: what nobody needs would count as another reader",
+        rule: dead_code::RULE,
+    },
+    Pass {
+        name: "drop-identity",
+        why: "a dropout or a reshape to the same shape hides every later pattern",
+        rule: drop_identity::RULE,
+    },
+    Pass {
+        name: "pad-into-window",
+        why: "a pad in front of a convolution or a pool is a copy that need not be",
+        rule: pad_into_window::RULE,
+    },
+    Pass {
+        name: "fold-batch-norm",
+        why: "leaves arithmetic on constants, and the convolution free for an epilogue",
+        rule: fold_batch_norm::RULE,
+    },
+    Pass {
+        name: "fold-affine",
+        why: "after fold-batch-norm, which puts a convolution where a batch norm was scaled and shifted",
+        rule: fold_affine::RULE,
+    },
+    Pass {
+        name: "lower-batch-norm",
+        why: "once nothing more can move into a batch norm that is left",
+        rule: lower_batch_norm::RULE,
+    },
+    Pass {
+        name: "fold-constants",
+        why: "after all that leave arithmetic on constants: one rounding for the whole of it",
+        rule: fold_constants::RULE,
+    },
+    Pass {
+        name: "flush-denormals",
+        why: "after fold-constants: products of small weights are smaller still",
+        rule: flush_denormals::RULE,
+    },
+    Pass {
+        name: "fuse-epilogue",
+        why: "last: a batch norm or a dropout in the middle would have blocked it",
+        rule: fuse_epilogue::RULE,
+    },
 ];
 
 /// The pass of that name.

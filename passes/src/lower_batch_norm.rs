@@ -11,15 +11,11 @@
 //! Never declines: after it there is no batch_norm.
 
 use crate::fold_batch_norm::{scale, shift};
-use crate::{Decline, New, Pass, Patch, Rule, Value};
+use crate::{Decline, New, Patch, Rule, Value};
 use cnnc_ir::ops::{Add, Mul, Reshape};
 use cnnc_ir::{Expr, Module, NodeId, Op, Stage};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "lower-batch-norm",
-    why: "what stands behind no convolution is a product and a sum, once nothing can move into it",
-    rule: Rule::Node(rule),
-};
+pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;

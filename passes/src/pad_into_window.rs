@@ -10,16 +10,12 @@
 //! zeros and not others. `%p` may have other readers: then it stays for them. (A max_pool window full of NaN beside
 //! zeros yields -inf where it was 0.)
 
-use crate::{Decline, Pass, Patch, Rule, facts};
+use crate::{Decline, Patch, Rule, facts};
 use cnnc_ir::attrs::{Hw, Pad};
 use cnnc_ir::ops::Padding;
 use cnnc_ir::{Graph, Module, NodeId, Op};
 
-pub(crate) const PASS: Pass = Pass {
-    name: "pad-into-window",
-    why: "a pad in front of a convolution is a copy of its operand that need not be",
-    rule: Rule::Node(rule),
-};
+pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;
