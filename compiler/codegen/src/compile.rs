@@ -1,0 +1,206 @@
+//! From a program to an artifact: in memory, or ready to be written. One path for both.
+
+use crate::artifact::manifest::{self, Manifest};
+use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, WeightsMut};
+use crate::emit::{self, Emitted};
+use crate::plan::{ALIGN, Buffer, Program, Space};
+use crate::target::Target;
+use crate::vasm::EmitError;
+use cnnc_ir::{DType, Module, Type};
+use cnnc_runtime::Model;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use prost::Message;
+
+impl From<EmitError> for Error {
+    fn from(error: EmitError) -> Error {
+        Error::Internal(error.to_string())
+    }
+}
+
+/// What an artifact says about where it comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The C identifier that the model's function is named after.
+    pub name: String,
+    /// SHA-256 of the source model.
+    pub source_sha256: Vec<u8>,
+    /// Options that differ from the defaults, name and value.
+    pub options: Vec<(String, String)>,
+}
+
+/// Compiles a program into memory.
+///
+/// # Errors
+/// When memory is refused; anything else is a bug of cnnc.
+pub fn jit(module: &Module, program: &Program, target: &Target, origin: &Origin) -> Result<Model, Error> {
+    let isa = target.isa(false)?;
+    let features = CpuFeatures::of_isa(&*isa)?;
+    let mut weights = WeightsMut::zeroed(program.weights.len())?;
+    weights.bytes_mut().copy_from_slice(&program.weights);
+    let mut jit = Jit::new(isa.clone(), weights.share()?)?;
+    let emitted = emit::emit(program, target, jit.module())?;
+    jit.finish(&interface(module, program, target, &*isa, origin, emitted), emitted.run, features)
+}
+
+/// Compiles a program into an artifact that can be written as a library, an object, an archive and a header.
+///
+/// # Errors
+/// When the target's files cannot be written; anything else is a bug of cnnc.
+pub fn artifact<'w>(
+    module: &Module,
+    program: &'w Program,
+    target: &Target,
+    origin: &Origin,
+) -> Result<Artifact<'w>, Error> {
+    let isa = target.isa(true)?;
+    let features = CpuFeatures::of_isa(&*isa)?;
+    let mut object = Artifact::module(isa.clone())?;
+    let emitted = emit::emit(program, target, &mut object)?;
+    let interface = interface(module, program, target, &*isa, origin, emitted);
+    Artifact::finish(object, interface, emitted.run, features, &program.weights)
+}
+
+/// The number of an element type in ONNX.
+fn onnx_dtype(dtype: DType) -> u32 {
+    let dtype = match dtype {
+        DType::F32 => cnnc_runtime::DType::F32,
+        DType::F64 => cnnc_runtime::DType::F64,
+        DType::I64 => cnnc_runtime::DType::I64,
+        DType::I32 => cnnc_runtime::DType::I32,
+        DType::I8 => cnnc_runtime::DType::I8,
+        DType::U8 => cnnc_runtime::DType::U8,
+        DType::Bool => cnnc_runtime::DType::Bool,
+    };
+    dtype.onnx()
+}
+
+fn tensor(name: &str, ty: &Type) -> TensorDesc {
+    TensorDesc {
+        name: name.into(),
+        dtype: onnx_dtype(ty.dtype),
+        shape: ty.dims().iter().map(|&d| d as i64).collect(),
+        bytes: ty.bytes() as u64,
+        scale: 0.0,
+        zero_point: 0,
+    }
+}
+
+fn interface(
+    module: &Module,
+    program: &Program,
+    target: &Target,
+    isa: &dyn TargetIsa,
+    origin: &Origin,
+    emitted: Emitted,
+) -> Interface {
+    let tensors = |names: &[String], ids: &[cnnc_ir::NodeId]| -> Vec<TensorDesc> {
+        names.iter().zip(ids).map(|(name, &id)| tensor(name, module.graph.ty(id))).collect()
+    };
+    let inputs = tensors(&module.input_names, module.graph.inputs());
+    let outputs = tensors(&module.output_names, module.graph.outputs());
+    let manifest = manifest(program, target, isa, origin, &inputs, &outputs).encode_to_vec();
+    Interface {
+        name: origin.name.clone(),
+        inputs,
+        outputs,
+        arena_bytes: program.arena_bytes,
+        scratch_bytes: 0,
+        workspace_align: ALIGN,
+        stack_bytes: emitted.stack_bytes,
+        step_count: program.steps.len() as u32,
+        weights_external: false,
+        weights_bytes: program.weights.len() as u64,
+        weights_align: 4096,
+        manifest,
+    }
+}
+
+fn manifest(
+    program: &Program,
+    target: &Target,
+    isa: &dyn TargetIsa,
+    origin: &Origin,
+    inputs: &[TensorDesc],
+    outputs: &[TensorDesc],
+) -> Manifest {
+    let tensors = |list: &[TensorDesc]| -> Vec<manifest::Tensor> {
+        list.iter()
+            .map(|t| manifest::Tensor { name: t.name.clone(), dtype: t.dtype, shape: t.shape.clone() })
+            .collect()
+    };
+    let features =
+        CpuFeatures::of_isa(isa).map(|f| f.names().map(String::from).collect()).unwrap_or_default();
+    Manifest {
+        compiler: format!("cnnc {}", env!("CARGO_PKG_VERSION")),
+        target: target.name().into(),
+        triple: isa.triple().to_string(),
+        features,
+        numerics: "f32".into(),
+        options: origin
+            .options
+            .iter()
+            .map(|(name, value)| manifest::Setting { name: name.clone(), value: value.clone() })
+            .collect(),
+        source_sha256: origin.source_sha256.clone(),
+        inputs: tensors(inputs),
+        outputs: tensors(outputs),
+        steps: program.steps.iter().enumerate().map(|(index, _)| step(program, index)).collect(),
+    }
+}
+
+fn step(program: &Program, index: usize) -> manifest::Step {
+    let step = &program.steps[index];
+    let mut touched: Vec<u32> = step.accesses().map(|(buffer, _)| buffer.0).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    let bytes = |&b: &u32| program.buffers[b as usize].bytes;
+    manifest::Step {
+        name: step.name.clone(),
+        op: step.op.clone(),
+        algorithm: step.algorithm.clone(),
+        macs: step.macs,
+        bytes: touched.iter().map(bytes).sum(),
+        output: Some(buffer(program.buffer(program.results[index]))),
+    }
+}
+
+fn buffer(b: &Buffer) -> manifest::Buffer {
+    let (space, index) = match b.space {
+        Space::Arena => (manifest::buffer::Space::Arena, 0),
+        Space::Output(i) => (manifest::buffer::Space::Output, i),
+        Space::Input(_) | Space::Weights => (manifest::buffer::Space::None, 0),
+    };
+    manifest::Buffer {
+        space: space as i32,
+        index,
+        offset: b.offset,
+        bytes: b.bytes,
+        dtype: onnx_dtype(DType::F32),
+        shape: b.shape.iter().map(|&d| d as i64).collect(),
+        layout: b.layout.name().into(),
+    }
+}
+
+impl Target {
+    /// The instruction set as Cranelift knows it; the same on every machine that compiles.
+    pub(crate) fn isa(&self, pic: bool) -> Result<OwnedTargetIsa, Error> {
+        use cranelift_codegen::settings::{self, Configurable};
+        let refused = |error: &dyn std::fmt::Display| Error::Internal(format!("target: {error}"));
+        let mut flags = settings::builder();
+        let checks = if cfg!(debug_assertions) { "true" } else { "false" };
+        for (name, value) in [
+            ("opt_level", "speed"),
+            ("is_pic", if pic { "true" } else { "false" }),
+            ("enable_verifier", checks),
+            ("regalloc_checker", checks),
+            ("unwind_info", "false"),
+            ("enable_probestack", "false"),
+        ] {
+            flags.set(name, value).map_err(|e| refused(&e))?;
+        }
+        let triple = "x86_64-unknown-linux-gnu";
+        let mut isa = cranelift_codegen::isa::lookup_by_name(triple).map_err(|e| refused(&e))?;
+        isa.enable("haswell").map_err(|e| refused(&e))?;
+        isa.finish(settings::Flags::new(flags)).map_err(|e| refused(&e))
+    }
+}

@@ -1,0 +1,338 @@
+//! The entry of a compiled model: `run`, `advance` and `task`.
+
+use super::step::task_signature;
+use super::{Emitter, context, refused};
+use crate::plan::{Program, Space};
+use crate::vasm::EmitError;
+use cnnc_runtime::abi::{self, CnncCall, CnncExecutor, CnncModel};
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature, StackSlotData,
+    StackSlotKind, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::FunctionBuilder;
+use cranelift_module::{FuncId, Module, ModuleReloc, ModuleRelocTarget};
+use std::mem::offset_of;
+
+/// A signature of integer parameters and one i32 result.
+fn signature(params: &[types::Type], result: Option<types::Type>) -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend(params.iter().map(|&t| AbiParam::new(t)));
+    signature.returns.extend(result.map(AbiParam::new));
+    signature
+}
+
+/// Alignment of the workspace and of weights, in bytes.
+const ALIGN: i64 = 64;
+
+impl Emitter<'_> {
+    /// Defines the functions around the steps; answers `run` and the bytes of their frames on the deepest path.
+    pub(super) fn entry(
+        &mut self,
+        program: &Program,
+        steps: &[FuncId],
+    ) -> Result<(FuncId, usize), EmitError> {
+        let task = self.declare("task", &task_signature())?;
+        let task_frame =
+            self.define("task", task, task_signature(), |module, b| write_task(module, b, steps))?;
+        let address = self.task_address(task)?;
+        let advance_signature = signature(&[types::I64, types::I32, types::I32], Some(types::I32));
+        let advance = self.declare("advance", &advance_signature)?;
+        let advance_frame = self.define("advance", advance, advance_signature, |module, b| {
+            let task = module.declare_func_in_func(task, b.func);
+            let address = module.declare_func_in_func(address, b.func);
+            write_advance(b, task, address);
+        })?;
+        let run_signature = signature(&[types::I64, types::I64], Some(types::I32));
+        let run = self.declare("run", &run_signature)?;
+        let run_frame = self.define("run", run, run_signature, |module, b| {
+            write_run(module, b, program, advance);
+        })?;
+        Ok((run, run_frame + advance_frame + task_frame))
+    }
+
+    /// A function that answers the address of `task`: own bytes, because Cranelift would reach for a GOT entry or an
+    /// absolute address.
+    fn task_address(&mut self, task: FuncId) -> Result<FuncId, EmitError> {
+        let name = "task_address";
+        let id = self.declare(name, &signature(&[], Some(types::I64)))?;
+        // lea rax, [rip + task]; ret
+        let bytes = [0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xc3];
+        let reloc = ModuleReloc {
+            offset: 3,
+            kind: Reloc::X86PCRel4,
+            name: ModuleRelocTarget::user(0, task.as_u32()),
+            addend: -4,
+        };
+        self.module.define_function_bytes(id, 16, &bytes, &[reloc]).map_err(|e| refused(name, &e))?;
+        Ok(id)
+    }
+}
+
+/// `task(ctx, index)`: jumps to the current step.
+fn write_task(module: &mut dyn Module, b: &mut FunctionBuilder, steps: &[FuncId]) {
+    let entry = start(b);
+    let (ctx, index) = (b.block_params(entry)[0], b.block_params(entry)[1]);
+    let step = b.ins().load(types::I32, MemFlagsData::trusted(), ctx, context::STEP);
+    let done = b.create_block();
+    let blocks: Vec<Block> = steps.iter().map(|_| b.create_block()).collect();
+    let calls: Vec<BlockCall> = blocks.iter().map(|&block| b.func.dfg.block_call(block, &[])).collect();
+    let default = b.func.dfg.block_call(done, &[]);
+    let table = b.create_jump_table(JumpTableData::new(default, &calls));
+    b.ins().br_table(step, table);
+    for (&block, &step) in blocks.iter().zip(steps) {
+        b.switch_to_block(block);
+        let step = module.declare_func_in_func(step, b.func);
+        b.ins().call(step, &[ctx, index]);
+        b.ins().jump(done, &[]);
+    }
+    b.switch_to_block(done);
+    b.seal_all_blocks();
+    b.ins().return_(&[]);
+}
+
+/// `advance(ctx, step, most)`: runs a step on at most `most` threads, then asks the caller whether to go on.
+fn write_advance(b: &mut FunctionBuilder, task: FuncRef, task_address: FuncRef) {
+    let flags = MemFlagsData::trusted();
+    let entry = start(b);
+    let [ctx, step, most] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
+    b.ins().store(flags, step, ctx, context::STEP);
+    let threads = b.ins().load(types::I32, flags, ctx, context::THREADS);
+    let shares = b.ins().umin(threads, most);
+    let float = b.ins().fcvt_from_uint(types::F64, shares);
+    b.ins().store(flags, float, ctx, context::SHARES);
+    let (alone, shared, after) = (b.create_block(), b.create_block(), b.create_block());
+    let several = b.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, shares, 1);
+    b.ins().brif(several, shared, &[], alone, &[]);
+
+    b.switch_to_block(alone);
+    let zero = b.ins().iconst(types::I32, 0);
+    b.ins().call(task, &[ctx, zero]);
+    b.ins().jump(after, &[]);
+
+    b.switch_to_block(shared);
+    let executor = b.ins().load(types::I64, flags, ctx, context::EXECUTOR);
+    let context = b.ins().load(types::I64, flags, executor, offset_of!(CnncExecutor, context) as i32);
+    let parallel_for =
+        b.ins().load(types::I64, flags, executor, offset_of!(CnncExecutor, parallel_for) as i32);
+    let call = b.ins().call(task_address, &[]);
+    let function = b.inst_results(call)[0];
+    let of_parallel_for =
+        b.import_signature(signature(&[types::I64, types::I32, types::I64, types::I64], None));
+    b.ins().call_indirect(of_parallel_for, parallel_for, &[context, shares, function, ctx]);
+    b.ins().jump(after, &[]);
+
+    b.switch_to_block(after);
+    let on_step = b.ins().load(types::I64, flags, ctx, context::ON_STEP);
+    let (ask, go_on, stop) = (b.create_block(), b.create_block(), b.create_block());
+    b.ins().brif(on_step, ask, &[], go_on, &[]);
+    b.switch_to_block(ask);
+    let given = b.ins().load(types::I64, flags, ctx, context::STEP_CONTEXT);
+    let of_on_step = b.import_signature(signature(&[types::I64, types::I32], Some(types::I32)));
+    let call = b.ins().call_indirect(of_on_step, on_step, &[given, step]);
+    let answer = b.inst_results(call)[0];
+    b.ins().brif(answer, stop, &[], go_on, &[]);
+    b.switch_to_block(stop);
+    answer_code(b, abi::CNNC_STOPPED);
+    b.switch_to_block(go_on);
+    answer_code(b, abi::CNNC_OK);
+    b.seal_all_blocks();
+}
+
+/// `run(model, call)`: checks the call in the order of severity, fills the context, advances through all steps.
+fn write_run(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program, advance: FuncId) {
+    let mut r = Run { b };
+    let entry = start(r.b);
+    let (model, call) = (r.b.block_params(entry)[0], r.b.block_params(entry)[1]);
+    r.require_set(model);
+    r.require_set(call);
+    let bytes =
+        r.b.ins().load(types::I32, MemFlagsData::trusted(), call, offset_of!(CnncCall, struct_bytes) as i32);
+    let least = offset_of!(CnncCall, weights) as i64;
+    let long_enough = r.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, bytes, least);
+    r.require(long_enough, abi::CNNC_BAD_CALL);
+    let flags = r.b.ins().load(types::I32, MemFlagsData::trusted(), call, offset_of!(CnncCall, flags) as i32);
+    let no_flags = r.b.ins().icmp_imm_s(IntCC::Equal, flags, 0);
+    r.require(no_flags, abi::CNNC_BAD_CALL);
+
+    let inputs = r.tensors(call, offset_of!(CnncCall, inputs), program, |s| matches!(s, Space::Input(_)));
+    let outputs = r.tensors(call, offset_of!(CnncCall, outputs), program, |s| matches!(s, Space::Output(_)));
+
+    let executor = r.optional(call, bytes, offset_of!(CnncCall, executor));
+    let threads = r.threads(executor);
+
+    let workspace = r.field(call, offset_of!(CnncCall, workspace));
+    let given = r.field(call, offset_of!(CnncCall, workspace_bytes));
+    if program.arena_bytes > 0 {
+        r.require_set(workspace);
+    }
+    r.require_aligned(workspace);
+    let enough = r.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, given, program.arena_bytes as i64);
+    r.require(enough, abi::CNNC_WORKSPACE_TOO_SMALL);
+
+    let weights = r.weights(model, call, bytes, program.weights.len() as i64);
+    let on_step = r.optional(call, bytes, offset_of!(CnncCall, on_step));
+    let step_context = r.optional(call, bytes, offset_of!(CnncCall, step_context));
+
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, context::BYTES, 3);
+    let slot = r.b.create_sized_stack_slot(slot);
+    let fields = [
+        (workspace, context::ARENA),
+        (weights, context::WEIGHTS),
+        (inputs, context::INPUTS),
+        (outputs, context::OUTPUTS),
+        (executor, context::EXECUTOR),
+        (threads, context::THREADS),
+        (on_step, context::ON_STEP),
+        (step_context, context::STEP_CONTEXT),
+    ];
+    for (value, offset) in fields {
+        r.b.ins().stack_store(types::I64, value, slot, offset);
+    }
+    let ctx = r.b.ins().stack_addr(types::I64, slot, 0);
+    let advance = module.declare_func_in_func(advance, r.b.func);
+    for (index, step) in program.steps.iter().enumerate() {
+        let index = r.b.ins().iconst(types::I32, index as i64);
+        let most = r.b.ins().iconst(types::I32, step.units().clamp(1, u64::from(u32::MAX >> 1)) as i64);
+        let call = r.b.ins().call(advance, &[ctx, index, most]);
+        let answer = r.b.inst_results(call)[0];
+        let (stop, go_on) = (r.b.create_block(), r.b.create_block());
+        r.b.set_cold_block(stop);
+        r.b.ins().brif(answer, stop, &[], go_on, &[]);
+        r.b.switch_to_block(stop);
+        r.b.ins().return_(&[answer]);
+        r.b.switch_to_block(go_on);
+    }
+    answer_code(r.b, abi::CNNC_OK);
+    r.b.seal_all_blocks();
+}
+
+/// `run` under construction: each check leaves the builder in the block where it held.
+struct Run<'a, 'b> {
+    b: &'a mut FunctionBuilder<'b>,
+}
+
+impl Run<'_, '_> {
+    /// Answers `code` unless the condition holds.
+    fn require(&mut self, condition: Value, code: i32) {
+        let (good, bad) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(bad);
+        self.b.ins().brif(condition, good, &[], bad, &[]);
+        self.b.switch_to_block(bad);
+        answer_code(self.b, code);
+        self.b.switch_to_block(good);
+    }
+
+    fn require_set(&mut self, pointer: Value) {
+        let set = self.b.ins().icmp_imm_s(IntCC::NotEqual, pointer, 0);
+        self.require(set, abi::CNNC_NULL_POINTER);
+    }
+
+    fn require_aligned(&mut self, pointer: Value) {
+        let low = self.b.ins().band_imm_s(pointer, ALIGN - 1);
+        let aligned = self.b.ins().icmp_imm_s(IntCC::Equal, low, 0);
+        self.require(aligned, abi::CNNC_MISALIGNED);
+    }
+
+    fn field(&mut self, object: Value, offset: usize) -> Value {
+        self.b.ins().load(types::I64, MemFlagsData::trusted(), object, offset as i32)
+    }
+
+    /// `condition ? value() : 0`, where the value may only be computed under the condition.
+    fn guarded(&mut self, condition: Value, value: impl FnOnce(&mut Self) -> Value) -> Value {
+        let (there, after) = (self.b.create_block(), self.b.create_block());
+        let result = self.b.append_block_param(after, types::I64);
+        let zero = self.b.ins().iconst(types::I64, 0);
+        self.b.ins().brif(condition, there, &[], after, &[zero.into()]);
+        self.b.switch_to_block(there);
+        let value = value(self);
+        self.b.ins().jump(after, &[value.into()]);
+        self.b.switch_to_block(after);
+        result
+    }
+
+    /// A pointer or count of the call that counts as zero when the caller's structure ends before it.
+    fn optional(&mut self, call: Value, bytes: Value, offset: usize) -> Value {
+        let there = self.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, bytes, offset as i64 + 8);
+        self.guarded(there, |r| r.field(call, offset))
+    }
+
+    /// The caller's array of inputs or outputs; each entry that has bytes must be set.
+    fn tensors(
+        &mut self,
+        call: Value,
+        offset: usize,
+        program: &Program,
+        kind: impl Fn(Space) -> bool,
+    ) -> Value {
+        let list = self.field(call, offset);
+        let tensors: Vec<_> = program.buffers.iter().filter(|buffer| kind(buffer.space)).collect();
+        if !tensors.is_empty() {
+            self.require_set(list);
+        }
+        for buffer in tensors {
+            let (Space::Input(i) | Space::Output(i)) = buffer.space else { continue };
+            if buffer.bytes > 0 {
+                let pointer = self.field(list, 8 * i as usize);
+                self.require_set(pointer);
+            }
+        }
+        list
+    }
+
+    /// How many tasks the executor runs at once: 1 without one.
+    fn threads(&mut self, executor: Value) -> Value {
+        let given = self.b.ins().icmp_imm_s(IntCC::NotEqual, executor, 0);
+        let threads = self.guarded(given, |r| {
+            let load = |r: &mut Self, offset: usize| {
+                r.b.ins().load(types::I32, MemFlagsData::trusted(), executor, offset as i32)
+            };
+            let bytes = load(r, offset_of!(CnncExecutor, struct_bytes));
+            let least = offset_of!(CnncExecutor, parallel_for) as i64 + 8;
+            let long_enough = r.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, bytes, least);
+            r.require(long_enough, abi::CNNC_BAD_EXECUTOR);
+            let threads = load(r, offset_of!(CnncExecutor, threads));
+            let some = r.b.ins().icmp_imm_s(IntCC::NotEqual, threads, 0);
+            r.require(some, abi::CNNC_BAD_EXECUTOR);
+            let function = r.field(executor, offset_of!(CnncExecutor, parallel_for));
+            let set = r.b.ins().icmp_imm_s(IntCC::NotEqual, function, 0);
+            r.require(set, abi::CNNC_BAD_EXECUTOR);
+            r.b.ins().uextend(types::I64, threads)
+        });
+        let one = self.b.ins().iconst(types::I64, 1);
+        self.b.ins().umax(threads, one)
+    }
+
+    /// The caller's weights, checked, or the embedded ones.
+    fn weights(&mut self, model: Value, call: Value, bytes: Value, wanted: i64) -> Value {
+        let embedded = self.field(model, offset_of!(CnncModel, weights));
+        let external = self.optional(call, bytes, offset_of!(CnncCall, weights));
+        let given = self.optional(call, bytes, offset_of!(CnncCall, weights_bytes));
+        let absent = self.b.ins().icmp_imm_s(IntCC::Equal, external, 0);
+        let right = self.b.ins().icmp_imm_s(IntCC::Equal, given, wanted);
+        let fits = self.b.ins().bor(absent, right);
+        self.require(fits, abi::CNNC_WEIGHTS_MISSING);
+        let weights = self.b.ins().select(absent, embedded, external);
+        if wanted > 0 {
+            let there = self.b.ins().icmp_imm_s(IntCC::NotEqual, weights, 0);
+            self.require(there, abi::CNNC_WEIGHTS_MISSING);
+        }
+        self.require_aligned(weights);
+        weights
+    }
+}
+
+/// The block that holds the parameters.
+fn start(b: &mut FunctionBuilder) -> Block {
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    entry
+}
+
+fn answer_code(b: &mut FunctionBuilder, code: i32) {
+    let code = b.ins().iconst(types::I32, i64::from(code));
+    b.ins().return_(&[code]);
+}

@@ -1,0 +1,144 @@
+//! Emission: from a program to functions of a Cranelift module, the same for JIT and object files.
+//!
+//! ```text
+//! run(model, call)      checks the call, fills a Context, advances step by step
+//!   advance(ctx, step)  hands the step to the executor or runs it itself, then calls on_step
+//!     task(ctx, index)  jumps to the step
+//!       step_k(ctx, index)  walks this thread's share of the step's units
+//!         kernel(args)      computes one unit
+//! ```
+//!
+//! Everything but the kernels is CLIF. No function refers to a symbol outside the module or holds an absolute
+//! address; integer division has constant divisors only, so nothing can trap.
+
+mod entry;
+mod step;
+
+use crate::kernels::Spec;
+use crate::plan::Program;
+use crate::target::Target;
+use crate::vasm::{self, EmitError};
+use cranelift_codegen::Context;
+use cranelift_codegen::ir::{Function, Signature, UserFuncName};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_module::{FuncId, Linkage, Module};
+use std::collections::HashMap;
+
+/// What emission defined.
+#[derive(Clone, Copy, Debug)]
+pub struct Emitted {
+    /// `int32_t run(const cnnc_model *, const cnnc_call *)`
+    pub run: FuncId,
+    /// The most stack that it uses on one thread, the executor's own apart.
+    pub stack_bytes: u64,
+}
+
+/// Defines the code of a program.
+///
+/// # Errors
+/// When a kernel does not fit the target's registers or Cranelift refuses a function; both are bugs of cnnc.
+pub fn emit(program: &Program, target: &Target, module: &mut dyn Module) -> Result<Emitted, EmitError> {
+    let mut emitter = Emitter {
+        module,
+        kernels: HashMap::new(),
+        target,
+        builder: FunctionBuilderContext::new(),
+        deepest_kernel: 0,
+    };
+    let mut steps = Vec::with_capacity(program.steps.len());
+    let mut deepest_step = 0;
+    for (index, step) in program.steps.iter().enumerate() {
+        let (id, frame) = emitter.step(program, index, step)?;
+        steps.push(id);
+        deepest_step = deepest_step.max(frame);
+    }
+    let (run, frames) = emitter.entry(program, &steps)?;
+    // Each frame besides its own bytes holds a return address and the saved frame pointer.
+    let calls = 5 * 16;
+    let stack_bytes = (frames + deepest_step + emitter.deepest_kernel + calls).next_multiple_of(16) as u64;
+    Ok(Emitted { run, stack_bytes })
+}
+
+/// Code under construction.
+struct Emitter<'a> {
+    module: &'a mut dyn Module,
+    target: &'a Target,
+    kernels: HashMap<Spec, FuncId>,
+    builder: FunctionBuilderContext,
+    deepest_kernel: usize,
+}
+
+impl Emitter<'_> {
+    /// The function of a kernel, generated at its first use.
+    fn kernel(&mut self, spec: &Spec) -> Result<FuncId, EmitError> {
+        if let Some(&id) = self.kernels.get(spec) {
+            return Ok(id);
+        }
+        let name = format!("{}_{}", spec.kind(), self.kernels.len());
+        let kernel = spec.generate(&name);
+        let id = self.declare(&name, &vasm::signature())?;
+        let stack = vasm::define(self.module, id, &kernel, self.target.emitter)?;
+        self.deepest_kernel = self.deepest_kernel.max(stack);
+        self.kernels.insert(spec.clone(), id);
+        Ok(id)
+    }
+
+    fn declare(&mut self, name: &str, signature: &Signature) -> Result<FuncId, EmitError> {
+        self.module.declare_function(name, Linkage::Local, signature).map_err(|e| refused(name, &e))
+    }
+
+    /// Defines a declared function from CLIF; answers the bytes of its frame.
+    fn define(
+        &mut self,
+        name: &str,
+        id: FuncId,
+        signature: Signature,
+        write: impl FnOnce(&mut dyn Module, &mut FunctionBuilder),
+    ) -> Result<usize, EmitError> {
+        let function = Function::with_name_signature(UserFuncName::user(0, id.as_u32()), signature);
+        let mut context = Context::for_function(function);
+        let mut builder = FunctionBuilder::new(&mut context.func, &mut self.builder);
+        write(self.module, &mut builder);
+        builder.finalize(self.module.target_config());
+        self.module.define_function(id, &mut context).map_err(|e| refused(name, &e))?;
+        let layout = context.compiled_code().and_then(|code| code.buffer.frame_layout());
+        let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);
+        if frame >= vasm::MAX_FRAME {
+            return Err(refused(
+                name,
+                &format!("the frame takes {frame} bytes, the limit is {}", vasm::MAX_FRAME),
+            ));
+        }
+        Ok(frame)
+    }
+}
+
+fn refused(name: &str, message: &dyn std::fmt::Debug) -> EmitError {
+    EmitError::Refused { kernel: name.to_string(), message: format!("{message:?}") }
+}
+
+/// Offsets of the structure that `run` keeps on its stack and all tasks of a run share, in bytes.
+mod context {
+    /// Address of the arena.
+    pub(super) const ARENA: i32 = 0;
+    /// Address of the weights.
+    pub(super) const WEIGHTS: i32 = 8;
+    /// The caller's array of inputs.
+    pub(super) const INPUTS: i32 = 16;
+    /// The caller's array of outputs.
+    pub(super) const OUTPUTS: i32 = 24;
+    /// Over how many tasks the current step is shared out, as f64.
+    pub(super) const SHARES: i32 = 32;
+    /// The current step.
+    pub(super) const STEP: i32 = 40;
+    /// The executor, or null.
+    pub(super) const EXECUTOR: i32 = 48;
+    /// How many tasks the executor runs at once.
+    pub(super) const THREADS: i32 = 56;
+    /// The caller's `on_step`, or null.
+    pub(super) const ON_STEP: i32 = 64;
+    /// What it is given.
+    pub(super) const STEP_CONTEXT: i32 = 72;
+    /// Bytes of the structure.
+    pub(super) const BYTES: u32 = 80;
+}

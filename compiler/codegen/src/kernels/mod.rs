@@ -1,0 +1,46 @@
+//! Kernels: what they compute, and how they are written in the vector assembler.
+//!
+//! A [`Spec`] says all there is to know about a kernel; equal specs share one function. Each variant has its file: a
+//! struct of the facts it is specialised to, the arguments it takes, and the generator. Nothing here knows a graph, a
+//! buffer or a thread: a kernel computes one unit of work.
+
+pub mod map;
+pub mod pointwise;
+pub mod product;
+pub mod reorder;
+pub mod strided;
+
+use crate::vasm::Kernel;
+
+macro_rules! specs {
+    ($($file:ident $spec:ident,)*) => {
+        /// What a kernel computes.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Spec { $(#[doc = concat!("See [`", stringify!($file), "::", stringify!($spec), "`].")] $spec($file::$spec)),* }
+
+        impl Spec {
+            /// The kind of kernel, the stem of its symbol.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Spec::$spec(_) => stringify!($file)),* }
+            }
+
+            /// Writes the kernel.
+            pub fn generate(&self, name: &str) -> Kernel {
+                match self { $(Spec::$spec(spec) => spec.generate(name)),* }
+            }
+        }
+
+        $(impl From<$file::$spec> for Spec {
+            fn from(spec: $file::$spec) -> Spec {
+                Spec::$spec(spec)
+            }
+        })*
+    };
+}
+
+specs! {
+    product Product,
+    map Map,
+    reorder Reorder,
+    strided Strided,
+}

@@ -1,0 +1,16 @@
+//! Plans a graph and emits native code for it.
+//!
+//! ```text
+//! Module -> plan -> Program -> kernels and CLIF -> artifact: .so | .o | .a | .h | JIT
+//! ```
+
+pub mod artifact;
+mod compile;
+pub mod emit;
+pub mod kernels;
+pub mod plan;
+pub mod target;
+pub mod vasm;
+
+pub use compile::{Origin, artifact, jit};
+pub use target::Target;

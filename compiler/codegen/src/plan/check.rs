@@ -1,0 +1,102 @@
+//! The checker: proves of one plan that it is right, by nothing but the program itself.
+//!
+//! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2) Arena
+//! buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every buffer that is read was
+//! written by an earlier step, or is an input or weights. (P4) Nothing is written into inputs or weights.
+
+use super::print::place;
+use super::program::{Access, Arg, Call, Program, Space, Term};
+use std::collections::HashMap;
+
+/// Checks a program.
+///
+/// # Errors
+/// The rule that is broken, the step and the buffer: a bug of the plan.
+pub fn check(program: &Program) -> Result<(), String> {
+    let mut first: HashMap<u32, usize> = HashMap::new();
+    let mut last: HashMap<u32, usize> = HashMap::new();
+    for (index, step) in program.steps.iter().enumerate() {
+        let mut written = Vec::new();
+        for call in &step.calls {
+            for arg in &call.args {
+                let Arg::Address { place: at, access, .. } = arg else { continue };
+                let buffer = program.buffer(at.buffer);
+                let (low, high) = reach(call, arg);
+                if low < 0 || high > buffer.bytes as i64 {
+                    return Err(format!(
+                        "(P1): step {} touches {} bytes {low}..{high} of {}",
+                        step.name,
+                        place(program, *at),
+                        buffer.bytes
+                    ));
+                }
+                let id = at.buffer.0;
+                match access {
+                    Access::Write if matches!(buffer.space, Space::Input(_) | Space::Weights) => {
+                        return Err(format!("(P4): step {} writes {}", step.name, buffer.name));
+                    }
+                    Access::Write => written.push(id),
+                    Access::Read => {
+                        let given = matches!(buffer.space, Space::Input(_) | Space::Weights);
+                        if !given && !first.contains_key(&id) {
+                            return Err(format!(
+                                "(P3): step {} reads {}, never written",
+                                step.name, buffer.name
+                            ));
+                        }
+                    }
+                }
+                last.insert(id, index);
+            }
+        }
+        for id in written {
+            first.entry(id).or_insert(index);
+        }
+    }
+    overlaps(program, &first, &last)
+}
+
+/// The least and the most byte, relative to the buffer, that an address argument may touch.
+fn reach(call: &Call, arg: &Arg) -> (i64, i64) {
+    let Arg::Address { place, terms, span, .. } = arg else { return (0, 0) };
+    let (mut low, mut high) = (place.offset as i64 + span.start, place.offset as i64 + span.end);
+    let mut add = |least: i64, most: i64| {
+        low += least.min(most);
+        high += least.max(most);
+    };
+    for term in terms {
+        match *term {
+            Term::Index { dim, stride } => add(0, (call.extents[dim] as i64 - 1) * stride),
+            Term::FirstRow { stride } => add(0, call.window.map_or(0, |w| w.extent as i64 - 1) * stride),
+            // The taps of a window are one object: the span already covers them.
+            Term::FirstTap { .. } => {}
+            Term::Lookup { least, most, .. } => add(least, most),
+        }
+    }
+    (low, high)
+}
+
+fn overlaps(
+    program: &Program,
+    first: &HashMap<u32, usize>,
+    last: &HashMap<u32, usize>,
+) -> Result<(), String> {
+    let mut live: Vec<(u64, u64, usize, usize, &str)> = Vec::new();
+    for (id, buffer) in program.buffers.iter().enumerate().filter(|(_, b)| b.space == Space::Arena) {
+        let (Some(&from), Some(&to)) = (first.get(&(id as u32)), last.get(&(id as u32))) else { continue };
+        let end = buffer.offset + buffer.bytes;
+        if end > program.arena_bytes {
+            return Err(format!("(P2): {} ends at {end}, the arena at {}", buffer.name, program.arena_bytes));
+        }
+        live.push((buffer.offset, end, from, to, &buffer.name));
+    }
+    live.sort_unstable();
+    for (i, a) in live.iter().enumerate() {
+        for b in live[i + 1..].iter().take_while(|b| b.0 < a.1) {
+            if a.2 <= b.3 && b.2 <= a.3 {
+                return Err(format!("(P2): {} and {} overlap while both are alive", a.4, b.4));
+            }
+        }
+    }
+    Ok(())
+}

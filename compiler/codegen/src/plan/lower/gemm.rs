@@ -1,0 +1,144 @@
+//! `gemm` and `matmul`: matrix products by the product kernel; a row of the left matrix is a pixel.
+//!
+//! A constant right matrix is packed into panels; any other is read as it lies, a row a term.
+
+use super::panel::{self, Job, Outer, Weights};
+use super::pipe::{self, Role};
+use crate::kernels::product::{Destination, Product};
+use crate::plan::{Layout, Place, Planner, pack};
+use cnnc_ir::ops::{Add, Gemm};
+use cnnc_ir::{NodeId, Op, Stage};
+
+/// Lowers a product of two matrices, the tensor added to it and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), String> {
+    let mut expr = p.module.graph.expr(id);
+    let (a, b) = (expr.operands[0], expr.operands[1]);
+    let left = p.operand(a, Layout::Plain)?;
+    let left = if gemm.trans_a { super::transpose::matrix(p, a, left)? } else { left };
+    let mut bias = None;
+    if let Some(&c) = expr.operands.get(2) {
+        if matches!(pipe::role(p, c, id), Role::Channel) {
+            bias = Some(pipe::channels(p, c, Layout::Plain)?);
+        } else {
+            expr.stages.insert(0, Stage { op: Op::Add(Add), operands: vec![c] });
+        }
+    }
+    let [m, n] = [p.ty(id).dims()[0], p.ty(id).dims()[1]];
+    let k = p.ty(b).dims()[usize::from(gemm.trans_b)];
+    let product =
+        Matrices { id, op: "gemm", batch: Vec::new(), m, k, n, left, right: b, trans_b: gemm.trans_b };
+    product.lower(p, bias, expr.stages)
+}
+
+/// Lowers a product of stacks of matrices.
+pub(super) fn lower_matmul(p: &mut Planner, id: NodeId) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let (a, b) = (expr.operands[0], expr.operands[1]);
+    let left = p.operand(a, Layout::Plain)?;
+    let (da, db, dy) = (p.ty(a).dims(), p.ty(b).dims(), p.ty(id).dims());
+    let rank = dy.len();
+    let (k, n) = (db[db.len() - 2], db[db.len() - 1]);
+    let mut product = Matrices {
+        id,
+        op: "matmul",
+        batch: Vec::new(),
+        m: dy[rank - 2],
+        k,
+        n,
+        left,
+        right: b,
+        trans_b: false,
+    };
+    if db.len() == 2 && da.len() == rank {
+        // One right matrix for the whole stack: its left matrices are one long one.
+        product.m = dy[..rank - 1].iter().product();
+    } else {
+        let strides = |dims: &[usize]| -> Vec<i64> {
+            let missing = rank - dims.len();
+            (0..rank - 2)
+                .map(|d| match d.checked_sub(missing) {
+                    Some(i) if dims[i] != 1 => 4 * dims[i + 1..].iter().product::<usize>() as i64,
+                    _ => 0,
+                })
+                .collect()
+        };
+        let (sa, sb, sy) = (strides(da), strides(db), strides(dy));
+        product.batch = (0..rank - 2)
+            .map(|d| Outer { extent: dy[d], input: sa[d], weights: sb[d], bias: 0, output: sy[d] })
+            .collect();
+    }
+    product.lower(p, None, expr.stages)
+}
+
+/// A product `[m, k] x [k, n]`, or a stack of them.
+struct Matrices<'a> {
+    id: NodeId,
+    op: &'a str,
+    batch: Vec<Outer>,
+    m: usize,
+    k: usize,
+    n: usize,
+    left: Place,
+    right: NodeId,
+    trans_b: bool,
+}
+
+impl Matrices<'_> {
+    fn lower(self, p: &mut Planner, bias: Option<Place>, stages: Vec<Stage>) -> Result<(), String> {
+        let Matrices { id, op, batch, m, k, n, left, right, trans_b } = self;
+        let lanes = p.target.lanes;
+        let constant = if p.ty(right).rank() == 2 { p.constant(right).transpose()? } else { None };
+        let elements = constant.as_ref().map(|t| t.slice::<f32>());
+        let element = |o: usize, i: usize, _: usize, _: usize| {
+            elements.map_or(0.0, |b| if trans_b { b[o * k + i] } else { b[i * n + o] })
+        };
+        let filter = pack::Filter { outputs: n, inputs: k, taps: (1, 1), block: lanes, at: &element };
+        let weights = match constant {
+            Some(_) => Weights::Packed(right, filter, 1),
+            None => {
+                let place = p.operand(right, Layout::Plain)?;
+                Weights::Rows(if trans_b { super::transpose::matrix(p, right, place)? } else { place })
+            }
+        };
+        let images: usize = batch.iter().map(|o| o.extent).product();
+        let row = 4 * k as i64;
+        let kernel = Product {
+            pixels: 0,
+            vectors: 0,
+            tile: 0,
+            channels: k,
+            block: lanes,
+            taps: 1,
+            stride: 1,
+            pad: 0,
+            dilation: 1,
+            width: m,
+            column: row,
+            row: None,
+            block_bytes: 4 * lanes as i64,
+            term: 4 * n as i64,
+            weights_cut: false,
+            bias: false,
+            to: Destination { pixel: 4 * n as i64, vector: 4 * lanes as i64, lanes, padded: false },
+            pipe: Vec::new(),
+        };
+        let macs = (images * m * n * k) as u64;
+        let job = Job {
+            id,
+            op,
+            outputs: n,
+            outer: batch,
+            rows: panel::rows(p.target, m, 4 * n as i64, row),
+            kernel,
+            window: None,
+            input: left,
+            input_span: 0,
+            weights,
+            bias,
+            layout: Layout::Plain,
+            stages,
+            macs,
+        };
+        panel::lower(p, job)
+    }
+}

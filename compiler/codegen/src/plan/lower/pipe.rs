@@ -1,0 +1,156 @@
+//! The pipe behind a node, as pointwise functions of a kernel and the arguments that they read.
+
+use crate::kernels::pointwise::{Binary, Pointwise, Source};
+use crate::plan::{Access, Arg, Layout, Place, Planner, Term, pack};
+use cnnc_ir::{NodeId, Op, Stage};
+use std::ops::Range;
+
+/// How a kernel's unit sees the operands of a pipe.
+pub(super) struct View<'a> {
+    /// The layout of the result.
+    pub layout: Layout,
+    /// How the address of the result moves: operands of the same shape move alike.
+    pub same: &'a [Term],
+    /// Bytes that a unit touches there.
+    pub same_span: Range<i64>,
+    /// How the address of a vector of channels moves, and the bytes touched; `None`: a unit has no fixed channels.
+    pub channel: Option<(&'a [Term], Range<i64>)>,
+    /// The argument that the first operand of the pipe will be.
+    pub first_arg: u32,
+}
+
+/// Stages as a kernel takes them: its functions, and the arguments behind its own.
+#[derive(Default)]
+pub(super) struct Pipe {
+    pub functions: Vec<Pointwise>,
+    pub args: Vec<Arg>,
+    /// Operands read at the very place that is written: the result may take the place of one.
+    pub same: Vec<NodeId>,
+}
+
+/// The function of an operator whose second operand, if it has one, is `source`; `swapped` when the piped value is
+/// the second operand.
+pub(super) fn pointwise(op: &Op, source: Option<Source>, swapped: bool) -> Option<Pointwise> {
+    let binary = |straight, turned| {
+        let op = if swapped { turned } else { straight };
+        source.map(|s| Pointwise::Binary(op, s))
+    };
+    match op {
+        Op::Relu(_) => Some(Pointwise::Relu),
+        Op::Clip(c) => Some(Pointwise::Clip(c.min.to_bits(), c.max.to_bits())),
+        Op::LeakyRelu(l) => Some(Pointwise::LeakyRelu(l.alpha.to_bits())),
+        Op::Sigmoid(_) => Some(Pointwise::Sigmoid),
+        Op::Tanh(_) => Some(Pointwise::Tanh),
+        Op::Elu(e) => Some(Pointwise::Elu(e.alpha.to_bits())),
+        Op::Exp(_) => Some(Pointwise::Exp),
+        Op::Sqrt(_) => Some(Pointwise::Sqrt),
+        Op::Rsqrt(r) => Some(Pointwise::Rsqrt(r.eps.to_bits())),
+        Op::Add(_) => binary(Binary::Add, Binary::Add),
+        Op::Sub(_) => binary(Binary::Sub, Binary::SubFrom),
+        Op::Mul(_) => binary(Binary::Mul, Binary::Mul),
+        Op::Div(_) => binary(Binary::Div, Binary::DivInto),
+        Op::Max(_) if !swapped => binary(Binary::Max, Binary::Max),
+        Op::Min(_) if !swapped => binary(Binary::Min, Binary::Min),
+        _ => None,
+    }
+}
+
+/// What an operand is to a result of shape `[N, C, ..]`, apart from where it lies.
+pub(super) enum Role {
+    /// One number, known now.
+    Number(f32),
+    /// The shape of the result.
+    Same,
+    /// One number a channel: the extents but the second are 1.
+    Channel,
+    /// Anything else that broadcasts.
+    Other,
+}
+
+/// The role of an operand.
+pub(super) fn role(p: &Planner, operand: NodeId, result: NodeId) -> Role {
+    let (ty, shape) = (p.ty(operand), &p.ty(result).shape);
+    if ty.elements() == 1
+        && let Some(Ok(tensor)) = p.constant(operand)
+    {
+        return Role::Number(tensor.slice::<f32>()[0]);
+    }
+    if ty.shape == *shape {
+        return Role::Same;
+    }
+    // Seen from the innermost extent, all are 1 but the one that stands where the channels do.
+    let behind = shape.rank().saturating_sub(2);
+    let channels = shape.dims().get(1).copied().unwrap_or(0);
+    let is_channel = ty.rank() > behind
+        && ty.dims().iter().rev().enumerate().all(|(i, &d)| d == if i == behind { channels } else { 1 });
+    if is_channel { Role::Channel } else { Role::Other }
+}
+
+/// As many stages as the kernel can take; answers how many those are.
+pub(super) fn fuse(
+    p: &mut Planner,
+    id: NodeId,
+    stages: &[Stage],
+    view: &View,
+) -> Result<(Pipe, usize), String> {
+    let mut pipe = Pipe::default();
+    for (index, stage) in stages.iter().enumerate() {
+        let source = match stage.operands.first() {
+            None => None,
+            Some(&operand) => match source(p, id, operand, view, &mut pipe)? {
+                Some(source) => Some(source),
+                None => return Ok((pipe, index)),
+            },
+        };
+        match pointwise(&stage.op, source, false) {
+            Some(function) => pipe.functions.push(function),
+            None => return Err(format!("stage {} is not compiled yet", stage.op.name())),
+        }
+    }
+    Ok((pipe, stages.len()))
+}
+
+/// Where a kernel finds an operand; `None` when it cannot.
+fn source(
+    p: &mut Planner,
+    id: NodeId,
+    operand: NodeId,
+    view: &View,
+    pipe: &mut Pipe,
+) -> Result<Option<Source>, String> {
+    let next = view.first_arg + pipe.args.len() as u32;
+    Ok(match role(p, operand, id) {
+        Role::Number(x) => Some(Source::Constant(x.to_bits())),
+        Role::Same => {
+            let place = p.operand(operand, view.layout)?;
+            pipe.args.push(read(place, view.same.to_vec(), view.same_span.clone()));
+            pipe.same.push(operand);
+            Some(Source::Same(next))
+        }
+        Role::Channel => {
+            let Some((terms, span)) = &view.channel else { return Ok(None) };
+            let place = channels(p, operand, view.layout)?;
+            pipe.args.push(read(place, terms.to_vec(), span.clone()));
+            Some(Source::Channel(next))
+        }
+        Role::Other => None,
+    })
+}
+
+/// One number a channel, filled up to whole vectors where it is a constant.
+pub(super) fn channels(p: &mut Planner, operand: NodeId, layout: Layout) -> Result<Place, String> {
+    if p.module.graph[operand].is_const() {
+        return p.pack(operand, "channels", |p, t| Ok(pack::padded(t.slice::<f32>(), p.target.lanes)));
+    }
+    p.operand(operand, layout)
+}
+
+/// An address that is read.
+pub(super) fn read(place: Place, terms: Vec<Term>, span: Range<i64>) -> Arg {
+    Arg::Address { place, terms, access: Access::Read, span }
+}
+
+/// An address that is written.
+pub(super) fn write(place: Place, terms: Vec<Term>, span: Range<i64>) -> Arg {
+    Arg::Address { place, terms, access: Access::Write, span }
+}

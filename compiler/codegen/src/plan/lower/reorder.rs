@@ -1,0 +1,61 @@
+//! Reorder steps: a value from plain to blocked layout, or back.
+
+use super::pipe::{read, write};
+use crate::kernels::reorder::Reorder;
+use crate::plan::{Call, Place, Planner, Term};
+use cnnc_ir::NodeId;
+
+/// Pixels of a unit.
+const PIXELS: usize = 512;
+
+/// Appends a step that moves the value of `id` from one layout to the other.
+pub(in crate::plan) fn reorder(
+    p: &mut Planner,
+    id: NodeId,
+    from: Place,
+    to: Place,
+    into_blocks: bool,
+) -> Result<(), String> {
+    let lanes = p.target.lanes;
+    let dims = p.ty(id).dims();
+    let [n, c, ref image @ ..] = *dims else {
+        return Err(format!("a value of type {} has no channels to put into blocks", p.ty(id)));
+    };
+    let plane: usize = image.iter().product();
+    let blocks = c.div_ceil(lanes);
+    let mut calls = Vec::new();
+    for (first, count, channels) in [(0, c / lanes, lanes), (c / lanes, blocks - c / lanes, c % lanes)] {
+        for (start, pieces, pixels) in
+            [(0, plane / PIXELS, PIXELS), (plane / PIXELS * PIXELS, 1, plane % PIXELS)]
+        {
+            if count == 0 || pixels == 0 {
+                continue;
+            }
+            let side = |place: Place, blocked: bool| {
+                let pixel = if blocked { 4 * lanes } else { 4 };
+                let image = if blocked { blocks * plane * 4 * lanes } else { c * plane * 4 };
+                let block = plane * 4 * lanes;
+                let place = Place { offset: place.offset + (first * block + start * pixel) as u64, ..place };
+                let terms = vec![
+                    Term::Index { dim: 0, stride: image as i64 },
+                    Term::Index { dim: 1, stride: block as i64 },
+                    Term::Index { dim: 2, stride: (PIXELS * pixel) as i64 },
+                ];
+                let span = if blocked { pixels * pixel } else { ((channels - 1) * plane + pixels) * 4 };
+                (place, terms, 0..span as i64)
+            };
+            let (to, to_terms, to_span) = side(to, into_blocks);
+            let (from, from_terms, from_span) = side(from, !into_blocks);
+            let kernel = Reorder { into_blocks, pixels, channels, plane: 4 * plane as i64 };
+            calls.push(Call {
+                kernel: kernel.into(),
+                extents: vec![n as u64, count as u64, pieces as u64],
+                window: None,
+                args: vec![write(to, to_terms, to_span), read(from, from_terms, from_span)],
+            });
+        }
+    }
+    let algorithm = if into_blocks { "plain to blocked" } else { "blocked to plain" };
+    p.step(&p.name(id), "reorder", algorithm.into(), calls, 0);
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Moving elements between two strided views: what transpose, slice, pad, concat and their like come down to.
+
+use super::pipe::{read, write};
+use crate::kernels::Spec;
+use crate::kernels::map::Map;
+use crate::kernels::pointwise::Source;
+use crate::kernels::strided::Strided;
+use crate::plan::{Call, Place, Planner, Term};
+
+/// Elements of a unit of a long run.
+const RUN: usize = 4096;
+
+/// One extent of the space that is walked, and the strides of both sides along it, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dim {
+    pub extent: usize,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// The calls that copy every element of a space from one view to another.
+///
+/// Neighbouring extents that both sides walk as one are merged; the innermost run is one kernel, by vectors where
+/// neighbours are neighbours on both sides.
+pub(super) fn calls(p: &Planner, from: Place, to: Place, dims: &[Dim]) -> Vec<Call> {
+    let mut loops: Vec<Dim> = Vec::new();
+    for dim in dims.iter().filter(|d| d.extent != 1) {
+        match loops.last_mut() {
+            Some(outer)
+                if outer.from == dim.from * dim.extent as i64 && outer.to == dim.to * dim.extent as i64 =>
+            {
+                *outer = Dim { extent: outer.extent * dim.extent, ..*dim };
+            }
+            _ => loops.push(*dim),
+        }
+    }
+    let inner = loops.pop().unwrap_or(Dim { extent: 1, from: 1, to: 1 });
+    let lanes = p.target.lanes;
+    let pieces = inner.extent / RUN;
+    let mut calls = Vec::new();
+    for (offset, count, length) in [(0, pieces, RUN), (pieces * RUN, 1, inner.extent - pieces * RUN)] {
+        if length == 0 || count == 0 {
+            continue;
+        }
+        let kernel: Spec = if inner.from == 1 && inner.to == 1 {
+            let (vectors, rest) = (length / lanes, length % lanes);
+            Map { vectors, rest, lanes, from: Source::Same(1), pipe: Vec::new() }.into()
+        } else {
+            Strided { count: length, from: 4 * inner.from, to: 4 * inner.to }.into()
+        };
+        let side = |place: Place, stride: fn(&Dim) -> i64| {
+            let by = 4 * offset as i64 * stride(&inner);
+            let place = Place { offset: place.offset.wrapping_add_signed(by), ..place };
+            let mut terms: Vec<Term> =
+                loops.iter().enumerate().map(|(dim, d)| Term::Index { dim, stride: 4 * stride(d) }).collect();
+            terms.push(Term::Index { dim: loops.len(), stride: 4 * RUN as i64 * stride(&inner) });
+            let reach = 4 * (length as i64 - 1) * stride(&inner);
+            (place, terms, reach.min(0)..reach.max(0) + 4)
+        };
+        let (to, to_terms, to_span) = side(to, |d| d.to);
+        let (from, from_terms, from_span) = side(from, |d| d.from);
+        let extents = loops.iter().map(|d| d.extent as u64).chain([count as u64]).collect();
+        let args = vec![write(to, to_terms, to_span), read(from, from_terms, from_span)];
+        calls.push(Call { kernel, extents, window: None, args });
+    }
+    calls
+}
+
+/// Appends a step that copies `elements` neighbouring elements.
+pub(in crate::plan) fn copy(p: &mut Planner, name: &str, from: Place, to: Place, elements: usize) {
+    let calls = calls(p, from, to, &[Dim { extent: elements, from: 1, to: 1 }]);
+    p.step(name, "copy", "copy".into(), calls, 0);
+}

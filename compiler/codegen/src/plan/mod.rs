@@ -1,0 +1,335 @@
+//! The plan: from a graph to a [`Program`], the last level that people read.
+//!
+//! Nodes are lowered in program order. Each value gets a *home*: a place and a layout, blocked between convolutions
+//! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Lowering
+//! picks the algorithm and the loop nest and appends steps; then arena offsets are assigned and the result is checked
+//! by [`check`], which shares no code with what it checks.
+
+mod arena;
+pub mod check;
+mod lower;
+mod pack;
+mod print;
+mod program;
+
+pub use print::print;
+pub use program::{Access, Arg, Buffer, BufferId, Call, Layout, Place, Program, Space, Step, Term, Window};
+
+use crate::target::Target;
+use cnnc_ir::{DType, Module, NodeId, Op, Shape, Tensor, Type};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a graph has no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError {
+    /// The value whose node cannot be planned.
+    pub node: String,
+    /// Its operator.
+    pub op: String,
+    /// What is missing, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{} ({}): {}", self.node, self.op, self.message)
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+/// Alignment of every buffer, in bytes: a cache line.
+pub const ALIGN: u64 = 64;
+
+/// Plans a verified module.
+///
+/// # Errors
+/// All nodes that cannot be compiled yet, at once.
+pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>> {
+    let mut planner = Planner {
+        module,
+        target,
+        buffers: Vec::new(),
+        steps: Vec::new(),
+        results: Vec::new(),
+        weights: Vec::new(),
+        homes: HashMap::new(),
+        copies: HashMap::new(),
+        packed: HashMap::new(),
+        shared: Vec::new(),
+    };
+    let mut errors = Vec::new();
+    let mut failed: HashSet<NodeId> = HashSet::new();
+    for &id in module.graph.order() {
+        // What a failed node feeds cannot be judged: only causes are reported.
+        if module.graph.operands(id).iter().any(|o| failed.contains(o)) {
+            failed.insert(id);
+        } else if let Err(message) = planner.node(id) {
+            errors.push(planner.error(id, message));
+            failed.insert(id);
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    for (index, &id) in module.graph.outputs().iter().enumerate() {
+        planner.output(index as u32, id).map_err(|message| vec![planner.error(id, message)])?;
+    }
+    Ok(arena::assign(planner.finish()))
+}
+
+/// The home of a value.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    place: Place,
+    layout: Layout,
+}
+
+/// A program under construction.
+struct Planner<'a> {
+    module: &'a Module,
+    target: &'a Target,
+    buffers: Vec<Buffer>,
+    steps: Vec<Step>,
+    results: Vec<BufferId>,
+    weights: Vec<u8>,
+    homes: HashMap<NodeId, Home>,
+    /// Values in the layout that is not that of their home.
+    copies: HashMap<(NodeId, Layout), Place>,
+    /// Constants in the weights, by the layout they were packed in.
+    packed: HashMap<(NodeId, String), Place>,
+    /// Buffers that hold more than one value and are never reused in place.
+    shared: Vec<BufferId>,
+}
+
+impl<'a> Planner<'a> {
+    fn error(&self, id: NodeId, message: String) -> PlanError {
+        let node = &self.module.graph[id];
+        PlanError { node: node.name().to_string(), op: node.op().name().to_string(), message }
+    }
+
+    fn node(&mut self, id: NodeId) -> Result<(), String> {
+        let graph = &self.module.graph;
+        match graph[id].op() {
+            Op::Input(input) => {
+                let index = graph.inputs().iter().position(|&i| i == id).unwrap_or_default();
+                let buffer = self.buffer(
+                    graph[id].name().as_str(),
+                    &input.ty.shape,
+                    Layout::Plain,
+                    Space::Input(index as u32),
+                );
+                self.homes.insert(id, Home { place: at(buffer), layout: Layout::Plain });
+                Ok(())
+            }
+            Op::Const(_) => Ok(()),
+            _ if graph.ty(id).dtype != DType::F32 => {
+                Err(format!("values of type {} are not compiled yet, only f32", graph.ty(id).dtype))
+            }
+            _ => lower::node(self, id),
+        }
+    }
+
+    /// Moves an output's value into the caller's buffer, unless it was computed there.
+    fn output(&mut self, index: u32, id: NodeId) -> Result<(), String> {
+        let ty = self.ty(id).clone();
+        if self
+            .homes
+            .get(&id)
+            .is_some_and(|h| self.buffers[h.place.buffer.0 as usize].space == Space::Output(index))
+        {
+            return Ok(());
+        }
+        let name = self.name(id);
+        let buffer = self.buffer(&name, &ty.shape, Layout::Plain, Space::Output(index));
+        match self.homes.get(&id).copied() {
+            Some(home) if home.layout == Layout::Blocked => {
+                lower::reorder(self, id, home.place, at(buffer), false)
+            }
+            _ => {
+                let from = self.operand(id, Layout::Plain)?;
+                lower::copy(self, &name, from, at(buffer), ty.elements());
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> Program {
+        Program {
+            name: self.module.graph.name.clone(),
+            buffers: self.buffers,
+            steps: self.steps,
+            weights: self.weights,
+            arena_bytes: 0,
+            arena_bound: 0,
+            results: self.results,
+        }
+    }
+
+    // ---- what lowering reads
+
+    fn ty(&self, id: NodeId) -> &'a Type {
+        self.module.graph.ty(id)
+    }
+
+    fn name(&self, id: NodeId) -> String {
+        self.module.graph[id].name().to_string()
+    }
+
+    /// The elements of a constant.
+    fn constant(&self, id: NodeId) -> Option<Result<Arc<Tensor>, String>> {
+        self.module.value(id).map(|v| v.map_err(|m| m.0))
+    }
+
+    /// The layout of a value's home; constants have none.
+    fn layout(&self, id: NodeId) -> Option<Layout> {
+        self.homes.get(&id).map(|h| h.layout)
+    }
+
+    /// Bytes of a value of this shape in a layout.
+    fn bytes(&self, shape: &Shape, layout: Layout) -> usize {
+        4 * match (layout, shape.dims()) {
+            (Layout::Blocked, [n, c, rest @ ..]) => {
+                n * c.next_multiple_of(self.target.lanes) * rest.iter().product::<usize>()
+            }
+            _ => shape.elements(),
+        }
+    }
+
+    /// Where a value lies in this layout: its home, or a reordered copy made now, or packed weights.
+    fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Place, String> {
+        if self.module.graph[id].is_const() {
+            return match layout {
+                Layout::Plain => self.pack(id, "plain", |_, t| Ok(t.slice::<f32>().to_vec())),
+                Layout::Blocked => self.pack(id, "blocked", |p, t| Ok(pack::blocked(t, p.target.lanes))),
+            };
+        }
+        let home = *self.homes.get(&id).ok_or("an operand was not computed")?;
+        if home.layout == layout {
+            return Ok(home.place);
+        }
+        if let Some(&place) = self.copies.get(&(id, layout)) {
+            return Ok(place);
+        }
+        let name = format!("{}.{}", self.name(id), if layout == Layout::Plain { "plain" } else { "blocked" });
+        let copy = at(self.buffer(&name, &self.ty(id).shape, layout, Space::Arena));
+        lower::reorder(self, id, home.place, copy, layout == Layout::Blocked)?;
+        self.copies.insert((id, layout), copy);
+        Ok(copy)
+    }
+
+    // ---- what lowering writes
+
+    /// A new buffer for a value of this shape.
+    fn buffer(&mut self, name: &str, shape: &Shape, layout: Layout, space: Space) -> BufferId {
+        let id = BufferId(self.buffers.len() as u32);
+        let bytes = self.bytes(shape, layout) as u64;
+        let shape = shape.dims().to_vec();
+        self.buffers.push(Buffer { name: name.into(), shape, layout, bytes, space, offset: 0 });
+        id
+    }
+
+    /// A new home for a node's value: the caller's output where that can be, else the arena.
+    fn result(&mut self, id: NodeId, layout: Layout) -> Place {
+        let graph = &self.module.graph;
+        let space = match graph.outputs().iter().position(|&o| o == id) {
+            Some(index) if layout == Layout::Plain => Space::Output(index as u32),
+            _ => Space::Arena,
+        };
+        let place = at(self.buffer(&self.name(id), &self.ty(id).shape, layout, space));
+        self.homes.insert(id, Home { place, layout });
+        place
+    }
+
+    /// A home for a node's value in the place of an operand of the same shape and layout that nobody else reads.
+    fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Place {
+        let graph = &self.module.graph;
+        if graph.is_output(id) {
+            return self.result(id, layout);
+        }
+        let reusable = operands.iter().filter(|&&o| graph.only_reader(o) == Some(id)).find_map(|o| {
+            let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;
+            let buffer = &self.buffers[home.place.buffer.0 as usize];
+            let alone = buffer.space == Space::Arena && !self.shared.contains(&home.place.buffer);
+            alone.then_some(home.place)
+        });
+        match reusable {
+            Some(place) => {
+                self.homes.insert(id, Home { place, layout });
+                place
+            }
+            None => self.result(id, layout),
+        }
+    }
+
+    /// Gives a node's value the home of another: the same bytes seen in another shape.
+    fn alias(&mut self, id: NodeId, place: Place, layout: Layout) {
+        self.shared.push(place.buffer);
+        self.homes.insert(id, Home { place, layout });
+    }
+
+    /// Appends a step that computes the value of a node.
+    fn step(&mut self, name: &str, op: &str, algorithm: String, calls: Vec<Call>, macs: u64) {
+        let calls: Vec<Call> = calls.into_iter().filter(|c| c.units() > 0).collect();
+        let written = calls.iter().flat_map(|c| &c.args).find_map(|arg| match arg {
+            Arg::Address { place, access: Access::Write, .. } => Some(place.buffer),
+            _ => None,
+        });
+        if let Some(result) = written {
+            self.results.push(result);
+            self.steps.push(Step { name: name.into(), op: op.into(), algorithm, calls, macs });
+        }
+    }
+
+    /// Appends bytes to the weights.
+    fn weights(&mut self, name: &str, words: &[f32]) -> Place {
+        let offset = self.weights.len().next_multiple_of(ALIGN as usize);
+        self.weights.resize(offset, 0);
+        self.weights.reserve(4 * words.len());
+        self.weights.extend(words.iter().flat_map(|w| w.to_le_bytes()));
+        let (bytes, shape) = (4 * words.len() as u64, vec![words.len()]);
+        let id = BufferId(self.buffers.len() as u32);
+        self.buffers.push(Buffer {
+            name: name.into(),
+            shape,
+            layout: Layout::Plain,
+            bytes,
+            space: Space::Weights,
+            offset: offset as u64,
+        });
+        at(id)
+    }
+
+    /// Appends a table of 64-bit words to the weights.
+    fn table(&mut self, name: &str, words: &[i64]) -> Place {
+        let halves: Vec<f32> = words
+            .iter()
+            .flat_map(|w| [f32::from_bits(*w as u32), f32::from_bits((*w >> 32) as u32)])
+            .collect();
+        self.weights(name, &halves)
+    }
+
+    /// A constant in the weights, packed once for each form it is wanted in.
+    fn pack(
+        &mut self,
+        id: NodeId,
+        form: &str,
+        pack: impl FnOnce(&Self, &Tensor) -> Result<Vec<f32>, String>,
+    ) -> Result<Place, String> {
+        if let Some(&place) = self.packed.get(&(id, form.to_string())) {
+            return Ok(place);
+        }
+        let tensor = self.constant(id).ok_or("an operand must be a constant")??;
+        let words = pack(self, &tensor)?;
+        let place = self.weights(&format!("{}.{form}", self.name(id)), &words);
+        self.packed.insert((id, form.to_string()), place);
+        Ok(place)
+    }
+}
+
+/// The start of a buffer.
+fn at(buffer: BufferId) -> Place {
+    Place { buffer, offset: 0 }
+}

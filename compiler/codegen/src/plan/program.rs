@@ -1,0 +1,228 @@
+//! The program: what the plan makes of a graph, and all that emission needs.
+//!
+//! A program is a list of [`Step`]s run one after the other, a barrier between any two. A step is one or more
+//! [`Call`]s of a kernel in a loop nest; the iterations of all its calls are its *units*, independent of each other,
+//! which threads share out in contiguous ranges. Memory is a list of [`Buffer`]s, each in one [`Space`].
+//!
+//! INVARIANT: no two units of a step write the same byte, and no unit reads what another one of its step writes,
+//! except at the very place that it writes itself.
+
+use crate::kernels::Spec;
+use std::ops::Range;
+
+/// Whose memory a buffer lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Space {
+    /// The workspace, shared by the threads of a run.
+    Arena,
+    /// The packed weights of the model.
+    Weights,
+    /// The caller's input of that index.
+    Input(u32),
+    /// The caller's output of that index.
+    Output(u32),
+}
+
+/// How a value's elements lie in its buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Row-major, densely packed.
+    Plain,
+    /// `[N, C/lanes, H, W, lanes]`: channels in blocks of the target's lanes, the last one filled up with zeros.
+    Blocked,
+}
+
+impl Layout {
+    /// Its word in dumps and manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Layout::Plain => "nchw",
+            Layout::Blocked => "nchw8c",
+        }
+    }
+}
+
+/// Names a buffer of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub u32);
+
+/// A piece of memory.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    /// The value or the weights that it holds.
+    pub name: String,
+    /// The extents of the value.
+    pub shape: Vec<usize>,
+    /// How its elements lie.
+    pub layout: Layout,
+    /// Its size.
+    pub bytes: u64,
+    /// Where it lies.
+    pub space: Space,
+    /// Its offset in that space, in bytes.
+    pub offset: u64,
+}
+
+/// A place in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// Bytes from its start.
+    pub offset: u64,
+}
+
+/// How an address moves with the loop nest, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// `index[dim] * stride`
+    Index {
+        /// The loop, outermost first.
+        dim: usize,
+        /// Bytes an iteration.
+        stride: i64,
+    },
+    /// The first row of the window that lies inside the image, times the stride.
+    FirstRow {
+        /// Bytes a row.
+        stride: i64,
+    },
+    /// The first tap of the window that lies inside the image, times the stride.
+    FirstTap {
+        /// Bytes a row of taps.
+        stride: i64,
+    },
+    /// The 64-bit word `index[dim]` of a table in the weights, in bytes.
+    Lookup {
+        /// The loop, outermost first.
+        dim: usize,
+        /// The table.
+        table: Place,
+        /// The least and the most it holds, for the checker.
+        least: i64,
+        /// See `least`.
+        most: i64,
+    },
+}
+
+/// Whether a kernel reads or writes through an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Only read.
+    Read,
+    /// Written, and perhaps read where written.
+    Write,
+}
+
+/// An argument of a kernel: one 64-bit word.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg {
+    /// An address.
+    Address {
+        /// Where it starts.
+        place: Place,
+        /// How it moves.
+        terms: Vec<Term>,
+        /// What the kernel does there.
+        access: Access,
+        /// The bytes it touches, relative to the address.
+        span: Range<i64>,
+    },
+    /// How many rows of the window lie inside the image.
+    Taps,
+    /// How many do not, times the bytes of one.
+    SkippedTaps(i64),
+}
+
+/// A window that slides over an image along one loop of the nest; rows outside the image are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The loop over result rows.
+    pub dim: usize,
+    /// Rows a result row moves.
+    pub stride: u64,
+    /// Rows above the image that count.
+    pub pad: u64,
+    /// Rows between taps.
+    pub dilation: u64,
+    /// Taps.
+    pub kernel: u64,
+    /// Rows of the image.
+    pub extent: u64,
+}
+
+/// A kernel in a loop nest.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What the kernel computes.
+    pub kernel: Spec,
+    /// The extents of the loops, outermost first.
+    pub extents: Vec<u64>,
+    /// The sliding window, if its arguments speak of one.
+    pub window: Option<Window>,
+    /// What the kernel is given.
+    pub args: Vec<Arg>,
+}
+
+impl Call {
+    /// How many times the kernel runs.
+    pub fn units(&self) -> u64 {
+        self.extents.iter().product()
+    }
+}
+
+/// One step of a program.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The name of the value that it computes.
+    pub name: String,
+    /// The operator, or what the plan put in between.
+    pub op: String,
+    /// How it is computed, for people.
+    pub algorithm: String,
+    /// The kernels.
+    pub calls: Vec<Call>,
+    /// Multiply-adds of its matrix products.
+    pub macs: u64,
+}
+
+impl Step {
+    /// How many pieces threads can share out.
+    pub fn units(&self) -> u64 {
+        self.calls.iter().map(Call::units).sum()
+    }
+
+    /// The buffers that it touches, with what it does there; one may occur more than once.
+    pub fn accesses(&self) -> impl Iterator<Item = (BufferId, Access)> + '_ {
+        self.calls.iter().flat_map(|c| &c.args).filter_map(|arg| match arg {
+            Arg::Address { place, access, .. } => Some((place.buffer, *access)),
+            _ => None,
+        })
+    }
+}
+
+/// A planned network.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// All memory.
+    pub buffers: Vec<Buffer>,
+    /// What is run, in order.
+    pub steps: Vec<Step>,
+    /// The contents of [`Space::Weights`].
+    pub weights: Vec<u8>,
+    /// Bytes of [`Space::Arena`].
+    pub arena_bytes: u64,
+    /// The largest sum of live bytes over the steps: no plan of these buffers can need less.
+    pub arena_bound: u64,
+    /// For each step, the buffer that holds its result.
+    pub results: Vec<BufferId>,
+}
+
+impl Program {
+    /// The buffer of that id.
+    pub fn buffer(&self, id: BufferId) -> &Buffer {
+        &self.buffers[id.0 as usize]
+    }
+}
