@@ -5,7 +5,7 @@ use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, 
 use crate::emit::{self, Emitted};
 use crate::plan::{ALIGN, Buffer, Program, Space};
 use crate::target::Target;
-use crate::vasm::EmitError;
+use crate::vasm::{EmitError, Emitter};
 use cnnc_ir::{DType, Module, Type};
 use cnnc_runtime::Model;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
@@ -187,9 +187,15 @@ impl Target {
         use cranelift_codegen::settings::{self, Configurable};
         let refused = |error: &dyn std::fmt::Display| Error::Internal(format!("target: {error}"));
         let mut flags = settings::builder();
+        // Kernels come in the order in which they should run. Cranelift's optimiser would keep every value that is
+        // loaded twice, and spill the register tile for it: frames of 8 KiB.
+        let level = match self.emitter {
+            Emitter::X64 => "speed",
+            Emitter::Clif => "none",
+        };
         let checks = if cfg!(debug_assertions) { "true" } else { "false" };
         for (name, value) in [
-            ("opt_level", "speed"),
+            ("opt_level", level),
             ("is_pic", if pic { "true" } else { "false" }),
             ("enable_verifier", checks),
             ("regalloc_checker", checks),

@@ -135,8 +135,8 @@ impl Builder {
         Ok(Some(expr.op.eval(&operands, ty)))
     }
 
-    /// Counts bytes of folding.
-    fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
+    /// Counts bytes of constants that are computed.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
         self.folded = self.folded.saturating_add(bytes);
         if bytes > LARGEST_FOLD || self.folded > ALL_FOLDS {
             fail!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, {} in all", self.folded);

@@ -45,10 +45,10 @@ pub(super) fn import(
     options: &ImportOptions,
     folder: Option<Folder>,
 ) -> Result<Module, Vec<Diagnostic>> {
-    let opset = check_model(&model).map_err(|fault| vec![fault.into()])?;
     let Some(graph) = model.graph.take() else {
         return Err(vec![fault!(E_MODEL, "the file holds no graph").into()]);
     };
+    let opset = check_model(&model).map_err(|fault| vec![fault.into()])?;
     let builder = Builder::new(&graph.name, folder);
     let mut importer =
         Importer { builder, opset, values: HashMap::new(), problems: Vec::new(), declared_shapes: true };
@@ -113,19 +113,18 @@ impl Importer {
             }
         }
         self.inputs(&declared, options)?;
-        let (sorted, stuck) = order::sorted(&graph.node);
+        let order = order::sorted(&graph.node);
         for weight in graph.initializer {
             self.weight(weight)?;
         }
-        let mut nodes: Vec<Option<NodeProto>> = graph.node.into_iter().map(Some).collect();
-        for index in stuck {
-            if let Some(node) = nodes[index].take() {
-                let fault = fault!(E_MODEL, "the node is on a cycle, or reads what one computes");
-                self.fail(fault, index, &node);
-                self.poison(&node)?;
-            }
+        if let Some(index) = order.cycle {
+            self.fail(fault!(E_MODEL, "the node reads what is computed from it"), index, &graph.node[index]);
         }
-        for index in sorted {
+        for &index in &order.stuck {
+            self.poison(&graph.node[index])?;
+        }
+        let mut nodes: Vec<Option<NodeProto>> = graph.node.into_iter().map(Some).collect();
+        for index in order.sorted {
             if let Some(node) = nodes[index].take() {
                 self.node(index, node)?;
             }

@@ -4,6 +4,8 @@
 //! A function takes a [`Node`] of any operator set and returns the values of its outputs; those it leaves out
 //! are not computed, which matters only to who reads them.
 
+mod activation;
+mod arithmetic;
 mod batch_norm;
 mod cast;
 mod clip;
@@ -15,6 +17,7 @@ mod elementwise;
 mod gather;
 mod gemm;
 mod identity;
+mod instance_norm;
 mod lrn;
 mod matmul;
 mod padding;
@@ -32,6 +35,7 @@ use super::node::{Node, Outcome};
 /// The function that imports nodes of this ONNX operator.
 pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
     Some(match op_type {
+        "Abs" => arithmetic::abs,
         "Add" => elementwise::add,
         "AveragePool" => pool::average_pool,
         "BatchNormalization" => batch_norm::batch_normalization,
@@ -46,12 +50,16 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Dropout" => identity::dropout,
         "Elu" => elementwise::elu,
         "Exp" => elementwise::exp,
+        "Expand" => arithmetic::expand,
         "Flatten" => reshape::flatten,
         "Gather" => gather::gather,
         "Gemm" => gemm::gemm,
         "GlobalAveragePool" => reduce::global_average_pool,
         "GlobalMaxPool" => reduce::global_max_pool,
+        "HardSigmoid" => activation::hard_sigmoid,
+        "HardSwish" => activation::hard_swish,
         "Identity" => identity::identity,
+        "InstanceNormalization" => instance_norm::instance_normalization,
         "LRN" => lrn::lrn,
         "LeakyRelu" => elementwise::leaky_relu,
         "MatMul" => matmul::matmul,
@@ -60,13 +68,18 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Mean" => elementwise::mean,
         "Min" => elementwise::min,
         "Mul" => elementwise::mul,
+        "Neg" => arithmetic::neg,
+        "PRelu" => activation::p_relu,
         "Pad" => padding::pad,
+        "Pow" => arithmetic::pow,
+        "Reciprocal" => arithmetic::reciprocal,
         "ReduceMax" => reduce::reduce_max,
         "ReduceMean" => reduce::reduce_mean,
         "ReduceSum" => reduce::reduce_sum,
         "Relu" => elementwise::relu,
         "Reshape" => reshape::reshape,
         "Resize" => resize::resize,
+        "Selu" => activation::selu,
         "Shape" => constant::shape,
         "Sigmoid" => elementwise::sigmoid,
         "Size" => constant::size,

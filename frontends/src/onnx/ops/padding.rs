@@ -1,20 +1,32 @@
-//! `Pad`, opset 1, 2, 11, 13, 18 to 25: a border of one value.
+//! `Pad`, opset 1, 2, 11, 13, 18 to 25: a border of one value, or of elements.
 //!
 //!     Pad(data, pads=, value=0, mode=constant)                before opset 11; `paddings` in opset 1
 //!     Pad(data, pads, constant_value?, axes?, mode=constant)  from then on
 //!
-//! A negative entry cuts elements off: a `slice` in front. Refused: the other modes, cuts that reach into the
-//! padding, and values that are no f32.
+//!     mode      abc padded by 2    becomes
+//!     constant  0 0 a b c 0 0      pad
+//!     edge      a a a b c c c      gather, along each dimension that grows
+//!     reflect   c b a b c b a
+//!     wrap      b c a b c a b
+//!
+//! A negative entry cuts elements off: a `slice` in front. Refused: cuts that reach into the padding, values
+//! that are no f32, and borders of elements where there are none.
 
 use super::slice::whole;
 use crate::onnx::attributes::required;
-use crate::onnx::diagnostic::ensure;
+use crate::onnx::diagnostic::{Fault, ensure, fault};
 use crate::onnx::node::{Node, Outcome, axes};
-use cnnc_ir::ops::Padding;
+use cnnc_ir::ops::{Gather, Identity, Padding};
+use cnnc_ir::{NodeId, Shape, Tensor};
+
+/// Which element of `n` a border shows at a place before 0 or behind `n - 1`; none for a border of one value.
+type Source = Option<fn(place: i64, n: i64) -> i64>;
 
 pub(super) fn pad(node: &mut Node) -> Outcome {
     let ([x], [pads, value, along]) = node.inputs(["data"], ["pads", "constant_value", "axes"])?;
-    node.attributes.word("mode", &[("constant", ())])?;
+    let modes: &[(&str, Source)] =
+        &[("constant", None), ("edge", Some(edge)), ("reflect", Some(reflect)), ("wrap", Some(wrap))];
+    let source = node.attributes.word("mode", modes)?;
     let ty = node.ty(x);
     let name = if node.opset < 2 { "paddings" } else { "pads" };
     let pads = required(name, node.list_since(11, name, pads)?)?;
@@ -47,9 +59,53 @@ pub(super) fn pad(node: &mut Node) -> Outcome {
             "pads={pads:?} cut off more than dimension {d} of {ty} has"
         );
     }
-    if cut == whole(ty.dims()) {
-        return node.result(op, &[x]);
+    let x = if cut == whole(ty.dims()) { x } else { node.step("cut", cut, &[x])? };
+    match source {
+        None => node.result(op, &[x]),
+        Some(source) => {
+            let bordered = border(node, x, &op, source)?;
+            node.result(Identity, &[bordered])
+        }
     }
-    let cut = node.step("cut", cut, &[x])?;
-    node.result(op, &[cut])
+}
+
+/// Adds a border of elements, one dimension after the other.
+fn border(
+    node: &mut Node,
+    mut x: NodeId,
+    pads: &Padding,
+    source: fn(i64, i64) -> i64,
+) -> Result<NodeId, Fault> {
+    let dims = node.ty(x).dims().to_vec();
+    for (d, &n) in dims.iter().enumerate() {
+        let (before, after, n) = (pads.before[d], pads.after[d], n as i64);
+        if before == 0 && after == 0 {
+            continue;
+        }
+        ensure!(n > 0, E_MODEL, "dimension {d} of {} has no elements to repeat", node.ty(x));
+        let end = n.checked_add(after).filter(|end| end.checked_add(before).is_some());
+        let end = end.ok_or_else(|| fault!(E_LIMIT, "the padding overflows"))?;
+        node.builder.spend((before + end) as usize * size_of::<i64>())?;
+        let places: Vec<i64> = (-before..end).map(|place| source(place, n)).collect();
+        let name = format!("{}.places", node.name());
+        let places = Tensor::of(&Shape::new([places.len()])?, places);
+        let places = node.builder.constant(&name, places)?;
+        x = node.step("border", Gather { axis: d as i64 }, &[x, places])?;
+    }
+    Ok(x)
+}
+
+fn edge(place: i64, n: i64) -> i64 {
+    place.clamp(0, n - 1)
+}
+
+fn reflect(place: i64, n: i64) -> i64 {
+    // There and back again, without repeating the ends: 0 1 2 1, 0 1 2 1, ...
+    let period = (2 * (n - 1)).max(1);
+    let at = place.rem_euclid(period);
+    at.min(period - at).min(n - 1)
+}
+
+fn wrap(place: i64, n: i64) -> i64 {
+    place.rem_euclid(n)
 }

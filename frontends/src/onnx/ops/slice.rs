@@ -46,19 +46,20 @@ pub(super) fn split(node: &mut Node) -> Outcome {
     let dims = node.ty(x).dims().to_vec();
     let d = axis("axis", node.attributes.int("axis")?.unwrap_or(0), dims.len())?;
     let outputs = node.outputs;
-    let count = node.attributes.int("num_outputs")?;
+    let count = outputs.len();
+    let stated = node.attributes.int("num_outputs")?;
+    let agrees = stated.is_none_or(|n| usize::try_from(n) == Ok(count));
+    ensure!(agrees, E_MODEL, "num_outputs={}, the node has {count}", stated.unwrap_or(0));
     let lengths = match node.list_since(13, "split", input)? {
         Some(split) => split.iter().map(|&n| extent("split", n)).collect::<Result<Vec<_>, _>>()?,
-        None => parts(dims[d], outputs.len(), node.opset)?,
+        None => parts(dims[d], count, node.opset)?,
     };
-    let stated = count.is_none_or(|n| n == outputs.len() as i64) && lengths.len() == outputs.len();
     let sum = lengths.iter().try_fold(0usize, |sum, &n| sum.checked_add(n));
     ensure!(
-        stated && sum == Some(dims[d]),
+        lengths.len() == count && sum == Some(dims[d]),
         E_MODEL,
-        "parts of {lengths:?} elements do not make {} for {} outputs",
-        dims[d],
-        outputs.len()
+        "split={lengths:?} does not make {count} parts of the {} elements along axis {d}",
+        dims[d]
     );
     let mut values = Vec::with_capacity(lengths.len());
     let mut start = 0;

@@ -114,7 +114,8 @@ fn list(node: &mut Node, name: &str, length: usize) -> Result<Option<Vec<usize>>
     let counts: Result<Vec<usize>, _> = given.iter().map(|&e| usize::try_from(e)).collect();
     match counts {
         Ok(counts) if counts.len() == length => Ok(Some(counts)),
+        Ok(_) => fail!(E_MODEL, "{name}={given:?}: there must be {length} entries"),
         Err(_) if name == "pads" => fail!(E_UNSUPPORTED, "pads={given:?}: negative padding is not supported"),
-        _ => fail!(E_MODEL, "{name}={given:?}: it must be {length} counts"),
+        Err(_) => fail!(E_MODEL, "{name}={given:?}: no entry may be negative"),
     }
 }
