@@ -1,8 +1,8 @@
 //! Files that were made to break importers, and their well-formed controls.
 //!
 //! Each must be accepted or refused as the manifest beside them says, within two seconds and without a panic.
-//! Those that cnnc refuses for lack of an operator are listed by name; one that is accepted after all fails the
-//! test, so that the list shrinks.
+//! Those that cnnc refuses for lack of an operator are listed by name; one that is accepted after all fails
+//! the test, so that the list shrinks.
 
 use cnnc_frontends::onnx::{ImportOptions, import, import_file};
 use std::io::Write;

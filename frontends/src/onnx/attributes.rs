@@ -1,7 +1,7 @@
 //! The attributes of an ONNX node, read by name and type.
 //!
-//! Whoever imports an operator takes each attribute that it knows; one that is left over is unknown. A default
-//! stands where the attribute is taken.
+//! Whoever imports an operator takes each attribute that it knows; one that is left over is unknown. A
+//! default stands where the attribute is taken.
 //!
 //! Refused: attributes of another type than asked for, those that stand there twice, and unknown ones.
 

@@ -1,9 +1,10 @@
 //! The module under construction: nodes are named, checked against limits, and folded where they are
 //! arithmetic on shapes.
 //!
-//! A node whose operands are all constants is evaluated as soon as it is added if its value is of integers, or
-//! of few reals (the scales of a `Resize`): what reads a shape or a list finds a constant then. Large constants
-//! of reals stay nodes, which a pass folds; a splat stays a splat when it is reshaped, however large it is.
+//! A node whose operands are all constants is evaluated as soon as it is added if its value is of integers,
+//! or of few reals (the scales of a `Resize`): what reads a shape or a list finds a constant then. Large
+//! constants of reals stay nodes, which a pass folds; a splat stays a splat when it is reshaped, however
+//! large it is.
 //!
 //! Refused, with `E_LIMIT`: values over 16 GiB, and more folding than 64 MiB a value or 256 MiB in all.
 

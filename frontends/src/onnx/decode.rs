@@ -2,8 +2,8 @@
 //!
 //! The bytes are [scanned](super::wire) first; the decoder then allocates no more than it reads.
 //!
-//! Refused: files over 2 GiB, the limit of protobuf itself, and fields that are none of ONNX's, which are what
-//! most files that are no models decode to.
+//! Refused: files over 2 GiB, the limit of protobuf itself, and fields that are none of ONNX's, which are
+//! what most files that are no models decode to.
 
 use super::diagnostic::{Fault, ensure, fail, fault};
 use super::wire;

@@ -2,8 +2,8 @@
 //!
 //!     E_UNSUPPORTED node 12 "conv5" (Foo, domain com.acme): cnnc has no such operator
 //!
-//! A [`Fault`] knows what is wrong; the importer adds where, which makes it a [`Diagnostic`]. Either is one line:
-//! text from the file goes through [`quoted`], which escapes control characters and cuts what is long.
+//! A [`Fault`] knows what is wrong; the importer adds where, which makes it a [`Diagnostic`]. Either is one
+//! line: text from the file goes through [`quoted`], which escapes control characters and cuts what is long.
 
 use cnnc_ir::Mismatch;
 use std::fmt;

@@ -197,7 +197,7 @@ impl Importer {
             }
         };
         for (k, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            let absent = || format!("output {k} of node {} ({})", place(index, &node), quoted(&node.op_type));
+            let absent = || format!("output {k} of node {} ({})", place(index, &node), shown(&node.op_type));
             let value = values.get(k).map_or_else(|| Value::Absent(absent()), |&id| Value::Node(id));
             self.define(name, value)?;
         }

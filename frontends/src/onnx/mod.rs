@@ -4,8 +4,8 @@
 //!
 //! The vocabulary of ONNX ends here: operators of several outputs become several nodes, defaults are spelled
 //! out, axes counted from 0, the forms of all operator sets brought to one, and integer arithmetic on shapes
-//! is evaluated at once, so that the operands that ONNX wants as tensors (`Reshape`, `Slice`, `Resize`) become
-//! attributes. Symbolic dimensions are bound by [`ImportOptions`].
+//! is evaluated at once, so that the operands that ONNX wants as tensors (`Reshape`, `Slice`, `Resize`)
+//! become attributes. Symbolic dimensions are bound by [`ImportOptions`].
 //!
 //! Nothing is guessed and nothing ignored: an operator, attribute or field that is not understood is a
 //! [`Diagnostic`], and all of those in a file are reported at once. No input, however bad, makes the importer
@@ -24,6 +24,9 @@ mod signature;
 mod tensor;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
 pub use tensor::{tensor_from_pb, tensor_to_pb};
 
@@ -35,8 +38,8 @@ use std::path::Path;
 /// What the user decides about a model. Inputs are named as in the file.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
-    /// What a symbolic first dimension of an input stands for; 1, where the input has more than one dimension,
-    /// unless this or `shapes` says otherwise.
+    /// What a symbolic first dimension of an input stands for; 1, where the input has more than one
+    /// dimension, unless this or `shapes` says otherwise.
     pub batch: Option<usize>,
     /// Shapes of inputs. Dimensions that the file fixes must agree.
     pub shapes: BTreeMap<String, Vec<usize>>,

@@ -1,7 +1,7 @@
 //! One ONNX node while it is imported: what the functions in [`ops`](super::ops) see.
 //!
-//! Operands are asked for by the names of the ONNX specification, attributes by name and type, and results are
-//! added under the names of the node's outputs, so that values keep their names.
+//! Operands are asked for by the names of the ONNX specification, attributes by name and type, and results
+//! are added under the names of the node's outputs, so that values keep their names.
 
 use super::attributes::{Attributes, required};
 use super::builder::Builder;

@@ -1,7 +1,7 @@
 //! Nodes in an order in which operands stand before their readers.
 //!
-//! ONNX asks files to be sorted; those that are not are sorted here, by Kahn's algorithm, the earliest node in
-//! the file first, so that a sorted file stays as it is. Values that no node computes are not looked at.
+//! ONNX asks files to be sorted; those that are not are sorted here, by Kahn's algorithm, the earliest node
+//! in the file first, so that a sorted file stays as it is. Values that no node computes are not looked at.
 //!
 //! Refused: cycles.
 

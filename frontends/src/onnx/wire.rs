@@ -6,8 +6,8 @@
 //! (RUSTSEC-2024-0437), so that a file of group tags overflows its stack. This scan walks the same messages
 //! with a stack of its own and refuses groups wherever the decoder would look for a field.
 //!
-//! Refused: groups, wire types that do not exist, messages nested deeper than 64, lengths and varints that run
-//! out of their message.
+//! Refused: groups, wire types that do not exist, messages nested deeper than 64, lengths and varints that
+//! run out of their message.
 
 use super::diagnostic::{Fault, ensure, fail, fault};
 

@@ -1,6 +1,6 @@
 //! `Cast`, opset 1, 6, 9, 13, 19 to 28: the elements in another type.
 //!
-//!     Cast(input, to)     `to` is a word before opset 6, a number from then on
+//!     Cast(input, to)     a word before opset 6, a number from then on
 //!
 //! `saturate` and `round_mode` concern 8-bit floats alone, which are not supported.
 

@@ -1,6 +1,6 @@
 //! `Gemm`, opset 1, 6, 7, 9, 11, 13: a matrix product, scaled, and a tensor added to it.
 //!
-//!     Gemm(A, B, C?, alpha=1, beta=1, transA=0, transB=0)  =  alpha * A' B' + beta * C
+//!     Gemm(A, B, C?, alpha=1, beta=1, transA=0, transB=0)  =  alpha * A B + beta * C
 //!
 //! The IR's `gemm` has no factors: other ones than 1 become `mul` nodes. C of factor 0 takes no part.
 

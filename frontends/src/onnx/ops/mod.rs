@@ -1,5 +1,5 @@
-//! The operators of ONNX: one function each, by name in the table below, in files named after the operators of
-//! the IR that they become.
+//! The operators of ONNX: one function each, by name in the table below, in files named after the operators
+//! of the IR that they become.
 //!
 //! A function takes a [`Node`] of any operator set and returns the values of its outputs; those it leaves out
 //! are not computed, which matters only to who reads them.

@@ -1,6 +1,6 @@
 //! `Pad`, opset 1, 2, 11, 13, 18 to 25: a border of one value, or of elements.
 //!
-//!     Pad(data, pads=, value=0, mode=constant)                before opset 11; `paddings` in opset 1
+//!     Pad(data, pads=, value=0, mode=constant)                before opset 11; paddings in opset 1
 //!     Pad(data, pads, constant_value?, axes?, mode=constant)  from then on
 //!
 //!     mode      abc padded by 2    becomes

@@ -1,8 +1,9 @@
 //! `MaxPool`, opset 1, 8, 10, 11, 12, 22, and `AveragePool`, opset 1, 7, 10, 11, 19, 22: one or two spatial
 //! dimensions.
 //!
-//!     MaxPool(X, auto_pad=NOTSET, ceil_mode=0, dilations=1, kernel_shape, pads=0, storage_order=0, strides=1)
-//!     AveragePool(X, ... count_include_pad=0)
+//!     MaxPool(X, auto_pad=NOTSET, ceil_mode=0, dilations=1, kernel_shape, pads=0, strides=1,
+//!             storage_order=0)
+//!     AveragePool(X, (the same up to strides), count_include_pad=0)
 //!
 //! `MaxPool`'s second output, the places of the maxima, is not computed; `storage_order` only concerns it.
 

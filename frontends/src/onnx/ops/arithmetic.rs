@@ -1,0 +1,66 @@
+//! Arithmetic that the IR spells with fewer operators.
+//!
+//!     Neg(X) = X * -1     Abs(X) = max(X, X * -1)     Reciprocal(X) = 1 / X
+//!     Expand(input, shape) = input * ones of that shape
+//!     Pow(X, Y) = X, X * X, X * X * X, sqrt(X), 1 / X    for Y = 1, 2, 3, 0.5, -1
+//!
+//! Each keeps NaN, infinities and the sign of 0. Refused: other exponents, and those computed at run time.
+
+use crate::onnx::diagnostic::{Fault, ensure, fail};
+use crate::onnx::node::{Node, Outcome};
+use cnnc_ir::ops::{Div, Identity, Max, Mul, Sqrt};
+use cnnc_ir::{NodeId, Shape, Type};
+
+pub(super) fn neg(node: &mut Node) -> Outcome {
+    let ([x], []) = node.inputs(["X"], [])?;
+    let minus = node.number("minus", &node.ty(x), -1.0)?;
+    node.result(Mul, &[x, minus])
+}
+
+pub(super) fn abs(node: &mut Node) -> Outcome {
+    let ([x], []) = node.inputs(["X"], [])?;
+    let minus = node.number("minus", &node.ty(x), -1.0)?;
+    let negated = node.step("negated", Mul, &[x, minus])?;
+    node.result(Max, &[x, negated])
+}
+
+pub(super) fn reciprocal(node: &mut Node) -> Outcome {
+    let ([x], []) = node.inputs(["X"], [])?;
+    inverse(node, x)
+}
+
+pub(super) fn pow(node: &mut Node) -> Outcome {
+    let ([x, y], []) = node.inputs(["X", "Y"], [])?;
+    let (x_ty, y_ty) = (node.ty(x), node.ty(y));
+    let single = y_ty.elements() == 1 && y_ty.rank() <= x_ty.rank();
+    ensure!(single, E_UNSUPPORTED, "an exponent {y_ty} is not supported, only one number");
+    let exponent = node.scalar("Y", y)?;
+    match exponent {
+        1.0 => node.result(Identity, &[x]),
+        2.0 => node.result(Mul, &[x, x]),
+        3.0 => {
+            let square = node.step("square", Mul, &[x, x])?;
+            node.result(Mul, &[square, x])
+        }
+        0.5 => node.result(Sqrt, &[x]),
+        -1.0 if x_ty.dtype.is_float() => inverse(node, x),
+        _ => fail!(E_UNSUPPORTED, "the exponent {exponent} is not supported, only 1, 2, 3, 0.5 and -1"),
+    }
+}
+
+pub(super) fn expand(node: &mut Node) -> Outcome {
+    let ([x, shape], []) = node.inputs(["input", "shape"], [])?;
+    let ones = Shape::from_signed(&node.ints("shape", shape)?)?;
+    let ones = ones_of(node, Type { shape: ones, ..node.ty(x) })?;
+    node.result(Mul, &[x, ones])
+}
+
+fn inverse(node: &mut Node, x: NodeId) -> Outcome {
+    let one = node.number("one", &node.ty(x), 1.0)?;
+    node.result(Div, &[one, x])
+}
+
+fn ones_of(node: &mut Node, ty: Type) -> Result<NodeId, Fault> {
+    let name = format!("{}.ones", node.name());
+    node.builder.splat(&name, ty, 1.0)
+}

@@ -1,0 +1,227 @@
+//! Operators whose form changed between operator sets: both forms, against numbers worked out by hand.
+
+use super::Value::{Float, Floats, Int, Ints, Text};
+use super::{Attribute, Model, counting, ints, tensor};
+use cnnc_ir::Tensor;
+
+/// A model of one node over `x`, with weights as its other inputs.
+fn one(opset: i64, op: &str, dims: &[i64], weights: &[Tensor], attributes: &[Attribute]) -> Model {
+    let names: Vec<String> = (0..weights.len()).map(|k| format!("w{k}")).collect();
+    let inputs: Vec<&str> = ["x"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let model = Model::new(opset).input("x", dims).node(op, &inputs, &["y"], attributes).output("y");
+    names.iter().zip(weights).fold(model, |model, (name, w)| model.weight(name, w.clone()))
+}
+
+#[test]
+fn softmax_flattens_before_opset_13() {
+    let x = tensor(&[1, 2, 2], &[0.0f32, 0.0, 0.0, 3f32.ln()]);
+    let old = one(11, "Softmax", &[1, 2, 2], &[], &[]).result(std::slice::from_ref(&x));
+    let new = one(13, "Softmax", &[1, 2, 2], &[], &[]).result(&[x]);
+    let near = |got: &[f64], want: [f64; 4]| got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6);
+    assert!(near(&old.1, [1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 0.5]), "{old:?}");
+    assert!(near(&new.1, [0.5, 0.5, 0.25, 0.75]), "{new:?}");
+    assert_eq!((old.0, new.0), (vec![1, 2, 2], vec![1, 2, 2]));
+}
+
+#[test]
+fn softmax_before_opset_13_stays_one_node_where_nothing_is_flattened() {
+    let text = one(9, "Softmax", &[1, 5, 1, 1], &[], &[]).text();
+    assert!(text.contains("softmax %x, axis=1") && !text.contains("reshape"), "{text}");
+}
+
+#[test]
+fn clip_has_attributes_before_opset_11() {
+    let x = tensor(&[3], &[-1.0f32, 0.5, 9.0]);
+    let old = one(6, "Clip", &[3], &[], &[("min", Float(0.0)), ("max", Float(6.0))]);
+    let new = one(13, "Clip", &[3], &[tensor(&[], &[0.0f32]), tensor(&[], &[6.0f32])], &[]);
+    for model in [old, new] {
+        assert_eq!(model.result(std::slice::from_ref(&x)).1, [0.0, 0.5, 6.0]);
+        assert!(model.text().contains("clip %x, min=0, max=6"));
+    }
+}
+
+#[test]
+fn pad_has_attributes_before_opset_11_and_cuts_where_negative() {
+    let x = counting(&[1, 3]);
+    let old = one(2, "Pad", &[1, 3], &[], &[("pads", Ints(&[0, 2, 0, -1])), ("value", Float(7.0))]);
+    let new = one(13, "Pad", &[1, 3], &[ints(&[0, 2, 0, -1]), tensor(&[], &[7.0f32])], &[]);
+    for model in [old, new] {
+        assert_eq!(model.result(std::slice::from_ref(&x)), (vec![1, 4], vec![7.0, 7.0, 1.0, 2.0]));
+    }
+}
+
+#[test]
+fn pad_repeats_elements() {
+    let border =
+        |mode| one(19, "Pad", &[3], &[ints(&[2, 4])], &[("mode", Text(mode))]).result(&[counting(&[3])]).1;
+    assert_eq!(border("edge"), [1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0]);
+    assert_eq!(border("reflect"), [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0]);
+    assert_eq!(border("wrap"), [2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
+}
+
+#[test]
+fn axes_are_attributes_first_and_inputs_later() {
+    // The operator, since when axes are an input, the extents of x, the axes, the extents of the result.
+    type Case<'a> = (&'a str, i64, &'a [i64], &'a [i64], &'a [usize]);
+    let cases: [Case; 4] = [
+        ("Squeeze", 13, &[1, 2, 1, 3], &[0, -2], &[2, 3]),
+        ("Unsqueeze", 13, &[2, 3], &[0, -1], &[1, 2, 3, 1]),
+        ("ReduceSum", 13, &[2, 3], &[-1], &[2, 1]),
+        ("ReduceMean", 18, &[2, 3], &[0], &[1, 3]),
+    ];
+    for (op, since, dims, axes, expected) in cases {
+        let x = counting(&dims.iter().map(|&d| d as usize).collect::<Vec<_>>());
+        let old = one(since - 1, op, dims, &[], &[("axes", Ints(axes))]).result(std::slice::from_ref(&x));
+        let new = one(since, op, dims, &[ints(axes)], &[]).result(&[x]);
+        assert_eq!(old, new, "{op}");
+        assert_eq!(old.0, expected, "{op}");
+    }
+}
+
+#[test]
+fn split_makes_slices() {
+    let parts = |opset: i64, weights: &[Tensor], attributes: &[Attribute]| {
+        let names = if weights.is_empty() { vec!["x"] } else { vec!["x", "w0"] };
+        let model = Model::new(opset).input("x", &[5]).node("Split", &names, &["a", "b"], attributes);
+        let model = weights.iter().fold(model, |m, w| m.weight("w0", w.clone()));
+        let parts = model.output("a").output("b").run(&[counting(&[5])]);
+        parts.iter().map(|p| p.data().to_f64()).collect::<Vec<_>>()
+    };
+    let expected = [vec![1.0, 2.0], vec![3.0, 4.0, 5.0]];
+    assert_eq!(parts(11, &[], &[("split", Ints(&[2, 3]))]), expected);
+    assert_eq!(parts(13, &[ints(&[2, 3])], &[]), expected);
+    assert_eq!(parts(18, &[], &[("num_outputs", Int(2))]), [vec![1.0, 2.0, 3.0], vec![4.0, 5.0]]);
+}
+
+#[test]
+fn slice_clamps_its_bounds() {
+    let slice = |start, end, step| {
+        let model = one(13, "Slice", &[5], &[ints(&[start]), ints(&[end]), ints(&[0]), ints(&[step])], &[]);
+        model.result(&[counting(&[5])]).1
+    };
+    assert_eq!(slice(1, i64::MAX, 2), [2.0, 4.0]);
+    assert_eq!(slice(-2, i64::MAX, 1), [4.0, 5.0]);
+    assert_eq!(slice(i64::MAX, i64::MIN, -2), [5.0, 3.0, 1.0]);
+    assert_eq!(slice(i64::MAX, i64::MIN, i64::MIN), [5.0]);
+    assert_eq!(slice(4, 1, 1), [0.0; 0]);
+    assert_eq!(slice(1, 4, -1), [0.0; 0]);
+    let old = one(9, "Slice", &[5], &[], &[("starts", Ints(&[1])), ("ends", Ints(&[-1]))]);
+    assert_eq!(old.result(&[counting(&[5])]).1, [2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn nearest_elements_are_those_below_up_to_opset_10() {
+    let scales = tensor(&[3], &[1.0f32, 1.0, 2.0]);
+    let upsample_7 = one(7, "Upsample", &[1, 1, 2], &[], &[("scales", Floats(&[1.0, 1.0, 2.0]))]);
+    let upsample_9 = one(9, "Upsample", &[1, 1, 2], std::slice::from_ref(&scales), &[]);
+    let resize_10 = one(10, "Resize", &[1, 1, 2], std::slice::from_ref(&scales), &[]);
+    for model in [upsample_7, upsample_9, resize_10] {
+        assert_eq!(model.result(&[counting(&[1, 1, 2])]), (vec![1, 1, 4], vec![1.0, 1.0, 2.0, 2.0]));
+    }
+    let resize =
+        Model::new(11).input("x", &[1, 1, 2]).weight("s", scales).weight("none", tensor::<f32>(&[0], &[]));
+    let linear = [("mode", Text("linear"))];
+    let resize = resize.node("Resize", &["x", "none", "s"], &["y"], &linear).output("y");
+    assert_eq!(resize.result(&[counting(&[1, 1, 2])]).1, [1.0, 1.25, 1.75, 2.0]);
+}
+
+#[test]
+fn resize_takes_sizes_of_some_axes() {
+    let model = Model::new(18).input("x", &[1, 1, 2, 4]).weight("n", ints(&[2]));
+    let nearest: &[Attribute] = &[("axes", Ints(&[3])), ("nearest_mode", Text("floor"))];
+    let model = model.node("Resize", &["x", "", "", "n"], &["y"], nearest).output("y");
+    assert_eq!(model.result(&[counting(&[1, 1, 2, 4])]), (vec![1, 1, 2, 2], vec![1.0, 3.0, 5.0, 7.0]));
+}
+
+#[test]
+fn auto_pad_puts_the_odd_element_behind_or_in_front() {
+    let pool = |auto: &str| {
+        let attributes = [("kernel_shape", Ints(&[2])), ("strides", Ints(&[2])), ("auto_pad", Text(auto))];
+        one(12, "MaxPool", &[1, 1, 5], &[], &attributes).result(&[counting(&[1, 1, 5])])
+    };
+    assert_eq!(pool("SAME_UPPER"), (vec![1, 1, 3], vec![2.0, 4.0, 5.0]));
+    assert_eq!(pool("SAME_LOWER"), (vec![1, 1, 3], vec![1.0, 3.0, 5.0]));
+    assert_eq!(pool("VALID"), (vec![1, 1, 2], vec![2.0, 4.0]));
+}
+
+#[test]
+fn convolution_of_one_dimension_is_one_of_a_row() {
+    let weight = tensor(&[1, 1, 2], &[1.0f32, 10.0]);
+    let model = one(11, "Conv", &[1, 1, 3], &[weight, tensor(&[1], &[100.0f32])], &[("pads", Ints(&[1, 0]))]);
+    assert_eq!(model.result(&[counting(&[1, 1, 3])]), (vec![1, 1, 3], vec![110.0, 121.0, 132.0]));
+}
+
+#[test]
+fn gemm_scales_its_terms() {
+    let gemm = |attributes: &[Attribute]| {
+        let weights = [tensor(&[2, 1], &[1.0f32, 2.0]), tensor(&[1], &[5.0f32])];
+        one(11, "Gemm", &[1, 2], &weights, attributes).result(&[tensor(&[1, 2], &[3.0f32, 4.0])]).1
+    };
+    assert_eq!(gemm(&[]), [16.0]);
+    assert_eq!(gemm(&[("alpha", Float(2.0))]), [27.0]);
+    assert_eq!(gemm(&[("beta", Float(3.0))]), [26.0]);
+    assert_eq!(gemm(&[("alpha", Float(0.5)), ("beta", Float(0.0))]), [5.5]);
+}
+
+#[test]
+fn vectors_are_matrices_of_one_row_or_column() {
+    let product = |dims: &[i64], x: &Tensor, w: Tensor| {
+        one(13, "MatMul", dims, &[w], &[]).result(std::slice::from_ref(x))
+    };
+    let (vector, matrix) = (counting(&[2]), counting(&[2, 2]));
+    assert_eq!(product(&[2], &vector, counting(&[2])), (vec![], vec![5.0]));
+    assert_eq!(product(&[2], &vector, counting(&[2, 2])), (vec![2], vec![7.0, 10.0]));
+    assert_eq!(product(&[2, 2], &matrix, counting(&[2])), (vec![2], vec![5.0, 11.0]));
+}
+
+#[test]
+fn operands_lie_along_an_axis_before_opset_7() {
+    let attributes = [("broadcast", Int(1)), ("axis", Int(1))];
+    let model = one(6, "Add", &[1, 2, 2], &[tensor(&[2], &[10.0f32, 20.0])], &attributes);
+    assert_eq!(model.result(&[counting(&[1, 2, 2])]).1, [11.0, 12.0, 23.0, 24.0]);
+}
+
+#[test]
+fn shapes_of_reshape() {
+    let reshape =
+        |shape: &[i64]| one(13, "Reshape", &[2, 3, 4], &[ints(shape)], &[]).result(&[counting(&[2, 3, 4])]).0;
+    assert_eq!(reshape(&[0, -1]), [2, 12]);
+    assert_eq!(reshape(&[-1]), [24]);
+    assert_eq!(reshape(&[4, 0, -1]), [4, 3, 2]);
+    let old = one(1, "Reshape", &[2, 3], &[], &[("shape", Ints(&[3, 2])), ("consumed_inputs", Ints(&[0]))]);
+    assert_eq!(old.result(&[counting(&[2, 3])]).0, [3, 2]);
+    let flat =
+        |axis| one(13, "Flatten", &[2, 3, 4], &[], &[("axis", Int(axis))]).result(&[counting(&[2, 3, 4])]).0;
+    assert_eq!([flat(0), flat(1), flat(3), flat(-1)], [[1, 24], [2, 12], [24, 1], [6, 4]]);
+}
+
+#[test]
+fn sums_and_means_of_many() {
+    let many = |op| {
+        let weights = [tensor(&[1], &[10.0f32]), tensor(&[2], &[4.0f32, 5.0])];
+        one(13, op, &[2], &weights, &[]).result(&[counting(&[2])]).1
+    };
+    assert_eq!(many("Sum"), [15.0, 17.0]);
+    assert_eq!(many("Max"), [10.0, 10.0]);
+    assert_eq!(many("Min"), [1.0, 2.0]);
+    assert_eq!(
+        one(13, "Mean", &[2], &[tensor(&[1], &[3.0f32])], &[]).result(&[counting(&[2])]).1,
+        [2.0, 2.5]
+    );
+}
+
+#[test]
+fn composed_activations() {
+    let x = tensor(&[4], &[-4.0f32, -1.0, 0.0, 2.0]);
+    let values = |op, weights: &[Tensor], attributes: &[Attribute]| {
+        one(14, op, &[4], weights, attributes).result(std::slice::from_ref(&x)).1
+    };
+    assert_eq!(values("HardSigmoid", &[], &[("alpha", Float(0.25))]), [0.0, 0.25, 0.5, 1.0]);
+    assert_eq!(values("PRelu", &[tensor(&[1], &[0.5f32])], &[]), [-2.0, -0.5, 0.0, 2.0]);
+    assert_eq!(values("Abs", &[], &[]), [4.0, 1.0, 0.0, 2.0]);
+    assert_eq!(values("Pow", &[tensor(&[], &[3.0f32])], &[]), [-64.0, -1.0, 0.0, 8.0]);
+    assert_eq!(values("Expand", &[ints(&[2, 1])], &[]), [-4.0, -1.0, 0.0, 2.0, -4.0, -1.0, 0.0, 2.0]);
+    let swish = values("HardSwish", &[], &[]);
+    let exact = [0.0, -1.0 / 3.0, 0.0, 2.0 * 5.0 / 6.0];
+    assert!(swish.iter().zip(exact).all(|(a, b)| (a - b).abs() < 1e-6), "{swish:?}");
+}
