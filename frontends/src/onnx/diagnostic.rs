@@ -74,13 +74,17 @@ impl Fault {
 
     /// The problem of a node.
     pub(super) fn at(self, node: String, op: String) -> Diagnostic {
-        let Fault { code, message, help } = self;
-        Diagnostic { code, node: Some(node), op: Some(op), message, help }
+        Diagnostic { node: Some(node), op: Some(op), ..self.into() }
     }
 }
 
 impl From<Fault> for Diagnostic {
-    fn from(Fault { code, message, help }: Fault) -> Diagnostic {
+    fn from(Fault { code, mut message, help }: Fault) -> Diagnostic {
+        // A list from the file may have millions of entries.
+        if let Some((end, _)) = message.char_indices().nth(400) {
+            message.truncate(end);
+            message.push_str("...");
+        }
         Diagnostic { code, node: None, op: None, message, help }
     }
 }

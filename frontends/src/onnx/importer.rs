@@ -15,7 +15,7 @@ use super::node::{Node, Outcome};
 use super::signature::{self, Declared};
 use super::{ImportOptions, ops, order, tensor};
 use cnnc_ir::{Module, NodeId};
-use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
+use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use std::collections::{HashMap, HashSet};
 
 const NEWEST_OPSET: i64 = 28;
@@ -130,8 +130,9 @@ impl Importer {
             }
         }
         let mut outputs = Vec::with_capacity(graph.output.len());
+        let mut names = HashSet::new();
         for output in &graph.output {
-            match self.output(output) {
+            match self.output(output, names.insert(&output.name)) {
                 Ok(Some(id)) => outputs.push(id),
                 Ok(None) => {}
                 Err(fault) => self.problems.push(fault.into()),
@@ -230,8 +231,10 @@ impl Importer {
         }
     }
 
-    fn output(&mut self, info: &onnx_protobuf::ValueInfoProto) -> Result<Option<NodeId>, Fault> {
+    /// The node of an output; `first` says whether no output before has this name.
+    fn output(&mut self, info: &ValueInfoProto, first: bool) -> Result<Option<NodeId>, Fault> {
         let name = quoted(&info.name);
+        ensure!(first, E_MODEL, "output {name} stands there twice");
         let id = match self.values.get(&info.name) {
             Some(Value::Node(id)) => *id,
             Some(Value::Poisoned) => return Ok(None),
@@ -240,8 +243,6 @@ impl Importer {
             }
             None => fail!(E_MODEL, "output {name} is defined nowhere"),
         };
-        let twice = self.builder.module.output_names.contains(&info.name);
-        ensure!(!twice, E_MODEL, "output {name} stands there twice");
         let declared = Declared::new(info).map_err(|fault| fault.inside(format!("output {name}")))?;
         declared.check(self.builder.module.graph.ty(id), self.declared_shapes)?;
         self.builder.module.output_names.push(info.name.clone());

@@ -8,8 +8,8 @@
 use crate::onnx::attributes::required;
 use crate::onnx::diagnostic::{Fault, ensure, fail, fault};
 use crate::onnx::node::{self, Node, Outcome, axes, axis};
-use cnnc_ir::Type;
 use cnnc_ir::ops::Reshape;
+use cnnc_ir::{Shape, Type};
 
 pub(super) fn reshape(node: &mut Node) -> Outcome {
     let ([x], [shape]) = node.inputs(["data"], ["shape"])?;
@@ -47,6 +47,7 @@ pub(super) fn unsqueeze(node: &mut Node) -> Outcome {
     let ty = node.ty(x);
     let given = required("axes", node.list_since(13, "axes", input)?)?;
     let rank = ty.rank() + given.len();
+    ensure!(rank <= Shape::MAX_RANK, E_LIMIT, "{rank} dimensions, at most {} are supported", Shape::MAX_RANK);
     let new = axes("axes", &given, rank)?;
     let mut old = ty.dims().iter();
     let extent = |d: usize| if new.contains(&d) { Some(1) } else { old.next().copied() };

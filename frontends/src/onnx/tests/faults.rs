@@ -114,6 +114,20 @@ fn equal_names_take_linear_time() {
 }
 
 #[test]
+fn long_lists_take_little_time_and_short_messages() {
+    let long: Vec<i64> = (0..1_000_000).collect();
+    let start = std::time::Instant::now();
+    let cases: [(&str, &str); 4] =
+        [("Unsqueeze", "axes"), ("Squeeze", "axes"), ("Transpose", "perm"), ("Pad", "pads")];
+    for (op, attribute) in cases {
+        let model = Model::new(7).input("x", &[1]).node(op, &["x"], &["y"], &[(attribute, Ints(&long))]);
+        let problem = problem(&model.output("y"));
+        assert!(problem.len() < 600, "{} characters about {op}", problem.len());
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
 fn names_are_unique_in_the_file_and_legal_in_the_graph() {
     let relu = |model: Model| model.node("Relu", &["x"], &["y"], &[]);
     let twice = relu(relu(Model::new(13).input("x", &[1]))).output("y");
