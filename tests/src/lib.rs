@@ -1,1 +1,5 @@
-//! File tests, conformance, end to end, tidy.
+//! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory.
+
+pub mod compiled;
+pub mod guarded;
+pub mod models;

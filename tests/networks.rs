@@ -1,0 +1,156 @@
+//! Trained networks: their expected outputs, and what they recognise.
+
+use cnnc_codegen::Target;
+use cnnc_ir::{Shape, Tensor};
+use cnnc_runtime::{Model, Workspace};
+use cnnc_tests::compiled::{jit, run, run_in};
+use cnnc_tests::models::{data_sets, difference, import, planes, shared, top, top_n};
+use std::path::Path;
+
+const RGB: [f32; 3] = [1.0; 3];
+
+/// Compiles a network for the batch of each of its data sets and compares all outputs.
+fn expected(name: &str) {
+    let Some(folder) = shared(name) else { return };
+    for (set, (inputs, outputs)) in data_sets(&folder).into_iter().enumerate() {
+        let batch = inputs[0].shape()[0];
+        let model = jit(import(&folder.join("model.onnx"), batch), &Target::x86_64_v3());
+        let got = run(&model, &inputs, 1);
+        assert_eq!(got.len(), outputs.len());
+        for (wanted, got) in outputs.iter().zip(&got) {
+            let d = difference(wanted.slice::<f32>(), got);
+            assert!(d <= 1e-4, "{name}, data set {set}: {d:e} of the largest output");
+        }
+    }
+}
+
+macro_rules! expected {
+    ($($test:ident $name:literal,)*) => { $(#[test] fn $test() { expected($name); })* };
+}
+
+expected! {
+    mnist_8 "mnist-8",
+    mnist_mlp_dynbatch "mnist-mlp-dynbatch",
+    resnet20_cifar10 "resnet20_cifar10",
+    squeezenet_v1_1 "squeezenet_v1.1",
+    mobilenet_v2 "mobilenet_v2_1.0_224-float",
+    super_resolution "super-resolution-10",
+    ultraface "ultraface-slim-320-simplified",
+}
+
+/// A network ready to be asked about one picture after the other.
+struct Classifier {
+    model: Model,
+    workspace: Workspace,
+}
+
+impl Classifier {
+    fn new(path: &Path) -> Classifier {
+        let model = jit(import(&path.join("model.onnx"), 1), &Target::x86_64_v3());
+        let workspace = Workspace::new(&model, 2).unwrap();
+        Classifier { model, workspace }
+    }
+
+    fn scores(&mut self, picture: &[f32]) -> Vec<f32> {
+        run_in(&self.model, &[picture], &mut self.workspace).remove(0)
+    }
+}
+
+#[test]
+fn mnist_digits() {
+    let (Some(model), Some(csv)) = (shared("mnist-8"), shared("csv/mnist_test_100.csv")) else { return };
+    let mut network = Classifier::new(&model);
+    let text = std::fs::read_to_string(csv).unwrap();
+    let right = text.lines().filter(|line| {
+        let mut numbers = line.split(',').map(|n| n.trim().parse::<f32>().unwrap());
+        let label = numbers.next().unwrap();
+        top(&network.scores(&numbers.collect::<Vec<_>>())) == label as usize
+    });
+    assert_eq!((right.count(), text.lines().count()), (99, 100));
+}
+
+#[test]
+fn cifar_pictures() {
+    let (Some(model), Some(folder)) = (shared("resnet20_cifar10"), shared("ic01")) else { return };
+    let mut network = Classifier::new(&model);
+    let labels = std::fs::read_to_string(folder.join("y_labels.csv")).unwrap();
+    let right = labels.lines().filter(|line| {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        let bytes = std::fs::read(folder.join(fields[0])).unwrap();
+        let x = planes(&bytes, 32, 1.0 / 255.0, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        top(&network.scores(&x)) == fields[2].parse::<usize>().unwrap()
+    });
+    assert_eq!((right.count(), labels.lines().count()), (180, 200));
+}
+
+/// The labelled pictures: their bytes and their class, in a column of `labels.csv`.
+fn pictures(column: usize) -> Vec<(Vec<u8>, usize)> {
+    let Some(folder) = shared("images") else { return Vec::new() };
+    let labels = std::fs::read_to_string(folder.join("labels.csv")).unwrap();
+    let labelled = labels.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let class = fields[column].parse().ok()?;
+        Some((std::fs::read(folder.join(fields[0])).unwrap(), class))
+    });
+    labelled.collect()
+}
+
+#[test]
+fn mobilenet_pictures() {
+    let Some(model) = shared("mobilenet_v2_1.0_224-float") else { return };
+    let mut network = Classifier::new(&model);
+    let pictures = pictures(3);
+    let right = pictures.iter().filter(|(bytes, class)| {
+        top(&network.scores(&planes(bytes, 224, 1.0 / 128.0, RGB, RGB))) == *class
+    });
+    assert_eq!((right.count(), pictures.len()), (6, 6));
+}
+
+/// Resizes planes to another size, linearly between pixel centres.
+fn resized(x: &[f32], from: usize, to: usize) -> Vec<f32> {
+    let place = |i: usize| {
+        let at = ((i as f32 + 0.5) * from as f32 / to as f32 - 0.5).clamp(0.0, (from - 1) as f32);
+        (at as usize, (at as usize + 1).min(from - 1), at.fract())
+    };
+    let mut out = Vec::with_capacity(3 * to * to);
+    for plane in x.chunks_exact(from * from) {
+        for i in 0..to {
+            let (top, bottom, down) = place(i);
+            for j in 0..to {
+                let (left, right, along) = place(j);
+                let row = |r: usize| plane[r * from + left] * (1.0 - along) + plane[r * from + right] * along;
+                out.push(row(top) * (1.0 - down) + row(bottom) * down);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn squeezenet_pictures() {
+    let Some(model) = shared("squeezenet_v1.1") else { return };
+    let mut network = Classifier::new(&model);
+    let pictures = pictures(4);
+    let right = pictures.iter().filter(|(bytes, class)| {
+        // The network wants blue, green, red, without their means.
+        let rgb = resized(&planes(bytes, 224, 1.0, [123.0, 117.0, 104.0], RGB), 224, 227);
+        let bgr: Vec<f32> = rgb.chunks_exact(227 * 227).rev().flatten().copied().collect();
+        top_n(&network.scores(&bgr), 5).contains(class)
+    });
+    assert_eq!((right.count(), pictures.len()), (6, 6));
+}
+
+/// The emitters take the same plan to the same bits.
+#[test]
+fn emitters_agree() {
+    for name in ["mnist-8", "resnet20_cifar10", "squeezenet_v1.1"] {
+        let Some(folder) = shared(name) else { return };
+        let module = import(&folder.join("model.onnx"), 1);
+        let ty = module.graph.ty(module.graph.inputs()[0]).clone();
+        let x = cnnc_ir::ops::Init::Rand { seed: 1, min: -1.0, max: 1.0 }.tensor(&ty).unwrap();
+        let x = Tensor::of(&Shape::new(ty.dims()).unwrap(), x.slice::<f32>().to_vec());
+        let fast = run(&jit(module.clone(), &Target::x86_64_v3()), std::slice::from_ref(&x), 1);
+        let slow = run(&jit(module, &Target::clif()), &[x], 1);
+        assert_eq!(cnnc_tests::compiled::bits(&fast), cnnc_tests::compiled::bits(&slow), "{name}");
+    }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs all tests. Makes what they need first: a Python environment with onnx and onnxruntime, and from it the light
+# graphs with random weights and the outputs of onnxruntime. Further arguments go to `cargo test`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=.venv
+if [ ! -x "$venv/bin/python" ] || ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
+    echo "making a Python environment in $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$venv/requirements.txt"
+fi
+
+light=../shared/bench/light_random.py
+if [ -f "$light" ]; then
+    for name in alexnet zfnet512 vgg19 inception_v1 inception_v2 resnet50 densenet121 squeezenet shufflenet; do
+        out="target/oracle/light_random/$name"
+        [ -f "$out/done" ] && continue
+        file=$name
+        [ "$name" = alexnet ] && file=bvlc_alexnet
+        "$venv/bin/python" "$light" "$file" "$out" >/dev/null
+        touch "$out/done"
+    done
+else
+    echo "skipped: $light is missing, so no light graphs with random weights"
+fi
+
+export CNNC_PYTHON="$PWD/$venv/bin/python"
+cargo test --workspace --no-fail-fast "$@"
