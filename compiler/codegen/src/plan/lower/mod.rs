@@ -1,5 +1,6 @@
 //! Lowering: from a node to steps. One file an operator, or a family of them, named as its meaning in the IR.
 
+mod concat;
 mod conv;
 mod gemm;
 mod map;
@@ -19,6 +20,7 @@ use cnnc_ir::{NodeId, Op, Stage};
 /// Appends the steps that compute a node, and gives its value a home.
 pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     match p.module.graph[id].op() {
+        Op::Concat(concat) => concat::lower(p, id, concat),
         Op::Conv(conv) => conv::lower(p, id, conv),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
