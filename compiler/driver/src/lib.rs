@@ -1,1 +1,32 @@
-//! An ahead-of-time compiler for convolutional networks on CPUs.
+//! The compiler: from a network's file to a model that runs in this process or a library that runs anywhere.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = cnnc::Options::default();
+//! let network = cnnc::load("squeezenet.onnx".as_ref(), &options)?;
+//!
+//! let model = cnnc::jit(&network, &options)?; // runs here
+//! let mut workspace = cnnc::Workspace::new(&model, 1)?;
+//! # let (image, mut scores) = (vec![0.0f32; 3 * 227 * 227], vec![0.0f32; 1000]);
+//! model.run_f32(&[&image], &mut [&mut scores], &mut workspace)?;
+//!
+//! cnnc::compile(&network, &options)?.write("squeezenet.so".as_ref())?; // runs anywhere
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The journey is one file, `pipeline.rs`. Everything that is wrong with a network comes back at once, as an
+//! [`Error`] of one line a problem.
+
+mod error;
+mod options;
+mod pipeline;
+
+pub use cnnc_codegen::plan::Program;
+pub use cnnc_frontends::onnx::Diagnostic;
+pub use cnnc_ir::Module;
+pub use cnnc_passes::{Event, PassOptions, Report};
+pub use cnnc_runtime::{Call, Model, Pool, Workspace};
+pub use error::{E_COMPILE, E_INTERNAL, E_IO, E_MEMORY, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED, Error};
+pub use options::{Features, Options};
+pub use pipeline::{Compiled, compile, jit, load, optimize, plan};

@@ -1,0 +1,71 @@
+//! Arguments that commands share.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use cnnc::{Features, Options, PassOptions};
+use cnnc_passes::PIPELINE;
+
+/// How a network is compiled.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Compilation")]
+pub(crate) struct Compilation {
+    /// What a symbolic first dimension of an input stands for [default: 1]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// The shape of an input with symbolic dimensions; repeatable
+    #[arg(long = "shape", value_name = "NAME=1x3x224x224", value_parser = shape)]
+    shapes: Vec<(String, Vec<usize>)>,
+    /// Instruction sets: avx2,fma (own machine code) or sse4.1,fma (through Cranelift)
+    #[arg(long, value_name = "LIST", default_value = "avx2,fma")]
+    target_features: Features,
+    /// A pass to leave out; repeatable
+    #[arg(long, value_name = "PASS", value_parser = passes(), hide_possible_values = true)]
+    disable_pass: Vec<String>,
+    /// Keep weights below the smallest normal number, which are slow on most processors
+    #[arg(long)]
+    keep_denormals: bool,
+    /// Prove the plan, and verify the network after each pass
+    #[arg(long)]
+    check: bool,
+}
+
+impl Compilation {
+    /// The same as the library has it.
+    pub(crate) fn options(&self) -> Options {
+        let default = Options::default();
+        Options {
+            features: self.target_features,
+            passes: PassOptions {
+                disable: self.disable_pass.clone(),
+                keep_denormals: self.keep_denormals,
+                ..default.passes
+            },
+            batch: self.batch,
+            shapes: self.shapes.iter().cloned().collect(),
+            check: self.check || default.check,
+            name: None,
+        }
+    }
+}
+
+/// A network and how it is compiled.
+#[derive(clap::Args)]
+pub(crate) struct Source {
+    /// The network: .onnx, or .cnn text
+    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) compilation: Compilation,
+}
+
+/// The names of the passes.
+pub(crate) fn passes() -> PossibleValuesParser {
+    PossibleValuesParser::new(PIPELINE.iter().map(|pass| pass.name))
+}
+
+/// `name=1x3x224x224`; names may contain `=`.
+fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let (name, dims) = text.rsplit_once('=').ok_or("expected NAME=1x3x224x224")?;
+    let dim = |text: &str| text.parse::<usize>().map_err(|error| format!("{text:?}: {error}"));
+    Ok((name.into(), dims.split('x').map(dim).collect::<Result<_, _>>()?))
+}

@@ -1,0 +1,59 @@
+//! `cnnc compile`: from a network to a library, an object, an archive, a header.
+
+use std::path::PathBuf;
+
+use cnnc::{E_IO, Error};
+use cnnc_codegen::artifact::{Kind, c_identifier};
+use sha2::{Digest, Sha256};
+
+use super::args::Source;
+use super::progress::Progress;
+
+/// Compile a network into a library that needs nothing
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// What to write: .so, .o, .a or .h; repeatable
+    #[arg(short, long, required = true, value_name = "FILE", value_parser = output)]
+    output: Vec<PathBuf>,
+    /// NAME of NAME_model, a C identifier [default: from the output's stem]
+    #[arg(long, value_parser = name)]
+    name: Option<String>,
+}
+
+pub(crate) fn main(args: &Args) -> Result<(), Error> {
+    let progress = Progress::new();
+    let path = &args.source.input;
+    let mut options = args.source.compilation.options();
+    options.name = args.name.clone();
+
+    progress.say(format!("reading {}", path.display()));
+    let module = cnnc::load(path, &options)?;
+    let source = std::fs::read(path)
+        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
+    let (module, _) =
+        cnnc::optimize(module, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
+    progress.say("planning");
+    let compiled = cnnc::plan(module, &options)?.with_source(Sha256::digest(&source).to_vec());
+    for output in &args.output {
+        progress.say(format!("writing {}", output.display()));
+        compiled.write(output)?;
+    }
+    Ok(())
+}
+
+/// A path whose extension names a kind of artifact.
+fn output(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    Kind::of(&path).map_err(|error| error.to_string())?;
+    Ok(path)
+}
+
+/// A C identifier.
+fn name(text: &str) -> Result<String, String> {
+    match c_identifier(text) {
+        fixed if fixed == text => Ok(fixed),
+        fixed => Err(format!("no C identifier; {fixed} would be one")),
+    }
+}

@@ -1,0 +1,62 @@
+//! The commands: what the user types, one file a command.
+//!
+//! Results go to standard output, errors to standard error, one line each. Status 0 is success, 1 an error in what
+//! was given, 2 an error in the command line. A bug of cnnc is an error too, never a backtrace.
+
+mod args;
+mod compile;
+mod open;
+mod output;
+mod picture;
+mod progress;
+mod run;
+mod values;
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cnnc::{E_INTERNAL, Error};
+
+/// Compiles convolutional networks for CPUs.
+#[derive(Parser)]
+#[command(name = "cnnc", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Compile(compile::Args),
+    Run(run::Args),
+}
+
+/// Runs the command that the process was given.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    set_hook(Box::new(|panic| {
+        report(&Error::new(E_INTERNAL, panic).with_help("this is a bug in cnnc"));
+    }));
+    let command = || match cli.command {
+        Command::Compile(args) => compile::main(&args),
+        Command::Run(args) => run::main(&args),
+    };
+    match catch_unwind(AssertUnwindSafe(command)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Writes an error, one line a problem. Standard error may be closed: there is nobody to tell then.
+fn report(error: &Error) {
+    let mut stderr = std::io::stderr().lock();
+    for diagnostic in error.diagnostics() {
+        let _ = writeln!(stderr, "error: {diagnostic}");
+    }
+}

@@ -1,0 +1,41 @@
+//! A model that runs, from whatever file the user has: a compiled library, or a network compiled now.
+
+use std::path::Path;
+
+use cnnc::{E_INTERNAL, Error, Model};
+use cnnc_codegen::artifact::manifest::Manifest;
+use cnnc_ir::{DType, Type};
+use cnnc_runtime::TensorInfo;
+use prost::Message;
+
+use super::args::Compilation;
+use super::progress::Progress;
+
+/// Opens a `.so`; compiles anything else into this process.
+pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Error> {
+    if path.extension().is_some_and(|extension| extension == "so") {
+        return Ok(Model::open(path)?);
+    }
+    let progress = Progress::new();
+    progress.say(format!("compiling {}", path.display()));
+    let options = compilation.options();
+    cnnc::jit(&cnnc::load(path, &options)?, &options)
+}
+
+/// What a model says about itself.
+pub(crate) fn manifest(model: &Model) -> Result<Manifest, Error> {
+    Manifest::decode(model.manifest())
+        .map_err(|error| Error::new(E_INTERNAL, format!("the manifest cannot be read: {error}")))
+}
+
+/// The type of an input or output as the IR has it.
+pub(crate) fn ty(info: &TensorInfo) -> Result<Type, Error> {
+    let dims = info.shape.iter().map(|&extent| usize::try_from(extent)).collect::<Result<Vec<_>, _>>();
+    match (DType::from_name(info.dtype.name()), dims) {
+        (Some(dtype), Ok(dims)) => Ok(Type::new(dtype, dims)?),
+        _ => Err(Error::new(
+            cnnc::E_UNSUPPORTED,
+            format!("{:?} has elements of type {}, which files cannot be read as yet", info.name, info.dtype),
+        )),
+    }
+}

@@ -1,0 +1,124 @@
+//! Pictures as inputs: decode, resize to the model's height and width, scale, put into NCHW.
+//!
+//! ```text
+//! x[0,c,h,w] = (pixel[h,w,channel(c)] / 255 - mean[c]) / std[c]         with --raw not divided by 255
+//! ```
+//!
+//! A `.rgb` file is the bytes of a picture of the model's size, `[H, W, 3]`. Refuses inputs that are no picture:
+//! another rank, batch or count of channels.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use cnnc::{E_OPTION, Error};
+use cnnc_ir::{DType, Tensor, Type};
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, GenericImageView, ImageReader, RgbImage};
+
+use super::values::{fault, file};
+
+/// How a picture becomes numbers.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Pictures")]
+pub(crate) struct Preprocessing {
+    /// Subtracted from each channel
+    #[arg(long, value_delimiter = ',', default_value = "0", value_name = "A,B,C", allow_negative_numbers = true)]
+    mean: Vec<f32>,
+    /// What each channel is divided by then
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "A,B,C")]
+    std: Vec<f32>,
+    /// Keep pixels in 0..255 instead of 0..1
+    #[arg(long)]
+    raw: bool,
+    /// Order of the channels
+    #[arg(long, value_enum, default_value_t = Channels::Rgb)]
+    channels: Channels,
+    /// How a picture of another shape is brought to the model's
+    #[arg(long, value_enum, default_value_t = Fit::Stretch)]
+    fit: Fit,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Channels {
+    /// Red first
+    Rgb,
+    /// Blue first
+    Bgr,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Fit {
+    /// All of it, stretched
+    Stretch,
+    /// Its middle, in the model's proportions
+    Crop,
+}
+
+impl Preprocessing {
+    /// The picture in a file as an input of this type.
+    pub(crate) fn read(&self, path: &Path, ty: &Type) -> Result<Tensor, Error> {
+        let (channels, height, width) = match *ty.dims() {
+            [1, c @ (1 | 3), h, w] if ty.dtype == DType::F32 => (c, h, w),
+            _ => return Err(Error::new(E_OPTION, format!("an input {ty} is no picture, f32[1,3,H,W]"))),
+        };
+        for (option, values) in [("mean", &self.mean), ("std", &self.std)] {
+            if values.len() != 1 && values.len() != channels {
+                let message = format!("--{option} has {} values, the input {channels} channels", values.len());
+                return Err(Error::new(E_OPTION, message));
+            }
+        }
+        let picture = self.resized(decode(path, height, width)?, height, width)?;
+        let pixels: Vec<u8> = match channels {
+            1 => DynamicImage::from(picture).into_luma8().into_raw(),
+            _ => picture.into_raw(),
+        };
+        let scale = if self.raw { 1.0 } else { 255.0 };
+        let at = |values: &[f32], c: usize| values[c % values.len()];
+        let plane = height * width;
+        let element = |i: usize| {
+            let (c, pixel) = (i / plane, i % plane);
+            let channel = match self.channels {
+                Channels::Rgb => c,
+                Channels::Bgr => channels - 1 - c,
+            };
+            (f32::from(pixels[pixel * channels + channel]) / scale - at(&self.mean, c)) / at(&self.std, c)
+        };
+        Ok(Tensor::of(&ty.shape, (0..channels * plane).map(element).collect::<Vec<f32>>()))
+    }
+
+    /// The picture in the model's size.
+    fn resized(&self, picture: DynamicImage, height: usize, width: usize) -> Result<RgbImage, Error> {
+        let (Ok(h), Ok(w)) = (u32::try_from(height), u32::try_from(width)) else {
+            return Err(Error::new(E_OPTION, format!("no picture is {width} wide and {height} high")));
+        };
+        if picture.dimensions() == (w, h) {
+            return Ok(picture.into_rgb8());
+        }
+        let resized = match self.fit {
+            Fit::Stretch => picture.resize_exact(w, h, FilterType::Triangle),
+            Fit::Crop => picture.resize_to_fill(w, h, FilterType::Triangle),
+        };
+        Ok(imageops::crop_imm(&resized.into_rgb8(), 0, 0, w, h).to_image())
+    }
+}
+
+/// Is the file raw pixels?
+pub(crate) fn is_raw(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rgb")
+}
+
+fn decode(path: &Path, height: usize, width: usize) -> Result<DynamicImage, Error> {
+    if is_raw(path) {
+        let bytes = file(path)?;
+        let given = bytes.len();
+        let picture = RgbImage::from_raw(width as u32, height as u32, bytes).filter(|p| p.len() == given);
+        let wrong = || {
+            let want = 3 * height * width;
+            fault(path, format!("holds {given} bytes, a picture of {height}x{width} pixels has {want}"))
+        };
+        return picture.map(DynamicImage::from).ok_or_else(wrong);
+    }
+    let reader = ImageReader::open(path).map_err(|error| fault(path, error))?;
+    let reader = reader.with_guessed_format().map_err(|error| fault(path, error))?;
+    reader.decode().map_err(|error| fault(path, error))
+}

@@ -1,0 +1,163 @@
+//! `cnnc run`: a model on a picture or on tensors.
+
+use std::path::PathBuf;
+
+use cnnc::{E_OPTION, Error, Model, Workspace};
+use cnnc_ir::{Tensor, Type};
+use serde_json::{Value, json};
+
+use super::args::Compilation;
+use super::picture::{self, Preprocessing};
+use super::{open, output, values};
+
+/// How many elements of an output are shown.
+const SHOWN: usize = 8;
+
+/// Run a model on a picture or on tensors
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The model: a compiled .so, or .onnx or .cnn to be compiled now
+    model: PathBuf,
+    /// A value: [NAME=]x.npy, x.pb, x.rgb or random:SEED; repeatable, without a name in the model's order
+    #[arg(long = "input", value_name = "VALUE")]
+    inputs: Vec<String>,
+    /// A picture: .png, .jpg, or raw .rgb of the model's size
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    image: Option<PathBuf>,
+    /// Names of the classes, one a line
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// How many classes to print [default with --labels: 5]
+    #[arg(long, value_name = "K")]
+    top: Option<usize>,
+    /// Where to write an output, .npy or .pb; repeatable, in the model's order
+    #[arg(short, long = "output", value_name = "FILE")]
+    outputs: Vec<PathBuf>,
+    /// Threads; 0: as many as there are
+    #[arg(long, default_value_t = 1)]
+    threads: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    preprocessing: Preprocessing,
+    #[command(flatten)]
+    compilation: Compilation,
+}
+
+pub(crate) fn main(args: &Args) -> Result<(), Error> {
+    let model = open::model(&args.model, &args.compilation)?;
+    if args.outputs.len() > model.outputs().len() {
+        let (given, has) = (args.outputs.len(), model.outputs().len());
+        return Err(Error::new(E_OPTION, format!("{given} files for outputs, the model has {has}")));
+    }
+    let labels = args.labels.as_ref().map(|path| labels(path)).transpose()?;
+    let inputs = match &args.image {
+        Some(path) => vec![args.preprocessing.read(path, &only_input(&model)?)?],
+        None => inputs(&model, &args.inputs, &args.preprocessing)?,
+    };
+    let results = run(&model, &inputs, args.threads)?;
+    for (path, (info, tensor)) in args.outputs.iter().zip(model.outputs().iter().zip(&results)) {
+        values::write(path, &info.name, tensor)?;
+    }
+    let top = args.top.or(labels.as_ref().map(|_| 5)).unwrap_or(0);
+    let best = best(&results[0], top);
+    let label = |class: usize| labels.as_ref().and_then(|l| l.get(class)).map(String::as_str);
+    if args.json {
+        output::json(&json!({
+            "model": model.name(),
+            "outputs": outputs_json(&model, &results),
+            "top": best.iter().map(|&(class, score)| json!({
+                "class": class, "score": score, "label": label(class),
+            })).collect::<Vec<Value>>(),
+        }));
+        return Ok(());
+    }
+    for &(class, score) in &best {
+        output::line(format_args!("{score:12.6}  {class:5}  {}", label(class).unwrap_or("")).to_string().trim_end());
+    }
+    if top == 0 {
+        for (info, tensor) in model.outputs().iter().zip(&results) {
+            let elements = tensor.data().to_f64();
+            let shown: Vec<String> = elements.iter().take(SHOWN).map(|x| format!("{x:.6}")).collect();
+            let more = if elements.len() > SHOWN { ", .." } else { "" };
+            output::line(format_args!("{}: {} = [{}{more}]", info.name, tensor.ty(), shown.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// The values of the inputs, in order: those that are named, and the others in the order in which they are given.
+pub(crate) fn inputs(
+    model: &Model,
+    given: &[String],
+    preprocessing: &Preprocessing,
+) -> Result<Vec<Tensor>, Error> {
+    let mut values: Vec<Option<Tensor>> = vec![None; model.inputs().len()];
+    for text in given {
+        let named = model.inputs().iter().enumerate().find_map(|(i, info)| {
+            Some((i, text.strip_prefix(info.name.as_str())?.strip_prefix('=')?))
+        });
+        let free = values.iter().position(Option::is_none).map(|i| (i, text.as_str()));
+        let (index, text) = named.or(free).ok_or_else(|| {
+            let has = values.len();
+            Error::new(E_OPTION, format!("no input is left for {text:?}, the model has {has}"))
+        })?;
+        let ty = open::ty(&model.inputs()[index])?;
+        values[index] = Some(match picture::is_raw(text.as_ref()) {
+            true => preprocessing.read(text.as_ref(), &ty)?,
+            false => values::read(text, &ty)?,
+        });
+    }
+    let missing = |info: &cnnc_runtime::TensorInfo| {
+        let ty = output::typed(info.dtype, &info.shape);
+        Error::new(E_OPTION, format!("the input {:?} of type {ty} has no value", info.name))
+            .with_help("give --input FILE, --input random:SEED or --image FILE")
+    };
+    values.into_iter().zip(model.inputs()).map(|(value, info)| value.ok_or_else(|| missing(info))).collect()
+}
+
+/// Runs a model once.
+pub(crate) fn run(model: &Model, inputs: &[Tensor], threads: u32) -> Result<Vec<Tensor>, Error> {
+    let types = model.outputs().iter().map(open::ty).collect::<Result<Vec<Type>, Error>>()?;
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(values::to_bytes).collect();
+    let mut outputs: Vec<Vec<u8>> = model.outputs().iter().map(|info| vec![0; info.bytes]).collect();
+    let mut workspace = Workspace::new(model, threads)?;
+    model.run(
+        &inputs.iter().map(|bytes| &bytes[..]).collect::<Vec<_>>(),
+        &mut outputs.iter_mut().map(|bytes| &mut bytes[..]).collect::<Vec<_>>(),
+        &mut workspace,
+    )?;
+    types.iter().zip(&outputs).map(|(ty, bytes)| values::from_bytes(ty, bytes)).collect()
+}
+
+fn only_input(model: &Model) -> Result<Type, Error> {
+    match model.inputs() {
+        [info] => open::ty(info),
+        inputs => {
+            let message = format!("the model takes {} inputs, a picture is one", inputs.len());
+            Err(Error::new(E_OPTION, message).with_help("name them with --input NAME=FILE"))
+        }
+    }
+}
+
+/// The `count` largest elements, the largest first, with their places.
+fn best(tensor: &Tensor, count: usize) -> Vec<(usize, f64)> {
+    let mut scores: Vec<(usize, f64)> = tensor.data().to_f64().into_iter().enumerate().collect();
+    scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    scores.truncate(count);
+    scores
+}
+
+fn outputs_json(model: &Model, results: &[Tensor]) -> Vec<Value> {
+    let one = |(info, tensor): (&cnnc_runtime::TensorInfo, &Tensor)| {
+        let values: Vec<f64> = tensor.data().to_f64().into_iter().take(SHOWN).collect();
+        json!({ "name": info.name, "dtype": info.dtype.name(), "shape": info.shape, "first": values })
+    };
+    model.outputs().iter().zip(results).map(one).collect()
+}
+
+fn labels(path: &std::path::Path) -> Result<Vec<String>, Error> {
+    let text = String::from_utf8(values::file(path)?).map_err(|error| values::fault(path, error))?;
+    Ok(text.lines().map(|line| line.trim().to_string()).collect())
+}

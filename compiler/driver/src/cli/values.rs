@@ -1,0 +1,143 @@
+//! Tensors in files: `.npy`, ONNX `.pb`, and seeded random numbers.
+//!
+//! Refuses files of another shape or element type than the model's: nothing is converted in silence.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use cnnc::{E_IO, E_OPTION, Error};
+use cnnc_frontends::onnx::{tensor_from_pb, tensor_to_pb};
+use cnnc_ir::ops::Init;
+use cnnc_ir::{DType, Data, Tensor, Type};
+use npyz::{NpyFile, Order, WriterBuilder};
+
+/// A file's bytes.
+pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| fault(path, error))
+}
+
+/// What is wrong with a file.
+pub(crate) fn fault(path: &Path, what: impl std::fmt::Display) -> Error {
+    Error::new(E_IO, format!("{}: {what}", path.display()))
+}
+
+/// Seeded numbers: reals uniform in -1..1, integers 0 or 1.
+pub(crate) fn random(ty: &Type, seed: u64) -> Result<Tensor, Error> {
+    let (min, max) = if ty.dtype.is_float() { (-1.0, 1.0) } else { (0.0, 2.0) };
+    Ok(Init::Rand { seed, min, max }.tensor(ty)?)
+}
+
+/// The tensor that `text` names: `random:SEED`, `x.npy` or `x.pb`, of this type.
+pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
+    if let Some(seed) = text.strip_prefix("random:") {
+        let seed = seed.parse().map_err(|_| Error::new(E_OPTION, format!("{seed:?} is no seed, a whole number")))?;
+        return random(ty, seed);
+    }
+    let path = Path::new(text);
+    let tensor = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("npy") => npy(path, ty)?,
+        Some("pb") => tensor_from_pb(&file(path)?)?,
+        _ => {
+            let help = "give a .npy, .pb or .rgb file, or random:SEED; other pictures are for --image";
+            return Err(fault(path, "no file of a tensor").with_help(help));
+        }
+    };
+    match tensor.ty() {
+        given if given == *ty => Ok(tensor),
+        given => Err(fault(path, format!("holds {given}, the model takes {ty}"))),
+    }
+}
+
+fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
+    let bytes = file(path)?;
+    let file = NpyFile::new(&bytes[..]).map_err(|error| fault(path, error))?;
+    let dims: Vec<u64> = ty.dims().iter().map(|&d| d as u64).collect();
+    if file.shape() != dims {
+        return Err(fault(path, format!("has shape {:?}, the model takes {ty}", file.shape())));
+    }
+    if file.order() != Order::C && dims.len() > 1 {
+        return Err(fault(path, "lies in Fortran order").with_help("save numpy.ascontiguousarray(x)"));
+    }
+    let data = match ty.dtype {
+        DType::F32 => file.into_vec().map(Data::F32),
+        DType::F64 => file.into_vec().map(Data::F64),
+        DType::I64 => file.into_vec().map(Data::I64),
+        DType::I32 => file.into_vec().map(Data::I32),
+        DType::I8 => file.into_vec().map(Data::I8),
+        DType::U8 => file.into_vec().map(Data::U8),
+        DType::Bool => file.into_vec().map(Data::Bool),
+    };
+    let data = data.map_err(|error| fault(path, format!("{error}; the model takes {ty}")))?;
+    Ok(Tensor::new(ty.shape.clone(), data)?)
+}
+
+/// Writes a tensor as `.npy` or `.pb`; the file is whole or not there.
+pub(crate) fn write(path: &Path, name: &str, tensor: &Tensor) -> Result<(), Error> {
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("npy") => npy_bytes(tensor).map_err(|error| fault(path, error))?,
+        Some("pb") => tensor_to_pb(name, tensor),
+        _ => return Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display()))),
+    };
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| fault(path, error))?;
+    file.write_all(&bytes).map_err(|error| fault(path, error))?;
+    file.persist(path).map_err(|error| fault(path, error.error))?;
+    Ok(())
+}
+
+fn npy_bytes(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
+    fn all<T: npyz::AutoSerialize + Copy>(dims: &[u64], elements: &[T]) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::<T>::new().default_dtype().shape(dims);
+        let mut writer = options.writer(&mut bytes).begin_nd()?;
+        writer.extend(elements.iter().copied())?;
+        writer.finish()?;
+        Ok(bytes)
+    }
+    let dims: Vec<u64> = tensor.shape().dims().iter().map(|&d| d as u64).collect();
+    match tensor.data() {
+        Data::F32(x) => all(&dims, x),
+        Data::F64(x) => all(&dims, x),
+        Data::I64(x) => all(&dims, x),
+        Data::I32(x) => all(&dims, x),
+        Data::I8(x) => all(&dims, x),
+        Data::U8(x) => all(&dims, x),
+        Data::Bool(x) => all(&dims, x),
+    }
+}
+
+/// The elements as a model takes them: dense, row-major, little-endian.
+pub(crate) fn to_bytes(tensor: &Tensor) -> Vec<u8> {
+    match tensor.data() {
+        Data::F32(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
+        Data::F64(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
+        Data::I64(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
+        Data::I32(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
+        Data::I8(x) => x.iter().map(|&e| e as u8).collect(),
+        Data::U8(x) => x.clone(),
+        Data::Bool(x) => x.iter().map(|&e| u8::from(e)).collect(),
+    }
+}
+
+/// The tensor that a model wrote.
+pub(crate) fn from_bytes(ty: &Type, bytes: &[u8]) -> Result<Tensor, Error> {
+    macro_rules! elements {
+        ($t:ty) => {
+            bytes
+                .chunks_exact(size_of::<$t>())
+                .map(|chunk| <$t>::from_le_bytes(chunk.try_into().expect("chunks are of this size")))
+                .collect()
+        };
+    }
+    let data = match ty.dtype {
+        DType::F32 => Data::F32(elements!(f32)),
+        DType::F64 => Data::F64(elements!(f64)),
+        DType::I64 => Data::I64(elements!(i64)),
+        DType::I32 => Data::I32(elements!(i32)),
+        DType::I8 => Data::I8(elements!(i8)),
+        DType::U8 => Data::U8(bytes.to_vec()),
+        DType::Bool => Data::Bool(bytes.iter().map(|&b| b != 0).collect()),
+    };
+    Ok(Tensor::new(ty.shape.clone(), data)?)
+}

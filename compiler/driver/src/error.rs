@@ -1,0 +1,147 @@
+//! The one error of the compiler: diagnostics, one line each.
+//!
+//! ```text
+//! E_UNSUPPORTED node 12 "conv5" (Foo, domain com.acme): cnnc has no such operator; help: ...
+//! ```
+//!
+//! INVARIANT: at least one diagnostic, and none of them contains a line break.
+
+use std::fmt;
+
+use cnnc_codegen::artifact;
+use cnnc_codegen::plan::PlanError;
+use cnnc_frontends::onnx::Diagnostic;
+use cnnc_ir::Mismatch;
+use cnnc_passes::Failure;
+use cnnc_runtime::{LoadError, RunError, WorkspaceError};
+
+pub use cnnc_frontends::onnx::{E_IO, E_PARSE, E_UNSUPPORTED};
+
+/// The network cannot become code of the wanted kind.
+pub const E_COMPILE: &str = "E_COMPILE";
+/// cnnc is wrong.
+pub const E_INTERNAL: &str = "E_INTERNAL";
+/// The system has no memory to give.
+pub const E_MEMORY: &str = "E_MEMORY";
+/// What was asked for cannot be.
+pub const E_OPTION: &str = "E_OPTION";
+/// A model cannot be opened or run.
+pub const E_RUN: &str = "E_RUN";
+
+/// What is wrong, all of it. Its text is one line a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Error {
+    /// One problem, without a place.
+    pub fn new(code: &'static str, message: impl fmt::Display) -> Error {
+        let message = one_line(&message.to_string());
+        Error { diagnostics: vec![Diagnostic { code, node: None, op: None, message, help: None }] }
+    }
+
+    /// The same problems, with a way out of the last.
+    pub fn with_help(mut self, help: impl fmt::Display) -> Error {
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.help = Some(one_line(&help.to_string()));
+        }
+        self
+    }
+
+    /// The problems; never none.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+}
+
+/// A message in one line, whatever a system or a file wrote into it.
+fn one_line(message: &str) -> String {
+    message.replace(['\n', '\r'], " ")
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Vec<Diagnostic>> for Error {
+    fn from(diagnostics: Vec<Diagnostic>) -> Error {
+        if diagnostics.is_empty() {
+            return Error::new(E_INTERNAL, "an import failed without a reason");
+        }
+        Error { diagnostics }
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Error {
+        Error { diagnostics: vec![diagnostic] }
+    }
+}
+
+impl From<Vec<PlanError>> for Error {
+    fn from(errors: Vec<PlanError>) -> Error {
+        let diagnostic = |e: PlanError| Diagnostic {
+            code: E_COMPILE,
+            node: Some(format!("%{}", e.node)),
+            op: Some(e.op),
+            message: one_line(&e.message),
+            help: None,
+        };
+        Error::from(errors.into_iter().map(diagnostic).collect::<Vec<_>>())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        let code = match failure {
+            Failure::Unknown(_) => E_OPTION,
+            Failure::Broken { .. } => E_INTERNAL,
+        };
+        Error::new(code, failure)
+    }
+}
+
+impl From<artifact::Error> for Error {
+    fn from(error: artifact::Error) -> Error {
+        let code = match error {
+            artifact::Error::Invalid(_) => E_OPTION,
+            artifact::Error::Io { .. } => E_IO,
+            artifact::Error::Memory(_) => E_MEMORY,
+            artifact::Error::Internal(_) => E_INTERNAL,
+        };
+        Error::new(code, error)
+    }
+}
+
+impl From<Mismatch> for Error {
+    fn from(mismatch: Mismatch) -> Error {
+        Error::new(E_RUN, mismatch)
+    }
+}
+
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Error {
+        Error::new(E_RUN, error)
+    }
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Error {
+        Error::new(E_RUN, error)
+    }
+}
+
+impl From<WorkspaceError> for Error {
+    fn from(error: WorkspaceError) -> Error {
+        Error::new(E_MEMORY, error)
+    }
+}

@@ -1,0 +1,116 @@
+//! What the user decides about a compilation.
+//!
+//! Features select the emitter, so that both run on one machine and are each other's oracle:
+//!
+//! ```text
+//! avx2,fma      256-bit kernels as own machine code (the default)
+//! sse4.1,fma    128-bit kernels through Cranelift
+//! ```
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use cnnc_codegen::Target;
+use cnnc_passes::PassOptions;
+
+/// Instruction sets that kernels may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Features {
+    /// `avx2,fma`
+    #[default]
+    Avx2,
+    /// `sse4.1,fma`
+    Sse41,
+}
+
+impl Features {
+    /// Every choice, the default first.
+    pub const ALL: [Features; 2] = [Features::Avx2, Features::Sse41];
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Features::Avx2 => "avx2,fma",
+            Features::Sse41 => "sse4.1,fma",
+        }
+    }
+
+    /// What code is generated for.
+    pub fn target(self) -> Target {
+        match self {
+            Features::Avx2 => Target::x86_64_v3(),
+            Features::Sse41 => Target::clif(),
+        }
+    }
+}
+
+impl FromStr for Features {
+    type Err = String;
+
+    /// The choice of that name; the order of the words does not matter.
+    fn from_str(text: &str) -> Result<Features, String> {
+        let words = |text: &str| {
+            let mut words: Vec<String> = text.split(',').map(|word| word.trim().to_string()).collect();
+            words.sort();
+            words
+        };
+        let named = Features::ALL.into_iter().find(|features| words(features.name()) == words(text));
+        named.ok_or_else(|| format!("the choices are {}", Features::ALL.map(Features::name).join(" and ")))
+    }
+}
+
+/// How to compile.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Instruction sets that kernels may use.
+    pub features: Features,
+    /// What the passes do.
+    pub passes: PassOptions,
+    /// What a symbolic first dimension of an input stands for; 1 unless given.
+    pub batch: Option<usize>,
+    /// Shapes of inputs with symbolic dimensions, by name.
+    pub shapes: BTreeMap<String, Vec<usize>>,
+    /// The C identifier of the model; that of the written file's stem unless given.
+    pub name: Option<String>,
+    /// Whether the plan is proved and the graph verified after each pass; so in builds with debug assertions.
+    pub check: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let check = cfg!(debug_assertions);
+        Options {
+            features: Features::default(),
+            passes: PassOptions { verify: check, ..PassOptions::default() },
+            batch: None,
+            shapes: BTreeMap::new(),
+            name: None,
+            check,
+        }
+    }
+}
+
+impl Options {
+    /// The options that differ from the defaults, name and value, as on the command line.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        let mut set = |name: &str, value: String| settings.push((name.to_string(), value));
+        if let Some(batch) = self.batch {
+            set("batch", batch.to_string());
+        }
+        for (input, dims) in &self.shapes {
+            let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
+            set("shape", format!("{input}={}", dims.join("x")));
+        }
+        if self.features != Features::default() {
+            set("target-features", self.features.name().into());
+        }
+        for pass in &self.passes.disable {
+            set("disable-pass", pass.clone());
+        }
+        if self.passes.keep_denormals {
+            set("keep-denormals", String::new());
+        }
+        settings
+    }
+}

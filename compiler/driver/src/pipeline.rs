@@ -1,0 +1,139 @@
+//! The whole compiler, top to bottom.
+//!
+//! ```text
+//! file -> load -> Module -> optimize -> Module -> plan -> Compiled ┬ jit   -> Model
+//!                                                                  └ write -> .so | .o | .a | .h
+//! ```
+//!
+//! INVARIANT: memory and files come from one program by one path. Refuses networks that do not fit together, and
+//! those with nodes that have no plan; all of them are reported.
+
+use std::path::Path;
+
+use cnnc_codegen::artifact::{Kind, c_identifier};
+use cnnc_codegen::plan::{self, Program, check};
+use cnnc_codegen::{self as codegen, Origin};
+use cnnc_frontends::onnx::{self, ImportOptions};
+use cnnc_ir::{Module, text};
+use cnnc_passes::{self as passes, Event, PassOptions, Report};
+use cnnc_runtime::Model;
+
+use crate::{E_INTERNAL, E_IO, E_OPTION, E_PARSE, Error, Options};
+
+/// Reads a network: `.cnn` is the text form, anything else is ONNX.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
+    if path.extension().is_none_or(|extension| extension != "cnn") {
+        let bind =
+            ImportOptions { batch: options.batch, shapes: options.shapes.clone(), ..ImportOptions::default() };
+        return Ok(onnx::import_file(path, &bind)?);
+    }
+    if options.batch.is_some() || !options.shapes.is_empty() {
+        return Err(Error::new(E_OPTION, "the shapes of a .cnn file are fixed, batch and shape are for ONNX"));
+    }
+    let source = std::fs::read_to_string(path)
+        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
+    text::parse(&source).map_err(|error| Error::new(E_PARSE, format!("{}:{error}", path.display())))
+}
+
+/// Rewrites a network into the one that is planned; `trace` sees it after each pass.
+///
+/// # Errors
+/// Names of passes that there are not; anything else is a bug of cnnc.
+pub fn optimize(
+    mut module: Module,
+    options: &Options,
+    trace: &mut dyn FnMut(Event<'_>),
+) -> Result<(Module, Report), Error> {
+    let wanted = PassOptions { verify: options.check || options.passes.verify, ..options.passes.clone() };
+    let report = passes::run(&mut module, &wanted, trace)?;
+    Ok((module, report))
+}
+
+/// Plans an optimised network.
+///
+/// # Errors
+/// All nodes that cannot be compiled; a plan that is proved wrong, which is a bug of cnnc.
+pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
+    let program = plan::plan(&module, &options.features.target())?;
+    if options.check {
+        check::check(&program)
+            .map_err(|rule| Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc")))?;
+    }
+    Ok(Compiled { module, program, options: options.clone(), source_sha256: Vec::new() })
+}
+
+/// Compiles a network as [`load`] gives it.
+///
+/// # Errors
+/// Those of [`optimize`] and [`plan`](plan()).
+pub fn compile(module: &Module, options: &Options) -> Result<Compiled, Error> {
+    let (module, _) = optimize(module.clone(), options, &mut |_| {})?;
+    plan(module, options)
+}
+
+/// Compiles a network into this process.
+///
+/// # Errors
+/// Those of [`compile`], and memory that the system refuses.
+pub fn jit(module: &Module, options: &Options) -> Result<Model, Error> {
+    compile(module, options)?.jit()
+}
+
+/// A planned network: one step from code, in memory or in a file.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    module: Module,
+    program: Program,
+    options: Options,
+    source_sha256: Vec<u8>,
+}
+
+impl Compiled {
+    /// The same with the SHA-256 of the file that it comes from, for the manifest.
+    pub fn with_source(self, sha256: impl Into<Vec<u8>>) -> Compiled {
+        Compiled { source_sha256: sha256.into(), ..self }
+    }
+
+    /// The network after the passes.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The plan: steps, buffers, packed weights.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// A model in this process; its code is freed with it.
+    ///
+    /// # Errors
+    /// Memory that the system refuses; anything else is a bug of cnnc.
+    pub fn jit(&self) -> Result<Model, Error> {
+        let origin = self.origin(&self.module.graph.name);
+        Ok(codegen::jit(&self.module, &self.program, &self.options.features.target(), &origin)?)
+    }
+
+    /// Writes the kind of file that the extension names: `.so`, `.o`, `.a` or `.h`. What was there is replaced
+    /// in one step; after an error nothing is left.
+    ///
+    /// # Errors
+    /// Another extension, and what the file system refuses.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        Kind::of(path)?;
+        let origin = self.origin(&path.file_stem().unwrap_or_default().to_string_lossy());
+        let target = self.options.features.target();
+        Ok(codegen::artifact(&self.module, &self.program, &target, &origin)?.write(path)?)
+    }
+
+    /// What the artifact says of itself; `stem` names it where the options do not.
+    fn origin(&self, stem: &str) -> Origin {
+        Origin {
+            name: c_identifier(self.options.name.as_deref().unwrap_or(stem)),
+            source_sha256: self.source_sha256.clone(),
+            options: self.options.settings(),
+        }
+    }
+}
