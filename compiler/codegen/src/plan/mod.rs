@@ -243,13 +243,18 @@ impl<'a> Planner<'a> {
         place
     }
 
-    /// A home for a node's value in the place of an operand of the same shape and layout that nobody else reads.
+    /// A home for a node's value in the place of an operand of the same shape and layout that is read here for the
+    /// last time, and here only at the very element that is written.
     fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Place {
         let graph = &self.module.graph;
         if graph.is_output(id) {
             return self.result(id, layout);
         }
-        let reusable = operands.iter().filter(|&&o| graph.only_reader(o) == Some(id)).find_map(|o| {
+        let is_last = |o: NodeId| {
+            let here = graph.readers(o).filter(|&r| r == id).count();
+            here == 1 && !graph.is_output(o) && graph.readers(o).all(|r| r == id || self.homes.contains_key(&r))
+        };
+        let reusable = operands.iter().filter(|&&o| is_last(o)).find_map(|o| {
             let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;
             let buffer = &self.buffers[home.place.buffer.0 as usize];
             let alone = buffer.space == Space::Arena && !self.shared.contains(&home.place.buffer);
