@@ -247,7 +247,7 @@ impl<'a> Planner<'a> {
     /// last time, and here only at the very element that is written.
     fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Place {
         let graph = &self.module.graph;
-        if graph.is_output(id) {
+        if graph.is_output(id) && layout == Layout::Plain {
             return self.result(id, layout);
         }
         let is_last = |o: NodeId| {
