@@ -15,9 +15,10 @@
 //! inside the image, bytes of weights to skip a block for rows outside, then the operands of the pipe.
 //! Weights lie as `[block][u][t][c in block][panel]`, the last block padded.
 
-use super::pointwise::{self, Pointwise, Source};
+use super::pointwise::Pointwise;
+use super::row::{self, Columns, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Addr, Bin, Builder, Kernel, LANES, Operand, P, Trips, V};
+use crate::vasm::{Builder, Kernel, LANES, Operand, P, Trips, V};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -76,13 +77,6 @@ pub struct Product {
     pub pipe: Vec<Pointwise>,
 }
 
-/// Pixels that one tile computes, and where.
-struct Tile {
-    /// The first pixel, or `None` in the loop over interior tiles.
-    first: Option<usize>,
-    pixels: usize,
-}
-
 /// Registers of the row.
 struct Row {
     /// Input column of the tile's first pixel and tap.
@@ -94,26 +88,6 @@ struct Row {
 }
 
 impl Product {
-    /// The widths of the tiles that cover the row, least total cycles first found, wide ones first.
-    fn cover(&self) -> Vec<usize> {
-        let widest = self.tile;
-        let mut best: Vec<(f64, usize)> = vec![(0.0, 0)];
-        for n in 1..=self.pixels {
-            let choice = (1..=widest.min(n))
-                .map(|p| (best[n - p].0 + Target::tile_cycles(p, self.vectors), p))
-                .min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-            best.push(choice.unwrap_or((0.0, 1)));
-        }
-        let mut widths = Vec::new();
-        let mut n = self.pixels;
-        while n > 0 {
-            widths.push(best[n].1);
-            n -= best[n].1;
-        }
-        widths.sort_unstable_by(|a, b| b.cmp(a));
-        widths
-    }
-
     /// Cycles that the row takes for one term, by the table of the target: what the plan compares panels by.
     pub fn row_cycles(pixels: usize, vectors: usize, widest: usize) -> f64 {
         let full = pixels / widest;
@@ -132,13 +106,9 @@ impl Product {
         full as f64 * Target::tile_cycles(widest, vectors) + tail
     }
 
-    /// The input column that a pixel sees through a tap, if it lies inside the image.
-    fn column(&self, pixel: usize, tap: usize) -> Option<usize> {
-        (pixel * self.stride + tap * self.dilation).checked_sub(self.pad).filter(|&c| c < self.width)
-    }
-
-    fn is_interior(&self, first: usize, pixels: usize) -> bool {
-        (first..first + pixels).all(|p| (0..self.taps).all(|t| self.column(p, t).is_some()))
+    fn columns(&self) -> Columns {
+        let Product { pixels, taps, stride, pad, dilation, width, .. } = *self;
+        Columns { pixels, taps, stride, pad, dilation, width }
     }
 
     /// Writes the kernel.
@@ -151,39 +121,18 @@ impl Product {
             taps: self.row.map(|_| k.arg(4)),
             skip: self.row.map(|_| k.arg(5)),
         };
-        let widths = self.cover();
-        let (mut place, mut i) = (0, 0);
-        while i < widths.len() {
-            let pixels = widths[i];
-            let run = widths[i..].iter().take_while(|&&w| w == pixels).count();
-            let interior = (0..run).take_while(|r| self.is_interior(place + r * pixels, pixels)).count();
-            if interior > 1 {
-                k.repeat(interior as u64, |k| self.tile(k, &row, &Tile { first: None, pixels }));
-            } else {
-                self.tile(&mut k, &row, &Tile { first: Some(place), pixels });
-            }
-            let done = interior.max(1);
-            place += done * pixels;
-            i += done;
-        }
+        let cycles = |pixels| Target::tile_cycles(pixels, self.vectors);
+        self.columns().tiles(&mut k, self.tile, cycles, |k, tile| self.tile(k, &row, tile));
         k.finish()
     }
 
     /// One tile; moves the row's registers past it.
     fn tile(&self, k: &mut Builder, row: &Row, tile: &Tile) {
-        let sums: Vec<Vec<V>> =
-            (0..tile.pixels).map(|_| (0..self.vectors).map(|_| k.vector()).collect()).collect();
         let bias = self.bias.then(|| k.arg(3));
-        for v in 0..self.vectors {
-            let first = sums[0][v];
-            match bias {
-                Some(bias) => k.load_lanes_to(first, bias.at((v as i64 * VECTOR) as i32), LANES),
-                None => k.splat_to(first, 0.0),
-            }
-            for sum in &sums[1..] {
-                k.mov_to(sum[v], first);
-            }
-        }
+        // One list of sums for each vector.
+        let sums: Vec<Vec<V>> = (0..self.vectors)
+            .map(|v| row::sums(k, tile.pixels, bias.map(|b| b.at((v as i64 * VECTOR) as i32))))
+            .collect();
         let weights = k.arg(2);
         let block = k.copy(row.input);
         let whole = self.channels / self.block;
@@ -242,11 +191,9 @@ impl Product {
         reason = "the registers of one loop level and the indices of the term"
     )]
     fn term(&self, k: &mut Builder, tile: &Tile, sums: &[Vec<V>], x: P, weights: P, tap: usize, c: usize) {
-        let inside = |p: usize| tile.first.is_none_or(|first| self.column(first + p, tap).is_some());
-        let pixels: Vec<usize> = (0..tile.pixels).filter(|&p| inside(p)).collect();
-        let at = |p: usize| {
-            x.at(((p * self.stride + tap * self.dilation) as i64 * self.column) as i32 + 4 * c as i32)
-        };
+        let columns = self.columns();
+        let pixels = columns.inside(tile, tap);
+        let at = |p: usize| x.at((columns.distance(p, tap) as i64 * self.column) as i32 + 4 * c as i32);
         let term = ((tap * self.block + c) as i64 * self.term) as i32;
         let weight = |v: usize| weights.at(term + v as i32 * VECTOR as i32);
         let cut = |v: usize| self.weights_cut && v + 1 == self.vectors && self.to.lanes < LANES;
@@ -258,14 +205,14 @@ impl Product {
             let x = k.broadcast(at(p));
             for v in 0..self.vectors {
                 let w = if cut(v) { Operand::Reg(load(k, v)) } else { Operand::Mem(weight(v)) };
-                k.fma(sums[p][v], x, w);
+                k.fma(sums[v][p], x, w);
             }
         } else if pixels.len() <= self.vectors {
             let xs: Vec<V> = pixels.iter().map(|&p| k.broadcast(at(p))).collect();
             for v in 0..self.vectors {
                 let w = if pixels.is_empty() { break } else { load(k, v) };
                 for (&p, &x) in pixels.iter().zip(&xs) {
-                    k.fma(sums[p][v], x, w);
+                    k.fma(sums[v][p], x, w);
                 }
             }
         } else {
@@ -273,7 +220,7 @@ impl Product {
             for &p in &pixels {
                 let x = k.broadcast(at(p));
                 for (v, &w) in ws.iter().enumerate() {
-                    k.fma(sums[p][v], x, w);
+                    k.fma(sums[v][p], x, w);
                 }
             }
         }
@@ -281,69 +228,19 @@ impl Product {
 
     /// Runs the sums through the pipe and stores them.
     fn finish(&self, k: &mut Builder, at: P, sums: &[Vec<V>]) {
-        let split = self.pipe.iter().position(Pointwise::is_heavy).unwrap_or(self.pipe.len());
-        let (light, heavy) = self.pipe.split_at(split);
-        for stage in light {
-            for (p, sum) in sums.iter().enumerate() {
-                for (v, &x) in sum.iter().enumerate() {
-                    self.stage(k, at, stage, x, p, v);
-                }
+        let mut list = Vec::new();
+        for p in 0..sums[0].len() {
+            for (v, sums) in sums.iter().enumerate() {
+                let lanes = if v + 1 == self.vectors { self.to.lanes } else { LANES };
+                list.push(Sum {
+                    x: sums[p],
+                    offset: (p as i64 * self.to.pixel + v as i64 * self.to.vector) as i32,
+                    channel: (v as i64 * VECTOR) as i32,
+                    lanes,
+                    stored: if self.to.padded { LANES } else { lanes },
+                });
             }
         }
-        let to = k.arg(0);
-        for (p, sum) in sums.iter().enumerate() {
-            for (v, &x) in sum.iter().enumerate() {
-                self.store(k, to, at, x, p, v);
-            }
-        }
-        if heavy.is_empty() {
-            return;
-        }
-        // The sums fill the registers: what needs more of them takes the results back one by one.
-        for p in 0..sums.len() {
-            for v in 0..self.vectors {
-                let x = k.load_lanes(to.indexed(at, 1, self.offset(p, v)), self.stored_lanes(v));
-                for stage in heavy {
-                    self.stage(k, at, stage, x, p, v);
-                }
-                self.store(k, to, at, x, p, v);
-            }
-        }
-    }
-
-    fn offset(&self, p: usize, v: usize) -> i32 {
-        (p as i64 * self.to.pixel + v as i64 * self.to.vector) as i32
-    }
-
-    /// Lanes of vector `v` that exist in memory.
-    fn stored_lanes(&self, v: usize) -> usize {
-        if v + 1 == self.vectors && !self.to.padded { self.to.lanes } else { LANES }
-    }
-
-    fn store(&self, k: &mut Builder, to: P, at: P, x: V, p: usize, v: usize) {
-        if v + 1 == self.vectors && self.to.padded && self.to.lanes < LANES {
-            let mask = k.lane_mask(self.to.lanes);
-            k.bin_to(Bin::And, x, x, mask);
-        }
-        k.store_lanes(x, to.indexed(at, 1, self.offset(p, v)), self.stored_lanes(v));
-    }
-
-    fn stage(&self, k: &mut Builder, at: P, stage: &Pointwise, x: V, p: usize, v: usize) {
-        let (offset, lanes) = (self.offset(p, v), self.stored_lanes(v));
-        stage.apply(k, x, &mut |k, source| {
-            let address = |k: &mut Builder| -> Addr {
-                match source {
-                    Source::Same(arg) => k.arg(arg).indexed(at, 1, offset),
-                    Source::Channel(arg) => k.arg(arg).at((v as i64 * VECTOR) as i32),
-                    Source::Scalar(arg) => k.arg(arg).at(0),
-                    Source::Constant(_) => unreachable!("a constant is no memory"),
-                }
-            };
-            let address = address(k);
-            match source {
-                Source::Scalar(_) => Operand::Reg(k.broadcast(address)),
-                _ => pointwise::operand(k, address, lanes),
-            }
-        });
+        row::finish(k, &self.pipe, at, &list);
     }
 }

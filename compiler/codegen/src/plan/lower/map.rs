@@ -251,10 +251,13 @@ fn plain(
     Ok(calls)
 }
 
+/// An extent, and the stride of each tensor along it, in elements.
+type Extent = (usize, Vec<usize>);
+
 /// Extents with neighbours merged wherever every tensor walks them as one: the outer ones with their strides for each
 /// tensor, the innermost run, and its stride for each tensor, 0 or 1.
-fn merged(dims: &[usize], tensors: &[&[usize]]) -> (Vec<(usize, Vec<usize>)>, usize, Vec<usize>) {
-    let mut loops: Vec<(usize, Vec<usize>)> = Vec::new();
+fn merged(dims: &[usize], tensors: &[&[usize]]) -> (Vec<Extent>, usize, Vec<usize>) {
+    let mut loops: Vec<Extent> = Vec::new();
     for (d, &extent) in dims.iter().enumerate() {
         if extent == 1 {
             continue;

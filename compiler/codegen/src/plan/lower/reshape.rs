@@ -10,7 +10,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let operand = expr.operands[0];
     let ty = p.ty(operand);
     let is_vector =
-        ty.rank() >= 2 && ty.dims()[2..].iter().all(|&d| d == 1) && ty.dims()[1] % p.target.lanes == 0;
+        ty.rank() >= 2 && ty.dims()[2..].iter().all(|&d| d == 1) && ty.dims()[1].is_multiple_of(p.target.lanes);
     let place = match p.homes.get(&operand) {
         Some(home) if home.layout == Layout::Blocked && is_vector => home.place,
         _ => p.operand(operand, Layout::Plain)?,
