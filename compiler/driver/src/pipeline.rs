@@ -26,12 +26,18 @@ use crate::{E_INTERNAL, E_IO, E_OPTION, E_PARSE, Error, Options};
 /// Everything that is wrong with the file.
 pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
     if path.extension().is_none_or(|extension| extension != "cnn") {
-        let bind =
-            ImportOptions { batch: options.batch, shapes: options.shapes.clone(), ..ImportOptions::default() };
+        let bind = ImportOptions {
+            batch: options.batch,
+            shapes: options.shapes.clone(),
+            ..ImportOptions::default()
+        };
         return Ok(onnx::import_file(path, &bind)?);
     }
     if options.batch.is_some() || !options.shapes.is_empty() {
-        return Err(Error::new(E_OPTION, "the shapes of a .cnn file are fixed, batch and shape are for ONNX"));
+        return Err(Error::new(
+            E_OPTION,
+            "the shapes of a .cnn file are fixed, batch and shape are for ONNX",
+        ));
     }
     let source = std::fs::read_to_string(path)
         .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
@@ -59,8 +65,9 @@ pub fn optimize(
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
     let program = plan::plan(&module, &options.features.target())?;
     if options.check {
-        check::check(&program)
-            .map_err(|rule| Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc")))?;
+        check::check(&program).map_err(|rule| {
+            Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc"))
+        })?;
     }
     Ok(Compiled { module, program, options: options.clone(), source_sha256: Vec::new() })
 }

@@ -1,13 +1,15 @@
 //! `cnnc compile`: from a network to a library, an object, an archive, a header.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
-use cnnc::{E_IO, Error};
+use cnnc::Error;
 use cnnc_codegen::artifact::{Kind, c_identifier};
 use sha2::{Digest, Sha256};
 
 use super::args::Source;
 use super::progress::Progress;
+use super::values;
 
 /// Compile a network into a library that needs nothing
 #[derive(clap::Args)]
@@ -30,17 +32,22 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
     progress.say(format!("reading {}", path.display()));
     let module = cnnc::load(path, &options)?;
-    let source = std::fs::read(path)
-        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
+    let digest = sha256(path).map_err(|error| values::fault(path, error))?;
     let (module, _) =
         cnnc::optimize(module, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
     progress.say("planning");
-    let compiled = cnnc::plan(module, &options)?.with_source(Sha256::digest(&source).to_vec());
+    let compiled = cnnc::plan(module, &options)?.with_source(digest);
     for output in &args.output {
         progress.say(format!("writing {}", output.display()));
         compiled.write(output)?;
     }
     Ok(())
+}
+
+fn sha256(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut digest = Sha256::new();
+    std::io::copy(&mut File::open(path)?, &mut digest)?;
+    Ok(digest.finalize().to_vec())
 }
 
 /// A path whose extension names a kind of artifact.

@@ -4,13 +4,22 @@
 //! was given, 2 an error in the command line. A bug of cnnc is an error too, never a backtrace.
 
 mod args;
+mod bench;
+mod check;
 mod compile;
+mod dump;
+mod explain;
+mod inspect;
 mod open;
 mod output;
+mod peak;
 mod picture;
 mod progress;
+mod report;
 mod run;
+mod session;
 mod values;
+mod verify;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -31,22 +40,36 @@ struct Cli {
 enum Command {
     Compile(compile::Args),
     Run(run::Args),
+    Bench(bench::Args),
+    Verify(verify::Args),
+    Check(check::Args),
+    Explain(explain::Args),
+    Report(report::Args),
+    Dump(dump::Args),
+    Inspect(inspect::Args),
 }
 
 /// Runs the command that the process was given.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     set_hook(Box::new(|panic| {
-        report(&Error::new(E_INTERNAL, panic).with_help("this is a bug in cnnc"));
+        complain(&Error::new(E_INTERNAL, panic).with_help("this is a bug in cnnc"));
     }));
     let command = || match cli.command {
         Command::Compile(args) => compile::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Bench(args) => bench::main(&args),
+        Command::Verify(args) => verify::main(&args),
+        Command::Check(args) => check::main(&args),
+        Command::Explain(args) => explain::main(&args),
+        Command::Report(args) => report::main(&args),
+        Command::Dump(args) => dump::main(&args),
+        Command::Inspect(args) => inspect::main(&args),
     };
     match catch_unwind(AssertUnwindSafe(command)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            report(&error);
+            complain(&error);
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::FAILURE,
@@ -54,7 +77,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Writes an error, one line a problem. Standard error may be closed: there is nobody to tell then.
-fn report(error: &Error) {
+fn complain(error: &Error) {
     let mut stderr = std::io::stderr().lock();
     for diagnostic in error.diagnostics() {
         let _ = writeln!(stderr, "error: {diagnostic}");

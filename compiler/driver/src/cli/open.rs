@@ -1,5 +1,6 @@
 //! A model that runs, from whatever file the user has: a compiled library, or a network compiled now.
 
+use std::fs::File;
 use std::path::Path;
 
 use cnnc::{E_INTERNAL, Error, Model};
@@ -10,16 +11,24 @@ use prost::Message;
 
 use super::args::Compilation;
 use super::progress::Progress;
+use super::values;
 
 /// Opens a `.so`; compiles anything else into this process.
 pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Error> {
     if path.extension().is_some_and(|extension| extension == "so") {
-        return Ok(Model::open(path)?);
+        return library(path);
     }
     let progress = Progress::new();
     progress.say(format!("compiling {}", path.display()));
     let options = compilation.options();
     cnnc::jit(&cnnc::load(path, &options)?, &options)
+}
+
+/// Opens a compiled library.
+pub(crate) fn library(path: &Path) -> Result<Model, Error> {
+    // The dynamic linker's own words for a file that cannot be read name it twice.
+    File::open(path).map_err(|error| values::fault(path, error))?;
+    Ok(Model::open(path)?)
 }
 
 /// What a model says about itself.

@@ -22,7 +22,13 @@ use super::values::{fault, file};
 #[command(next_help_heading = "Pictures")]
 pub(crate) struct Preprocessing {
     /// Subtracted from each channel
-    #[arg(long, value_delimiter = ',', default_value = "0", value_name = "A,B,C", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0",
+        value_name = "A,B,C",
+        allow_negative_numbers = true
+    )]
     mean: Vec<f32>,
     /// What each channel is divided by then
     #[arg(long, value_delimiter = ',', default_value = "1", value_name = "A,B,C")]
@@ -63,7 +69,8 @@ impl Preprocessing {
         };
         for (option, values) in [("mean", &self.mean), ("std", &self.std)] {
             if values.len() != 1 && values.len() != channels {
-                let message = format!("--{option} has {} values, the input {channels} channels", values.len());
+                let message =
+                    format!("--{option} has {} values, the input {channels} channels", values.len());
                 return Err(Error::new(E_OPTION, message));
             }
         }

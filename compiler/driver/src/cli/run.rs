@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use cnnc::{E_OPTION, Error, Model, Workspace};
+use cnnc::{E_OPTION, Error, Model};
 use cnnc_ir::{Tensor, Type};
 use serde_json::{Value, json};
 
 use super::args::Compilation;
 use super::picture::{self, Preprocessing};
+use super::session::Session;
 use super::{open, output, values};
 
 /// How many elements of an output are shown.
@@ -56,7 +57,9 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         Some(path) => vec![args.preprocessing.read(path, &only_input(&model)?)?],
         None => inputs(&model, &args.inputs, &args.preprocessing)?,
     };
-    let results = run(&model, &inputs, args.threads)?;
+    let mut session = Session::new(&model, &inputs, args.threads)?;
+    session.run()?;
+    let results = session.results()?;
     for (path, (info, tensor)) in args.outputs.iter().zip(model.outputs().iter().zip(&results)) {
         values::write(path, &info.name, tensor)?;
     }
@@ -74,7 +77,9 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         return Ok(());
     }
     for &(class, score) in &best {
-        output::line(format_args!("{score:12.6}  {class:5}  {}", label(class).unwrap_or("")).to_string().trim_end());
+        output::line(
+            format_args!("{score:12.6}  {class:5}  {}", label(class).unwrap_or("")).to_string().trim_end(),
+        );
     }
     if top == 0 {
         for (info, tensor) in model.outputs().iter().zip(&results) {
@@ -88,16 +93,14 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 }
 
 /// The values of the inputs, in order: those that are named, and the others in the order in which they are given.
-pub(crate) fn inputs(
-    model: &Model,
-    given: &[String],
-    preprocessing: &Preprocessing,
-) -> Result<Vec<Tensor>, Error> {
+fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Result<Vec<Tensor>, Error> {
     let mut values: Vec<Option<Tensor>> = vec![None; model.inputs().len()];
     for text in given {
-        let named = model.inputs().iter().enumerate().find_map(|(i, info)| {
-            Some((i, text.strip_prefix(info.name.as_str())?.strip_prefix('=')?))
-        });
+        let named = model
+            .inputs()
+            .iter()
+            .enumerate()
+            .find_map(|(i, info)| Some((i, text.strip_prefix(info.name.as_str())?.strip_prefix('=')?)));
         let free = values.iter().position(Option::is_none).map(|i| (i, text.as_str()));
         let (index, text) = named.or(free).ok_or_else(|| {
             let has = values.len();
@@ -115,20 +118,6 @@ pub(crate) fn inputs(
             .with_help("give --input FILE, --input random:SEED or --image FILE")
     };
     values.into_iter().zip(model.inputs()).map(|(value, info)| value.ok_or_else(|| missing(info))).collect()
-}
-
-/// Runs a model once.
-pub(crate) fn run(model: &Model, inputs: &[Tensor], threads: u32) -> Result<Vec<Tensor>, Error> {
-    let types = model.outputs().iter().map(open::ty).collect::<Result<Vec<Type>, Error>>()?;
-    let inputs: Vec<Vec<u8>> = inputs.iter().map(values::to_bytes).collect();
-    let mut outputs: Vec<Vec<u8>> = model.outputs().iter().map(|info| vec![0; info.bytes]).collect();
-    let mut workspace = Workspace::new(model, threads)?;
-    model.run(
-        &inputs.iter().map(|bytes| &bytes[..]).collect::<Vec<_>>(),
-        &mut outputs.iter_mut().map(|bytes| &mut bytes[..]).collect::<Vec<_>>(),
-        &mut workspace,
-    )?;
-    types.iter().zip(&outputs).map(|(ty, bytes)| values::from_bytes(ty, bytes)).collect()
 }
 
 fn only_input(model: &Model) -> Result<Type, Error> {

@@ -31,7 +31,8 @@ pub(crate) fn random(ty: &Type, seed: u64) -> Result<Tensor, Error> {
 /// The tensor that `text` names: `random:SEED`, `x.npy` or `x.pb`, of this type.
 pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
     if let Some(seed) = text.strip_prefix("random:") {
-        let seed = seed.parse().map_err(|_| Error::new(E_OPTION, format!("{seed:?} is no seed, a whole number")))?;
+        let seed =
+            seed.parse().map_err(|_| Error::new(E_OPTION, format!("{seed:?} is no seed, a whole number")))?;
         return random(ty, seed);
     }
     let path = Path::new(text);
@@ -77,7 +78,9 @@ pub(crate) fn write(path: &Path, name: &str, tensor: &Tensor) -> Result<(), Erro
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npy") => npy_bytes(tensor).map_err(|error| fault(path, error))?,
         Some("pb") => tensor_to_pb(name, tensor),
-        _ => return Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display()))),
+        _ => {
+            return Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display())));
+        }
     };
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| fault(path, error))?;

@@ -1,0 +1,226 @@
+//! `cnnc bench`: latency, and where it goes.
+//!
+//! Counts of threads take turns, slice after slice, so that a slow moment of the machine hits all alike. Quoted are
+//! the minimum and the median over all runs. The profile reads the clock after each step and keeps the least time of
+//! each; its sum is a little above the latency, by the clock and the calls.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::value_parser;
+use cnnc::{Error, Model};
+use cnnc_codegen::artifact::manifest::{self, Manifest};
+use cnnc_runtime::RunError;
+use serde_json::{Value, json};
+
+use super::args::Compilation;
+use super::progress::Progress;
+use super::session::Session;
+use super::{open, output, peak, values};
+
+/// How long one count of threads runs before the next takes its turn.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Measure the latency of a model, and where it goes
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The model: a compiled .so, or .onnx or .cnn to be compiled now
+    model: PathBuf,
+    /// Counts of threads, which take turns; 0: as many as there are
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    threads: Vec<u32>,
+    /// How long each runs
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = value_parser!(u32).range(1..=3600))]
+    seconds: u32,
+    /// Also time each step
+    #[arg(long)]
+    profile: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    compilation: Compilation,
+}
+
+/// A model on some threads, and what was measured.
+struct Bench<'m> {
+    session: Session<'m>,
+    /// Of every run, in seconds.
+    latencies: Vec<f64>,
+    /// Least time of each step, in seconds.
+    steps: Vec<f64>,
+}
+
+pub(crate) fn main(args: &Args) -> Result<(), Error> {
+    let model = open::model(&args.model, &args.compilation)?;
+    let manifest = open::manifest(&model)?;
+    let mut benches =
+        args.threads.iter().map(|&threads| Bench::new(&model, threads)).collect::<Result<Vec<_>, Error>>()?;
+    let peak = peak::gflops();
+    let progress = Progress::new();
+    progress.say("measuring");
+    let rounds = (u64::from(args.seconds) * 1000).div_ceil(SLICE.as_millis() as u64);
+    for _ in 0..rounds {
+        for bench in &mut benches {
+            bench.slice(Bench::run)?;
+        }
+    }
+    if args.profile {
+        progress.say("timing each step");
+        for _ in 0..rounds.div_ceil(4) {
+            for bench in &mut benches {
+                bench.slice(Bench::profile)?;
+            }
+        }
+    }
+    drop(progress);
+    match args.json {
+        true => output::json(&to_json(&model, &manifest, &benches, peak)),
+        false => print(&manifest, &benches, peak),
+    }
+    Ok(())
+}
+
+impl<'m> Bench<'m> {
+    fn new(model: &'m Model, threads: u32) -> Result<Bench<'m>, Error> {
+        let input = |(seed, info)| values::random(&open::ty(info)?, seed);
+        let inputs = (1..).zip(model.inputs()).map(input).collect::<Result<Vec<_>, Error>>()?;
+        let mut session = Session::new(model, &inputs, threads)?;
+        session.run()?; // The first run is slow: pages and caches are cold.
+        let steps = vec![f64::INFINITY; model.step_count() as usize];
+        Ok(Bench { session, latencies: Vec::new(), steps })
+    }
+
+    /// Runs at least once, and for a slice of time.
+    fn slice(&mut self, run: impl Fn(&mut Self) -> Result<(), RunError>) -> Result<(), Error> {
+        let start = Instant::now();
+        run(self)?;
+        while start.elapsed() < SLICE {
+            run(self)?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<(), RunError> {
+        let start = Instant::now();
+        self.session.run()?;
+        self.latencies.push(start.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    fn profile(&mut self) -> Result<(), RunError> {
+        let Bench { session, steps, .. } = self;
+        let mut last = Instant::now();
+        session.observe(|step, _| {
+            let seconds = last.elapsed().as_secs_f64();
+            if let Some(least) = steps.get_mut(step) {
+                *least = least.min(seconds);
+            }
+            last = Instant::now();
+        })
+    }
+
+    fn minimum(&self) -> f64 {
+        self.latencies.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    fn median(&self) -> f64 {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted[sorted.len() / 2]
+    }
+
+    /// The steps that were timed, each with its least time in seconds.
+    fn timed<'a>(&self, manifest: &'a Manifest) -> Vec<(&'a manifest::Step, f64)> {
+        let times = manifest.steps.iter().zip(self.steps.iter().copied());
+        times.filter(|(_, seconds)| seconds.is_finite()).collect()
+    }
+}
+
+fn macs(manifest: &Manifest) -> u64 {
+    manifest.steps.iter().fold(0, |sum, step| sum.saturating_add(step.macs))
+}
+
+/// GFLOP/s of so many multiply-adds in so many seconds.
+fn gflops(macs: u64, seconds: f64) -> f64 {
+    2.0 * macs as f64 / seconds.max(1e-9) / 1e9
+}
+
+/// What part of the peak of all threads a speed is, in percent.
+fn share(gflops: f64, peak: Option<f64>, threads: u32) -> Option<f64> {
+    peak.map(|peak| 100.0 * gflops / peak / f64::from(threads))
+}
+
+fn print(manifest: &Manifest, benches: &[Bench], peak: Option<f64>) {
+    let mut rows =
+        vec![["threads", "min ms", "median ms", "runs", "GMAC/s", "of peak"].map(String::from).to_vec()];
+    for bench in benches {
+        let (least, threads) = (bench.minimum(), bench.session.threads());
+        let speed = gflops(macs(manifest), least);
+        rows.push(vec![
+            threads.to_string(),
+            format!("{:.3}", least * 1e3),
+            format!("{:.3}", bench.median() * 1e3),
+            bench.latencies.len().to_string(),
+            format!("{:.2}", speed / 2.0),
+            share(speed, peak, threads).map_or(String::new(), |percent| format!("{percent:.0} %")),
+        ]);
+    }
+    output::table(&rows, 0);
+    if let Some(peak) = peak {
+        output::line(format_args!("peak of one core, FMA on registers alone: {peak:.0} GFLOP/s"));
+    }
+    for bench in benches {
+        profile(&bench.timed(manifest), bench.session.threads(), peak);
+    }
+}
+
+fn profile(timed: &[(&manifest::Step, f64)], threads: u32, peak: Option<f64>) {
+    if timed.is_empty() {
+        return;
+    }
+    let sum: f64 = timed.iter().map(|(_, seconds)| seconds).sum();
+    let header = ["step", "operator", "algorithm", "us", "share", "GFLOP/s", "of peak"];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for (step, seconds) in timed {
+        let speed = gflops(step.macs, *seconds);
+        let computes = |text: String| if step.macs > 0 { text } else { String::new() };
+        rows.push(vec![
+            step.name.clone(),
+            step.op.clone(),
+            step.algorithm.clone(),
+            format!("{:.1}", seconds * 1e6),
+            format!("{:.1} %", 100.0 * seconds / sum),
+            computes(format!("{speed:.1}")),
+            computes(share(speed, peak, threads).map_or(String::new(), |percent| format!("{percent:.0} %"))),
+        ]);
+    }
+    output::line("");
+    output::line(format_args!("threads: {threads}, least time of each step, {:.3} ms in all", sum * 1e3));
+    output::table(&rows, 3);
+}
+
+fn to_json(model: &Model, manifest: &Manifest, benches: &[Bench], peak: Option<f64>) -> Value {
+    let step = |(step, seconds): (&manifest::Step, f64)| {
+        json!({
+            "name": step.name, "op": step.op, "algorithm": step.algorithm, "us": seconds * 1e6,
+            "macs": step.macs, "bytes": step.bytes, "gflops": gflops(step.macs, seconds),
+        })
+    };
+    let bench = |bench: &Bench| {
+        json!({
+            "threads": bench.session.threads(),
+            "min_ms": bench.minimum() * 1e3,
+            "median_ms": bench.median() * 1e3,
+            "runs": bench.latencies.len(),
+            "gmacs": gflops(macs(manifest), bench.minimum()) / 2.0,
+            "steps": bench.timed(manifest).into_iter().map(step).collect::<Vec<Value>>(),
+        })
+    };
+    json!({
+        "model": model.name(),
+        "macs": macs(manifest),
+        "peak_gflops": peak,
+        "benches": benches.iter().map(bench).collect::<Vec<Value>>(),
+    })
+}

@@ -1,0 +1,195 @@
+//! `cnnc verify`: the compiled model against the evaluator, and the first node where they part.
+//!
+//! ```text
+//! difference = |compiled - evaluated|_2 / |evaluated|_2, the evaluator in f64
+//! ```
+//!
+//! Outputs are held against the network as it was read; results of steps against the network that was planned, by the
+//! name of their node. A node of several steps is read after the last one. Results that lie in the caller's outputs,
+//! or share a buffer of another shape, are not read in between.
+
+use std::collections::HashMap;
+
+use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Program};
+use cnnc_codegen::plan::{Layout, Space};
+use cnnc_ir::Tensor;
+use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
+use serde_json::{Value, json};
+
+use super::args::Source;
+use super::progress::Progress;
+use super::session::Session;
+use super::{output, values};
+
+/// Hold a compiled model against the evaluator, and find the first node where they part
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// The value of an input, in order: .npy, .pb or random:SEED; random unless given
+    #[arg(long = "input", value_name = "VALUE")]
+    inputs: Vec<String>,
+    /// The seed of random inputs
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The relative difference from which a node has parted
+    #[arg(long, default_value_t = 1e-5)]
+    tolerance: f64,
+    /// Threads; 0: as many as there are
+    #[arg(long, default_value_t = 1)]
+    threads: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How far a value is from the evaluator's.
+struct Difference {
+    name: String,
+    relative: f64,
+    largest: f64,
+}
+
+pub(crate) fn main(args: &Args) -> Result<(), Error> {
+    let progress = Progress::new();
+    progress.say("compiling");
+    let options = args.source.compilation.options();
+    let module = cnnc::load(&args.source.input, &options)?;
+    let inputs = inputs(args, &module)?;
+    let compiled = cnnc::compile(&module, &options)?;
+    let model = compiled.jit()?;
+    let mut session = Session::new(&model, &inputs, args.threads)?;
+    let (program, lanes) = (compiled.program(), options.features.target().lanes);
+    let mut steps = HashMap::new();
+    session.observe(|step, workspace| {
+        if let Some(value) = result(program, step, workspace, lanes) {
+            steps.insert(program.steps[step].name.clone(), value);
+        }
+    })?;
+    let results = session.results()?;
+    progress.say("evaluating");
+    let wanted = evaluate(&module, &inputs, Precision::F64)?;
+    let outputs = module.output_names.iter().zip(wanted.iter().zip(&results));
+    let outputs: Vec<Difference> = outputs.map(|(name, (want, got))| difference(name, want, got)).collect();
+    progress.say("evaluating each node");
+    let nodes = parting(&compiled, &inputs, &steps)?;
+    drop(progress);
+
+    let parted = |d: &&Difference| d.relative.is_nan() || d.relative > args.tolerance;
+    let first = nodes.iter().find(parted);
+    let worst = nodes.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
+    let good = outputs.iter().find(parted).is_none();
+    match args.json {
+        true => output::json(&json!({
+            "good": good && first.is_none(),
+            "tolerance": args.tolerance,
+            "outputs": outputs.iter().map(to_json).collect::<Vec<Value>>(),
+            "nodes_compared": nodes.len(),
+            "first_parting": first.map(to_json),
+            "worst": worst.map(to_json),
+        })),
+        false => {
+            for d in &outputs {
+                output::line(format_args!("output {}", d.text()));
+            }
+            let count = nodes.len();
+            match (first, worst) {
+                (Some(d), _) => {
+                    output::line(format_args!("nodes compared: {count}; the first to part: {}", d.text()))
+                }
+                (None, Some(d)) => {
+                    output::line(format_args!("nodes compared: {count}, all agree; the worst: {}", d.text()))
+                }
+                (None, None) => {}
+            }
+        }
+    }
+    match first.or(outputs.iter().find(parted)) {
+        None => Ok(()),
+        Some(d) => Err(Error::from(Diagnostic {
+            code: E_RUN,
+            node: Some(d.name.clone()),
+            op: None,
+            message: format!(
+                "differs by {:.1e} from the evaluator, more than {:.0e}",
+                d.relative, args.tolerance
+            ),
+            help: None,
+        })),
+    }
+}
+
+fn inputs(args: &Args, module: &Module) -> Result<Vec<Tensor>, Error> {
+    let ids = module.graph.inputs().iter().enumerate();
+    ids.map(|(i, &id)| match args.inputs.get(i) {
+        Some(text) => values::read(text, module.graph.ty(id)),
+        None => values::random(module.graph.ty(id), args.seed.wrapping_add(i as u64)),
+    })
+    .collect()
+}
+
+/// The result of a step in row-major order, if it lies in the arena.
+fn result(program: &Program, step: usize, workspace: &[u8], lanes: usize) -> Option<Vec<f32>> {
+    let buffer = program.buffer(*program.results.get(step)?);
+    if buffer.space != Space::Arena {
+        return None;
+    }
+    let from = usize::try_from(buffer.offset).ok()?;
+    let bytes = workspace.get(from..from.checked_add(usize::try_from(buffer.bytes).ok()?)?)?;
+    let words: Vec<f32> =
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    match (buffer.layout, &buffer.shape[..]) {
+        (Layout::Plain, _) => Some(words),
+        (Layout::Blocked, [n, c, rest @ ..]) => {
+            let (blocks, plane) = (c.div_ceil(lanes), rest.iter().product::<usize>());
+            let at = |i: usize| {
+                let (image, channel, pixel) = (i / plane / c, i / plane % c, i % plane);
+                ((image * blocks + channel / lanes) * plane + pixel) * lanes + channel % lanes
+            };
+            (0..n * c * plane).map(|i| words.get(at(i)).copied()).collect()
+        }
+        (Layout::Blocked, _) => None,
+    }
+}
+
+/// How far each step's result is from that of its node, in the order of the nodes.
+fn parting(
+    compiled: &Compiled,
+    inputs: &[Tensor],
+    steps: &HashMap<String, Vec<f32>>,
+) -> Result<Vec<Difference>, Error> {
+    let module = compiled.module();
+    let mut differences = Vec::new();
+    evaluate_with(module, inputs, Precision::F64, |id, want| {
+        let name = module.graph[id].name().as_str();
+        if let Some(got) = steps.get(name).filter(|got| got.len() == want.shape().elements()) {
+            let got = Tensor::of(want.shape(), got.clone());
+            differences.push(difference(&format!("%{name}"), want, &got));
+        }
+    })?;
+    Ok(differences)
+}
+
+fn difference(name: &str, want: &Tensor, got: &Tensor) -> Difference {
+    let (want, got) = (want.data().to_f64(), got.data().to_f64());
+    let (mut square, mut norm, mut largest) = (0.0, 0.0, 0.0f64);
+    for (w, g) in want.iter().zip(&got) {
+        let d = if w == g { 0.0 } else { g - w };
+        square += d * d;
+        norm += w * w;
+        largest = if d.abs() > largest || d.is_nan() { d.abs() } else { largest };
+    }
+    let relative =
+        if square == 0.0 { 0.0 } else { f64::sqrt(square) / f64::sqrt(norm).max(f64::MIN_POSITIVE) };
+    Difference { name: name.into(), relative, largest }
+}
+
+impl Difference {
+    fn text(&self) -> String {
+        format!("{}: relative {:.1e}, at most {:.1e}", self.name, self.relative, self.largest)
+    }
+}
+
+fn to_json(d: &Difference) -> Value {
+    json!({ "name": d.name, "relative": d.relative, "largest": d.largest })
+}
