@@ -4,10 +4,12 @@
 //! struct of the facts it is specialised to, the arguments it takes, and the generator. Nothing here knows a graph, a
 //! buffer or a thread: a kernel computes one unit of work.
 
+pub mod grouped;
 pub mod map;
 pub mod pointwise;
 pub mod product;
 pub mod reorder;
+pub mod row;
 pub mod strided;
 
 use crate::vasm::Kernel;
@@ -40,6 +42,7 @@ macro_rules! specs {
 
 specs! {
     product Product,
+    grouped Grouped,
     map Map,
     reorder Reorder,
     strided Strided,

@@ -134,6 +134,21 @@ pub enum Arg {
     SkippedTaps(i64),
 }
 
+impl Arg {
+    /// The argument as it is where loop `dim` starts `count` iterations later.
+    pub fn skipping(&self, dim: usize, count: usize) -> Arg {
+        let mut arg = self.clone();
+        if let Arg::Address { place, terms, .. } = &mut arg {
+            let of_dim = terms.iter().filter_map(|t| match t {
+                Term::Index { dim: d, stride } if *d == dim => Some(*stride),
+                _ => None,
+            });
+            place.offset = place.offset.wrapping_add_signed(of_dim.sum::<i64>() * count as i64);
+        }
+        arg
+    }
+}
+
 /// A window that slides over an image along one loop of the nest; rows outside the image are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {

@@ -28,7 +28,7 @@ fn run(module: &Module, target: &Target, inputs: &[Tensor]) -> Vec<Vec<f32>> {
 }
 
 /// Both emitters give the same bits, close to the evaluation in f64.
-pub fn agree(graph: &str) {
+pub(crate) fn agree(graph: &str) {
     let module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let inputs: Vec<Tensor> = module
         .graph

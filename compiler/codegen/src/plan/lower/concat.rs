@@ -25,10 +25,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
         let from = p.operand(operand, layout)?;
         let own = inner(p, operand);
         let place = Place { offset: to.offset + 4 * before as u64, ..to };
-        let dims = [
-            Dim { extent: outer, from: own as i64, to: whole as i64 },
-            Dim { extent: own, from: 1, to: 1 },
-        ];
+        let dims =
+            [Dim { extent: outer, from: own as i64, to: whole as i64 }, Dim { extent: own, from: 1, to: 1 }];
         calls.extend(strided::calls(p, from, place, &dims));
         before += own;
     }

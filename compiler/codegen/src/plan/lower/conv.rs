@@ -3,6 +3,7 @@
 //! The input is read in channel blocks, or, where it is plain and thinner than a block (the picture itself), plane by
 //! plane. A 1x1 convolution without stride or padding sees the whole map as one row.
 
+use super::grouped;
 use super::panel::{self, Job, Outer, Rows, Weights};
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Planner, Window, pack};
@@ -19,6 +20,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let [_, inputs, kh, kw] = dims4(p, w);
     let groups = conv.groups;
     let group_outputs = outputs / groups;
+    if grouped::fits(groups, inputs, group_outputs) {
+        return grouped::lower(p, id, conv);
+    }
     if groups > 1 && (inputs % lanes > 0 || group_outputs % lanes > 0) {
         return Err(format!("groups of {inputs} to {group_outputs} channels are not compiled yet"));
     }

@@ -3,6 +3,7 @@
 mod concat;
 mod conv;
 mod gemm;
+mod grouped;
 mod map;
 mod panel;
 mod pipe;

@@ -1,0 +1,124 @@
+//! `conv` in groups of one, two or four channels, as many in as out: channel block by channel block.
+//!
+//! No group straddles a block, so a block of the result depends on one block of the input: the nest is images, blocks
+//! and result rows, and a unit is one row of one block.
+
+use super::conv::dims4;
+use super::pipe::{self, View, read, write};
+use crate::kernels::grouped::Grouped;
+use crate::kernels::pointwise::Pointwise;
+use crate::kernels::row::Columns;
+use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
+use cnnc_ir::ops::Conv;
+use cnnc_ir::{NodeId, Tensor};
+
+/// Whether groups of so many channels in and out lie within a block.
+pub(super) fn fits(groups: usize, inputs: usize, outputs: usize) -> bool {
+    groups > 1 && inputs == outputs && matches!(inputs, 1 | 2 | 4)
+}
+
+/// Lowers a convolution whose groups [fit](fits), and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let (x, w) = (expr.operands[0], expr.operands[1]);
+    let lanes = p.target.lanes;
+    let [n, channels, height, width] = dims4(p, x);
+    let [.., oh, ow] = dims4(p, id);
+    let [_, group, kh, kw] = dims4(p, w);
+    let blocks = channels.div_ceil(lanes);
+    let vector = 4 * lanes as i64;
+    let (row, out_row) = (vector * width as i64, vector * ow as i64);
+    let (plane, out_plane) = (row * height as i64, out_row * oh as i64);
+    let line = vector * (kw * group) as i64;
+    let filter = line * kh as i64;
+
+    let input = p.operand(x, Layout::Blocked)?;
+    let weights = p.pack(w, "grouped", |_, t| Ok(packed(t, lanes)))?;
+    let bias = match expr.operands.get(2) {
+        Some(&b) => Some(pipe::channels(p, b, Layout::Plain)?),
+        None => None,
+    };
+    let index = |dim, stride| Term::Index { dim, stride };
+    let same = [index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
+    let channel = vec![index(1, vector)];
+    let view = View {
+        layout: Layout::Blocked,
+        same: &same,
+        same_span: 0..out_row,
+        channel: Some((&channel, 0..vector)),
+        first_arg: 5,
+    };
+    let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
+    // A heavy function takes results back after storing them: they must not overwrite what it still reads.
+    let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
+    let to = p.result_over(id, Layout::Blocked, if in_place { &pipe.same } else { &[] });
+    let mut args = vec![
+        write(to, same.to_vec(), 0..out_row),
+        read(
+            input,
+            vec![index(0, plane * blocks as i64), index(1, plane), Term::FirstRow { stride: row }],
+            0..row,
+        ),
+        read(weights, vec![index(1, filter), Term::FirstTap { stride: line }], 0..filter),
+        // Without a bias its argument is not read.
+        bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
+        Arg::Taps,
+    ];
+    args.extend(pipe.args);
+    // Rotated pixels and the weights of every rotation stand beside the sums.
+    let tile = p.target.accumulators - if group > 1 { group } else { 0 };
+    let kernel = |lanes: usize| Grouped {
+        group,
+        columns: Columns {
+            pixels: ow,
+            taps: kw,
+            stride: conv.stride.1,
+            pad: conv.pad.left,
+            dilation: conv.dilation.1,
+            width,
+        },
+        tile,
+        row: conv.dilation.0 as i64 * row,
+        bias: bias.is_some(),
+        lanes,
+        pipe: pipe.functions.clone(),
+    };
+    let window = Window {
+        dim: 2,
+        stride: conv.stride.0 as u64,
+        pad: conv.pad.top as u64,
+        dilation: conv.dilation.0 as u64,
+        kernel: kh as u64,
+        extent: height as u64,
+    };
+    let full = channels / lanes;
+    let call = |first: usize, count: usize, lanes: usize| Call {
+        kernel: kernel(lanes).into(),
+        extents: vec![n as u64, count as u64, oh as u64],
+        window: Some(window),
+        args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
+    };
+    let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
+    let algorithm = format!("{} in groups of {group}", if group == 1 { "depthwise" } else { "rotations" });
+    let macs = (n * channels * oh * ow * group * kh * kw) as u64;
+    p.step(&p.name(id), "conv", algorithm, calls, macs);
+    super::finish(p, id, to, Layout::Blocked, expr.stages[taken..].to_vec())
+}
+
+/// Weights `[O, group, KH, KW]` as `[block][row][column][rotation][lane]`, lanes that do not exist zero.
+fn packed(weights: &Tensor, lanes: usize) -> Vec<f32> {
+    let w = weights.slice::<f32>();
+    let [outputs, group, kh, kw] = [0, 1, 2, 3].map(|d| weights.shape()[d]);
+    let mut out = Vec::with_capacity(w.len().next_multiple_of(lanes * group * kh * kw));
+    for block in 0..outputs.div_ceil(lanes) {
+        for tap in 0..kh * kw {
+            for rotation in 0..group {
+                for o in block * lanes..(block + 1) * lanes {
+                    let input = (o + rotation) % group;
+                    out.push(if o < outputs { w[(o * group + input) * kh * kw + tap] } else { 0.0 });
+                }
+            }
+        }
+    }
+    out
+}
