@@ -4,12 +4,17 @@
 //! struct of the facts it is specialised to, the arguments it takes, and the generator. Nothing here knows a graph, a
 //! buffer or a thread: a kernel computes one unit of work.
 
+pub mod fold;
 pub mod grouped;
 pub mod map;
 pub mod pointwise;
+pub mod pool;
+pub mod pool;
 pub mod product;
+pub mod reduce;
 pub mod reorder;
 pub mod row;
+pub mod softmax;
 pub mod strided;
 
 use crate::vasm::Kernel;
@@ -42,7 +47,11 @@ macro_rules! specs {
 
 specs! {
     product Product,
+    pool Pool,
     grouped Grouped,
+    pool Pool,
+    softmax Softmax,
+    reduce Reduce,
     map Map,
     reorder Reorder,
     strided Strided,

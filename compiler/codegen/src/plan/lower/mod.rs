@@ -2,13 +2,21 @@
 
 mod concat;
 mod conv;
+mod depth_to_space;
+mod gather;
 mod gemm;
 mod grouped;
 mod map;
+mod padding;
 mod panel;
 mod pipe;
+mod pool;
+mod pool;
+mod reduce;
 mod reorder;
 mod reshape;
+mod slice;
+mod softmax;
 mod strided;
 mod transpose;
 
@@ -16,16 +24,30 @@ pub(super) use reorder::reorder;
 pub(super) use strided::copy;
 
 use super::{Layout, Place, Planner};
+use crate::kernels::fold::Fold;
 use cnnc_ir::{NodeId, Op, Stage};
 
 /// Appends the steps that compute a node, and gives its value a home.
 pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     match p.module.graph[id].op() {
+        Op::Cast(_) => reshape::lower_cast(p, id),
+        Op::AvgPool(pool) => pool::lower_mean(p, id, pool),
         Op::Concat(concat) => concat::lower(p, id, concat),
         Op::Conv(conv) => conv::lower(p, id, conv),
+        Op::DepthToSpace(op) => depth_to_space::lower(p, id, op),
+        Op::Gather(gather) => gather::lower(p, id, gather),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
+        Op::AvgPool(pool) => pool::lower_avg(p, id, pool),
+        Op::MaxPool(pool) => pool::lower_max(p, id, pool),
+        Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
+        Op::Padding(pad) => padding::lower(p, id, pad),
+        Op::ReduceMax(r) => reduce::lower(p, id, Fold::Max, &r.axes, false),
+        Op::ReduceMean(r) => reduce::lower(p, id, Fold::Sum, &r.axes, true),
+        Op::ReduceSum(r) => reduce::lower(p, id, Fold::Sum, &r.axes, false),
         Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
+        Op::Slice(slice) => slice::lower(p, id, slice),
+        Op::Softmax(softmax) => softmax::lower(p, id, softmax),
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
         op => Err(format!("{} is not compiled yet", op.name())),

@@ -1,0 +1,108 @@
+//! `max_pool` and `avg_pool`: channel block by channel block, a unit is one row of one block.
+
+use super::conv::dims4;
+use super::pipe::{self, View, read, write};
+use crate::kernels::pointwise::Pointwise;
+use crate::kernels::pool::{Pool, Reduce};
+use crate::kernels::row::Columns;
+use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
+use cnnc_ir::NodeId;
+use cnnc_ir::ops::{AvgPool, MaxPool, Sliding};
+
+/// Lowers a max pool and the pipe behind it.
+pub(super) fn lower_max(p: &mut Planner, id: NodeId, pool: &MaxPool) -> Result<(), String> {
+    let [.., height, width] = dims4(p, p.module.graph.operands(id)[0]);
+    lower(p, id, "max_pool", pool.window().over(height, width), None)
+}
+
+/// Lowers an average pool and the pipe behind it.
+pub(super) fn lower_avg(p: &mut Planner, id: NodeId, pool: &AvgPool) -> Result<(), String> {
+    let [.., height, width] = dims4(p, p.module.graph.operands(id)[0]);
+    lower(p, id, "avg_pool", pool.window().over(height, width), Some(pool.count_include_pad))
+}
+
+/// `mean` is none for a max pool, else whether padding counts.
+fn lower(
+    p: &mut Planner,
+    id: NodeId,
+    op: &str,
+    [rows, columns]: [Sliding; 2],
+    mean: Option<bool>,
+) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let lanes = p.target.lanes;
+    let [n, channels, oh, ow] = dims4(p, id);
+    let blocks = channels.div_ceil(lanes);
+    let vector = 4 * lanes as i64;
+    let (row, out_row) = (vector * columns.extent as i64, vector * ow as i64);
+    let (plane, out_plane) = (row * rows.extent as i64, out_row * oh as i64);
+    let input = p.operand(expr.operands[0], Layout::Blocked)?;
+    let count = |side: &Sliding, i: usize| match mean {
+        Some(true) => side.padded_taps(i),
+        _ => side.taps(i).len(),
+    };
+    let index = |dim, stride| Term::Index { dim, stride };
+    let counts = match mean {
+        Some(_) => {
+            let words: Vec<f32> = (0..oh).map(|i| count(&rows, i) as f32).collect();
+            let place = p.weights(&format!("{}.rows", p.name(id)), &words);
+            read(place, vec![index(2, 4)], 0..4)
+        }
+        // A maximum does not read it.
+        None => Arg::Taps,
+    };
+    let reduce = match mean {
+        Some(_) => Reduce::Mean((0..ow).map(|i| count(&columns, i) as u32).collect()),
+        None => Reduce::Max,
+    };
+    let same = [index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
+    let channel = vec![index(1, vector)];
+    let view = View {
+        layout: Layout::Blocked,
+        same: &same,
+        same_span: 0..out_row,
+        channel: Some((&channel, 0..vector)),
+        first_arg: 4,
+    };
+    let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
+    // A heavy function takes results back after storing them: they must not overwrite what it still reads.
+    let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
+    let to = p.result_over(id, Layout::Blocked, if in_place { &pipe.same } else { &[] });
+    let from = vec![index(0, plane * blocks as i64), index(1, plane), Term::FirstRow { stride: row }];
+    let mut args =
+        vec![write(to, same.to_vec(), 0..out_row), read(input, from, 0..row), Arg::Taps, counts];
+    args.extend(pipe.args);
+    let window = Window {
+        dim: 2,
+        stride: rows.stride as u64,
+        pad: rows.before as u64,
+        dilation: rows.dilation as u64,
+        kernel: rows.kernel as u64,
+        extent: rows.extent as u64,
+    };
+    let call = |first: usize, count: usize, lanes: usize| Call {
+        kernel: Pool {
+            reduce: reduce.clone(),
+            columns: Columns {
+                pixels: ow,
+                taps: columns.kernel,
+                stride: columns.stride,
+                pad: columns.before,
+                dilation: columns.dilation,
+                width: columns.extent,
+            },
+            tile: p.target.accumulators,
+            row: rows.dilation as i64 * row,
+            lanes,
+            pipe: pipe.functions.clone(),
+        }
+        .into(),
+        extents: vec![n as u64, count as u64, oh as u64],
+        window: Some(window),
+        args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
+    };
+    let full = channels / lanes;
+    let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
+    p.step(&p.name(id), op, "row by row".into(), calls, 0);
+    super::finish(p, id, to, Layout::Blocked, expr.stages[taken..].to_vec())
+}
