@@ -1,0 +1,103 @@
+//! `compile` and `inspect`: what is written, what it says, and that nothing is left after an error.
+
+use sha2::{Digest, Sha256};
+
+use crate::{CLASSIFIER, Folder, UNSUPPORTED, shared};
+
+#[test]
+fn every_kind_is_written_in_silence() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let printed = folder.cnnc("compile net.cnn -o a.so -o a.o -o a.a -o a.h").good();
+    assert_eq!(printed, "");
+    assert_eq!(folder.files(), ["a.a", "a.h", "a.o", "a.so", "net.cnn"]);
+    assert_eq!(folder.read("a.so")[..4], *b"\x7fELF");
+    assert_eq!(folder.read("a.o")[..4], *b"\x7fELF");
+    assert_eq!(folder.read("a.a")[..7], *b"!<arch>");
+    let header = String::from_utf8(folder.read("a.h")).unwrap();
+    assert!(header.contains("const cnnc_model *a_model(void);"));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.cnnc("compile net.cnn -o net.so").good();
+    let first = folder.read("net.so");
+    folder.cnnc("compile net.cnn -o net.so").good();
+    assert_eq!(first, folder.read("net.so"));
+    folder.cnnc("compile net.cnn -o net.so --target-features sse4.1,fma").good();
+    assert_ne!(first, folder.read("net.so"), "the features change nothing");
+}
+
+#[test]
+fn an_error_leaves_nothing_behind() {
+    let folder = Folder::with("bad.cnn", UNSUPPORTED);
+    assert_eq!(folder.cnnc("compile bad.cnn -o bad.so").bad().len(), 2);
+    folder.cnnc("compile bad.cnn -o nowhere/bad.so").bad();
+    folder.write("good.cnn", CLASSIFIER);
+    folder.cnnc("compile good.cnn -o nowhere/good.so").refuses(&["E_IO", "nowhere"]);
+    folder.cnnc("compile absent.onnx -o absent.so").refuses(&["E_IO", "absent.onnx"]);
+    folder.write("noise.onnx", [0xFF; 99]);
+    folder.cnnc("compile noise.onnx -o noise.so").refuses(&["E_PARSE"]);
+    folder.write("noise.cnn", "graph @g(%x: f32[2]) {\n  %y: f32[2] = frob %x\n  return %y\n}\n");
+    folder.cnnc("compile noise.cnn -o noise.so").refuses(&["E_PARSE", "noise.cnn:2:", "frob"]);
+    assert_eq!(folder.files(), ["bad.cnn", "good.cnn", "noise.cnn", "noise.onnx"]);
+}
+
+#[test]
+fn usage_errors_are_status_2() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.cnnc("compile net.cnn -o net.exe").usage(".so, .o, .a or .h");
+    folder.cnnc("compile net.cnn").usage("--output");
+    folder.cnnc("compile net.cnn -o a.so --disable-pass fold-everything").usage("fold-everything");
+    folder.cnnc("compile net.cnn -o a.so --disable-pass fuse-epilog").usage("fuse-epilogue");
+    folder.cnnc("compile net.cnn -o a.so --target-features mmx").usage("avx2,fma and sse4.1,fma");
+    folder.cnnc("compile net.cnn -o a.so --name 1st").usage("m1st");
+    folder.cnnc("compile net.cnn -o a.so --shape x").usage("NAME=1x3x224x224");
+    folder.cnnc("dump net.cnn --after nothing").usage("nothing");
+    folder.cnnc("frobnicate").usage("frobnicate");
+    folder.cnnc("").usage("Usage");
+    assert_eq!(folder.files(), ["net.cnn"]);
+}
+
+#[test]
+fn inspect_says_where_a_library_comes_from() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder
+        .cnnc("compile net.cnn -o lib.so --name zebra --disable-pass fuse-epilogue --keep-denormals")
+        .good();
+    let facts = folder.cnnc("inspect lib.so --json").json();
+    assert_eq!(facts["name"], "zebra");
+    assert_eq!(facts["abi"], 1);
+    assert_eq!(facts["inputs"][0]["shape"], serde_json::json!([1, 3, 12, 10]));
+    assert_eq!(facts["outputs"][0]["bytes"], 40);
+    let digest: String = Sha256::digest(CLASSIFIER).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(facts["source_sha256"], digest);
+    let options: Vec<&str> =
+        facts["options"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+    assert_eq!(options, ["disable-pass", "keep-denormals"]);
+    let macs: u64 =
+        facts["steps"].as_array().unwrap().iter().map(|step| step["macs"].as_u64().unwrap()).sum();
+    assert_eq!(macs, 16 * 27 * 120 + 8 * 144 * 30 + 240 * 10);
+
+    let text = folder.cnnc("inspect lib.so --steps").good();
+    assert!(text.contains("zebra") && text.contains("x: f32[1,3,12,10]"), "{text}");
+    folder.write("noise.so", "no library");
+    folder.cnnc("inspect noise.so").refuses(&["E_RUN", "noise.so"]);
+    folder.cnnc("inspect absent.so").refuses(&["E_IO", "absent.so"]);
+}
+
+#[test]
+fn a_symbolic_batch_is_bound() {
+    let Some(model) = shared("mnist-mlp-dynbatch/model.onnx") else { return };
+    let folder = Folder::new();
+    let model = model.display();
+    folder.cnnc(&format!("compile {model} -o net.so --batch 3")).good();
+    let facts = folder.cnnc("inspect net.so --json").json();
+    assert_eq!(facts["inputs"][0]["shape"], serde_json::json!([3, 784]));
+    folder.cnnc(&format!("compile {model} -o net.so --shape {}=5x784", "input1")).good();
+    let facts = folder.cnnc("inspect net.so --json").json();
+    assert_eq!(facts["outputs"][0]["shape"], serde_json::json!([5, 10]));
+    folder.cnnc(&format!("compile {model} -o net.so --shape input1=5x783")).bad();
+    folder.write("net.cnn", CLASSIFIER);
+    folder.cnnc("compile net.cnn -o net.so --batch 3").refuses(&["E_OPTION"]);
+}

@@ -1,0 +1,178 @@
+//! The command line: exit statuses, messages, results, files. Each test runs the binary as a user does, in a folder of
+//! its own, on networks that are written there.
+
+mod compile;
+mod examples;
+mod run;
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A small classifier of pictures: 1x3x12x10 to ten scores.
+const CLASSIFIER: &str = "\
+graph @classifier(%x: f32[1,3,12,10]) {
+  %w: f32[16,3,3,3] = const rand(1, min=-0.5, max=0.5)
+  %b: f32[16] = const rand(2)
+  %c: f32[1,16,12,10] = conv %x, %w, %b, pad=1
+  %r: f32[1,16,12,10] = relu %c
+  %v: f32[8,16,3,3] = const rand(3, min=-0.5, max=0.5)
+  %d: f32[1,8,6,5] = conv %r, %v, stride=2, pad=1
+  %f: f32[1,240] = reshape %d, shape=[1,240]
+  %u: f32[240,10] = const rand(4, min=-0.1, max=0.1)
+  %y: f32[1,10] = gemm %f, %u
+  return %y
+}
+";
+
+/// Gives its input back, negative elements as zero: what a picture became can be read off.
+const MIRROR: &str = "\
+graph @mirror(%x: f32[1,3,4,5]) {
+  %y: f32[1,3,4,5] = relu %x
+  return %y
+}
+";
+
+/// Two values that cannot be compiled, and one that depends on both.
+const UNSUPPORTED: &str = "\
+graph @bad(%x: i64[4]) {
+  %p: i64[4] = add %x, %x
+  %q: i64[4] = mul %x, %x
+  %y: i64[4] = add %p, %q
+  return %p, %q, %y
+}
+";
+
+/// A folder to work in.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    /// A folder with one network.
+    fn with(name: &str, text: &str) -> Folder {
+        let folder = Folder::new();
+        folder.write(name, text);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Every file, sorted.
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Runs `cnnc` here; arguments are separated by blanks.
+    fn cnnc(&self, arguments: &str) -> Ran {
+        self.run(Path::new(env!("CARGO_BIN_EXE_cnnc")), &arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Runs a program here.
+    fn run(&self, program: &Path, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(program);
+        let output = command.args(arguments).current_dir(self.0.path()).output();
+        let name = program.file_name().unwrap().to_string_lossy();
+        Ran {
+            command: format!("{name} {}", arguments.join(" ")),
+            output: output.unwrap_or_else(|error| panic!("{name}: {error}")),
+        }
+    }
+}
+
+/// A program that ended.
+struct Ran {
+    command: String,
+    output: Output,
+}
+
+impl Ran {
+    fn stdout(&self) -> String {
+        String::from_utf8(self.output.stdout.clone()).unwrap()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8(self.output.stderr.clone()).unwrap()
+    }
+
+    /// Status 0 and nothing on standard error; gives what was printed.
+    #[track_caller]
+    fn good(&self) -> String {
+        let (status, stderr) = (self.output.status.code(), self.stderr());
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{}", self.command);
+        self.stdout()
+    }
+
+    /// Status 0 and JSON.
+    #[track_caller]
+    fn json(&self) -> Value {
+        let text = self.good();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", self.command))
+    }
+
+    /// Status 1 and one line an error; gives the lines.
+    #[track_caller]
+    fn bad(&self) -> Vec<String> {
+        let lines: Vec<String> = self.stderr().lines().map(String::from).collect();
+        assert_eq!(self.output.status.code(), Some(1), "{}: {lines:?}", self.command);
+        assert!(!lines.is_empty(), "{} says nothing", self.command);
+        for line in &lines {
+            assert!(line.starts_with("error: E_"), "{}: {line}", self.command);
+        }
+        lines
+    }
+
+    /// Status 1 and one error that contains all of this.
+    #[track_caller]
+    fn refuses(&self, parts: &[&str]) {
+        let lines = self.bad();
+        assert_eq!(lines.len(), 1, "{}: {lines:?}", self.command);
+        for part in parts {
+            assert!(lines[0].contains(part), "{}: no {part:?} in {}", self.command, lines[0]);
+        }
+    }
+
+    /// Status 2: an error in the command line.
+    #[track_caller]
+    fn usage(&self, part: &str) {
+        assert_eq!(self.output.status.code(), Some(2), "{}", self.command);
+        assert!(self.stderr().contains(part), "{}: no {part:?} in {}", self.command, self.stderr());
+    }
+}
+
+/// The `f32` elements of a .npy file, which stand at its end.
+fn npy(bytes: &[u8]) -> Vec<f32> {
+    npyz::NpyFile::new(bytes).unwrap().into_vec().unwrap()
+}
+
+/// A trained network beside the repository, if there is one.
+fn shared(path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3)?;
+    let path = root.join("shared/models").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    #[expect(clippy::print_stderr, reason = "a test that was left out must be seen")]
+    {
+        eprintln!("skipped: shared/models has no {}", path.file_name()?.to_string_lossy());
+    }
+    None
+}

@@ -1,0 +1,178 @@
+//! `run`, `verify` and `bench`: numbers, from tensors and from pictures.
+
+use npyz::WriterBuilder;
+
+use crate::{CLASSIFIER, Folder, MIRROR, npy, shared};
+
+#[test]
+fn memory_library_and_threads_give_the_same_bits() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.cnnc("compile net.cnn -o net.so").good();
+    folder.cnnc("run net.cnn --input random:7 --output jit.npy").good();
+    folder.cnnc("run net.so --input random:7 --output aot.npy").good();
+    folder.cnnc("run net.so --input x=random:7 --output three.npy --threads 3").good();
+    folder.cnnc("run net.so --input random:8 --output other.npy").good();
+    let wanted = folder.read("jit.npy");
+    assert_eq!(npy(&wanted).len(), 10);
+    assert!(npy(&wanted).iter().any(|&x| x != 0.0));
+    assert_eq!(wanted, folder.read("aot.npy"));
+    assert_eq!(wanted, folder.read("three.npy"));
+    assert_ne!(wanted, folder.read("other.npy"), "the seed does not matter");
+}
+
+#[test]
+fn tensors_go_from_file_to_file() {
+    let folder = Folder::with("mirror.cnn", MIRROR);
+    folder.cnnc("run mirror.cnn --input random:3 --output a.npy --json").json();
+    folder.cnnc("run mirror.cnn --input a.npy --output b.pb").good();
+    folder.cnnc("run mirror.cnn --input x=b.pb --output c.npy").good();
+    assert_eq!(folder.read("a.npy"), folder.read("c.npy"), "what is not negative stays");
+    assert!(npy(&folder.read("a.npy")).iter().any(|&x| x > 0.0));
+
+    folder.write("net.cnn", CLASSIFIER);
+    folder.cnnc("run net.cnn --input a.npy").refuses(&["a.npy", "[1, 3, 4, 5]", "f32[1,3,12,10]"]);
+    folder.cnnc("run net.cnn --input b.pb").refuses(&["b.pb", "f32[1,3,4,5]"]);
+    folder.cnnc("run net.cnn").refuses(&["\"x\"", "help: "]);
+    folder.cnnc("run net.cnn --input random:1 --input random:2").refuses(&["random:2"]);
+    folder.cnnc("run net.cnn --input random:seven").refuses(&["seven"]);
+    folder.cnnc("run net.cnn --input net.cnn").refuses(&["net.cnn", "help: "]);
+    folder.cnnc("run mirror.cnn --input random:1 --output a.txt").refuses(&["a.txt"]);
+    folder.cnnc("run mirror.cnn --input random:1 -o a.npy -o b.npy").refuses(&["the model has 1"]);
+    assert_eq!(folder.files(), ["a.npy", "b.pb", "c.npy", "mirror.cnn", "net.cnn"]);
+}
+
+#[test]
+fn elements_of_another_type_are_refused() {
+    let folder = Folder::with("mirror.cnn", MIRROR);
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::<f64>::new().default_dtype().shape(&[1, 3, 4, 5]);
+    let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
+    writer.extend((0..60).map(f64::from)).unwrap();
+    writer.finish().unwrap();
+    folder.write("x.npy", bytes);
+    folder.cnnc("run mirror.cnn --input x.npy").refuses(&["x.npy", "f32[1,3,4,5]"]);
+}
+
+/// A picture of 4x5 pixels in which every byte differs.
+fn pixels() -> Vec<u8> {
+    (0..60).map(|i| 40 + 3 * i as u8).collect()
+}
+
+#[test]
+fn pictures_are_scaled_and_planar() {
+    let folder = Folder::with("mirror.cnn", MIRROR);
+    folder.write("p.rgb", pixels());
+    image::RgbImage::from_raw(5, 4, pixels()).unwrap().save(folder.path("p.png")).unwrap();
+    folder.cnnc("run mirror.cnn --image p.rgb -o rgb.npy").good();
+    folder.cnnc("run mirror.cnn --image p.png -o png.npy").good();
+    folder.cnnc("run mirror.cnn --input x=p.rgb -o input.npy").good();
+    folder.cnnc("run mirror.cnn --image p.png --channels bgr --raw -o bgr.npy").good();
+    folder.cnnc("run mirror.cnn --image p.png --mean 0.1,0.05,0 --std 0.5,0.25,2 -o scaled.npy").good();
+    let [rgb, bgr, scaled] = ["rgb.npy", "bgr.npy", "scaled.npy"].map(|name| npy(&folder.read(name)));
+    for c in 0..3 {
+        for pixel in 0..20 {
+            let byte = |channel: usize| f32::from(pixels()[3 * pixel + channel]);
+            let i = 20 * c + pixel;
+            assert_eq!(rgb[i], byte(c) / 255.0, "channel {c}, pixel {pixel}");
+            assert_eq!(bgr[i], byte(2 - c), "channel {c}, pixel {pixel}");
+            let (mean, std) = ([0.1, 0.05, 0.0][c], [0.5, 0.25, 2.0][c]);
+            assert_eq!(scaled[i], ((byte(c) / 255.0 - mean) / std).max(0.0), "channel {c}, pixel {pixel}");
+        }
+    }
+    assert_eq!(folder.read("rgb.npy"), folder.read("png.npy"));
+    assert_eq!(folder.read("rgb.npy"), folder.read("input.npy"));
+}
+
+#[test]
+fn pictures_of_another_size_are_resized() {
+    let folder = Folder::with("mirror.cnn", MIRROR);
+    image::RgbImage::from_pixel(64, 48, image::Rgb([51, 102, 204])).save(folder.path("big.png")).unwrap();
+    for fit in ["stretch", "crop"] {
+        folder.cnnc(&format!("run mirror.cnn --image big.png --raw --fit {fit} -o big.npy")).good();
+        let values = npy(&folder.read("big.npy"));
+        assert_eq!(values.len(), 60);
+        for (i, value) in values.iter().enumerate() {
+            assert_eq!(*value, [51.0, 102.0, 204.0][i / 20], "{fit}, element {i}");
+        }
+    }
+    folder.write("short.rgb", [1, 2, 3]);
+    folder.cnnc("run mirror.cnn --image short.rgb").refuses(&["3 bytes", "60"]);
+    folder.write("noise.png", "no picture");
+    folder.cnnc("run mirror.cnn --image noise.png").refuses(&["noise.png"]);
+    folder.cnnc("run mirror.cnn --image big.png --mean 1,2").refuses(&["--mean"]);
+    folder.write("flat.cnn", "graph @flat(%x: f32[1,9]) {\n  %y: f32[1,9] = relu %x\n  return %y\n}\n");
+    folder.cnnc("run flat.cnn --image big.png").refuses(&["f32[1,9]"]);
+}
+
+#[test]
+fn the_best_classes_are_named() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let labels: String = (0..10).map(|class| format!("class number {class}\n")).collect();
+    folder.write("labels.txt", labels);
+    folder.cnnc("run net.cnn --input random:5 -o scores.npy").good();
+    let scores = npy(&folder.read("scores.npy"));
+    let best = (0..10).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
+    let json = folder.cnnc("run net.cnn --input random:5 --labels labels.txt --top 3 --json").json();
+    let top = json["top"].as_array().unwrap();
+    assert_eq!(top.len(), 3);
+    assert_eq!(top[0]["class"], best);
+    assert_eq!(top[0]["label"], format!("class number {best}"));
+    assert!(top[0]["score"].as_f64() > top[1]["score"].as_f64());
+    let text = folder.cnnc("run net.cnn --input random:5 --labels labels.txt").good();
+    assert_eq!(text.lines().count(), 5);
+    assert!(text.lines().next().unwrap().ends_with(&format!("class number {best}")), "{text}");
+}
+
+#[test]
+fn verify_compares_outputs_and_nodes() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    for features in ["avx2,fma", "sse4.1,fma"] {
+        let json = folder.cnnc(&format!("verify net.cnn --json --target-features {features}")).json();
+        assert_eq!(json["good"], true);
+        assert_eq!(json["outputs"][0]["name"], "y");
+        let relative = json["outputs"][0]["relative"].as_f64().unwrap();
+        assert!(relative > 0.0 && relative < 1e-6, "{relative}");
+        assert_eq!(json["nodes_compared"], 2, "both convolutions lie in the arena");
+    }
+    assert!(folder.cnnc("verify net.cnn --seed 9 --threads 2").good().contains("all agree"));
+    folder.cnnc("verify net.cnn --tolerance 1e-15").refuses(&["E_RUN node %r", "1e-15"]);
+}
+
+#[test]
+fn bench_measures_and_profiles() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let json = folder.cnnc("bench net.cnn --seconds 1 --threads 1,2 --profile --json").json();
+    let benches = json["benches"].as_array().unwrap();
+    assert_eq!(benches.len(), 2);
+    for (bench, threads) in benches.iter().zip([1, 2]) {
+        assert_eq!(bench["threads"], threads);
+        let [least, median] = ["min_ms", "median_ms"].map(|key| bench[key].as_f64().unwrap());
+        assert!(0.0 < least && least <= median, "{least} ms, {median} ms");
+        let steps = bench["steps"].as_array().unwrap();
+        let names: Vec<&str> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
+        for node in ["r", "d", "y"] {
+            assert!(names.contains(&node), "{node} is none of {names:?}");
+        }
+        assert!(steps.iter().all(|step| step["us"].as_f64().unwrap() > 0.0));
+    }
+    assert!(folder.cnnc("bench net.cnn --seconds 1 --profile").good().contains("GFLOP/s"));
+    folder.cnnc("bench net.cnn --seconds 0").usage("seconds");
+}
+
+#[test]
+fn a_trained_network_knows_its_expected_output() {
+    let Some(model) = shared("mnist-mlp-dynbatch/model.onnx") else { return };
+    let data = model.with_file_name("test_data_set_0");
+    let folder = Folder::new();
+    let (model, input) = (model.display(), data.join("input_0.pb"));
+    folder.cnnc(&format!("run {model} --input {} -o got.npy", input.display())).good();
+    let got = npy(&folder.read("got.npy"));
+    let wanted = std::fs::read(data.join("output_0.pb")).unwrap();
+    let wanted = cnnc_frontends::onnx::tensor_from_pb(&wanted).unwrap();
+    let wanted = wanted.slice::<f32>();
+    assert_eq!(got.len(), wanted.len());
+    let scale = wanted.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    for (got, want) in got.iter().zip(wanted) {
+        assert!((got - want).abs() <= 1e-4 * scale, "{got}, expected {want}");
+    }
+}
