@@ -9,7 +9,6 @@ pub mod grouped;
 pub mod map;
 pub mod pointwise;
 pub mod pool;
-pub mod pool;
 pub mod product;
 pub mod reduce;
 pub mod reorder;
@@ -49,7 +48,6 @@ specs! {
     product Product,
     pool Pool,
     grouped Grouped,
-    pool Pool,
     softmax Softmax,
     reduce Reduce,
     map Map,

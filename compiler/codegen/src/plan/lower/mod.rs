@@ -11,7 +11,6 @@ mod padding;
 mod panel;
 mod pipe;
 mod pool;
-mod pool;
 mod reduce;
 mod reorder;
 mod reshape;
@@ -31,14 +30,12 @@ use cnnc_ir::{NodeId, Op, Stage};
 pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     match p.module.graph[id].op() {
         Op::Cast(_) => reshape::lower_cast(p, id),
-        Op::AvgPool(pool) => pool::lower_mean(p, id, pool),
         Op::Concat(concat) => concat::lower(p, id, concat),
         Op::Conv(conv) => conv::lower(p, id, conv),
         Op::DepthToSpace(op) => depth_to_space::lower(p, id, op),
         Op::Gather(gather) => gather::lower(p, id, gather),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
         Op::AvgPool(pool) => pool::lower_avg(p, id, pool),
-        Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
         Op::Padding(pad) => padding::lower(p, id, pad),

@@ -2,8 +2,9 @@
 
 use super::conv::dims4;
 use super::pipe::{self, View, read, write};
+use crate::kernels::fold::Fold;
 use crate::kernels::pointwise::Pointwise;
-use crate::kernels::pool::{Pool, Reduce};
+use crate::kernels::pool::Pool;
 use crate::kernels::row::Columns;
 use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
 use cnnc_ir::NodeId;
@@ -51,10 +52,8 @@ fn lower(
         // A maximum does not read it.
         None => Arg::Taps,
     };
-    let reduce = match mean {
-        Some(_) => Reduce::Mean((0..ow).map(|i| count(&columns, i) as u32).collect()),
-        None => Reduce::Max,
-    };
+    let fold = if mean.is_some() { Fold::Sum } else { Fold::Max };
+    let columns_counted: Option<Vec<usize>> = mean.map(|_| (0..ow).map(|i| count(&columns, i)).collect());
     let same = [index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
     let channel = vec![index(1, vector)];
     let view = View {
@@ -69,8 +68,7 @@ fn lower(
     let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
     let to = p.result_over(id, Layout::Blocked, if in_place { &pipe.same } else { &[] });
     let from = vec![index(0, plane * blocks as i64), index(1, plane), Term::FirstRow { stride: row }];
-    let mut args =
-        vec![write(to, same.to_vec(), 0..out_row), read(input, from, 0..row), Arg::Taps, counts];
+    let mut args = vec![write(to, same.to_vec(), 0..out_row), read(input, from, 0..row), Arg::Taps, counts];
     args.extend(pipe.args);
     let window = Window {
         dim: 2,
@@ -82,7 +80,8 @@ fn lower(
     };
     let call = |first: usize, count: usize, lanes: usize| Call {
         kernel: Pool {
-            reduce: reduce.clone(),
+            fold,
+            counts: columns_counted.clone(),
             columns: Columns {
                 pixels: ow,
                 taps: columns.kernel,

@@ -1,0 +1,119 @@
+//! Folding many elements into one: the sum or the maximum, in registers.
+//!
+//! ```text
+//! sum: acc + x, from 0        max: x > acc ? x : acc, from -inf
+//! ```
+//!
+//! INVARIANT: the order depends on nothing but the number of elements: element i goes into partial i mod n in
+//! ascending order, and partials are combined pairwise at the end. NaN never wins a maximum.
+
+use crate::vasm::{Bin, Builder, LANES, P, Un, V};
+
+/// How two become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fold {
+    /// Their sum.
+    Sum,
+    /// The greater one.
+    Max,
+}
+
+/// How the elements of lines lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lines {
+    /// One line, its elements neighbours.
+    Along,
+    /// Lines that are neighbours, their elements apart.
+    Across {
+        /// How many lines.
+        count: usize,
+        /// Bytes from element to element of a line.
+        stride: i64,
+    },
+}
+
+/// Registers that a run is folded into side by side, which hides the latency of one.
+pub(super) const PARTIALS: usize = 4;
+
+impl Fold {
+    /// The fold of nothing.
+    pub(super) fn start(self) -> f32 {
+        match self {
+            Fold::Sum => 0.0,
+            Fold::Max => f32::NEG_INFINITY,
+        }
+    }
+
+    /// `acc = fold(acc, x)`
+    pub(super) fn add(self, k: &mut Builder, acc: V, x: V) {
+        match self {
+            Fold::Sum => k.bin_to(Bin::Add, acc, acc, x),
+            Fold::Max => k.bin_to(Bin::Max, acc, x, acc),
+        }
+    }
+
+    /// As many registers that fold nothing yet.
+    pub(super) fn starts(self, k: &mut Builder, count: usize) -> Vec<V> {
+        (0..count).map(|_| k.splat(self.start())).collect()
+    }
+
+    /// Folds all lanes of a register: every lane becomes the result.
+    pub(super) fn across(self, k: &mut Builder, acc: V) {
+        for un in [Un::SwapHalves, Un::Permute(0b01_00_11_10), Un::Permute(0b10_11_00_01)] {
+            let other = k.un(un, acc);
+            self.add(k, acc, other);
+        }
+    }
+
+    /// Folds a run of `count` neighbouring elements, lane by lane, into a register.
+    ///
+    /// `load` gives the lanes that lie some bytes behind an index register; `partials` registers are used at once.
+    pub(super) fn run(
+        self,
+        k: &mut Builder,
+        count: usize,
+        partials: usize,
+        load: impl Fn(&mut Builder, P, i32, usize) -> V,
+    ) -> V {
+        let (vectors, rest) = (count / LANES, count % LANES);
+        let partials = partials.min(vectors).max(1);
+        let accs = self.starts(k, partials);
+        let at = k.set(0);
+        let disp = |i: usize| (4 * LANES * i) as i32;
+        if vectors >= partials {
+            k.repeat((vectors / partials) as u64, |k| {
+                for (i, &acc) in accs.iter().enumerate() {
+                    let x = load(k, at, disp(i), LANES);
+                    self.add(k, acc, x);
+                }
+                k.advance(at, (4 * LANES * partials) as i64);
+            });
+        }
+        let left = vectors % partials;
+        for (i, &acc) in accs.iter().enumerate().take(left) {
+            let x = load(k, at, disp(i), LANES);
+            self.add(k, acc, x);
+        }
+        if rest > 0 {
+            let acc = accs[left];
+            let x = load(k, at, disp(left), rest);
+            let mask = k.lane_mask(rest);
+            let start = k.splat(self.start());
+            let x = k.select(mask, x, start);
+            self.add(k, acc, x);
+        }
+        self.pairwise(k, &accs)
+    }
+
+    /// Combines partials, neighbours first.
+    pub(super) fn pairwise(self, k: &mut Builder, accs: &[V]) -> V {
+        let mut step = 1;
+        while step < accs.len() {
+            for pair in accs.chunks(2 * step).filter(|c| c.len() > step) {
+                self.add(k, pair[0], pair[step]);
+            }
+            step *= 2;
+        }
+        accs[0]
+    }
+}

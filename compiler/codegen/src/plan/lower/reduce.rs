@@ -1,0 +1,152 @@
+//! `reduce_mean`, `reduce_max` and `reduce_sum`.
+//!
+//! Over the pixels of a blocked value, a unit is one channel block. In a plain one, extents that are kept and reduced
+//! are merged until they are `[outer, reduced, inner]`, by a transposed copy where they are not so already; a unit is
+//! then a line, or neighbouring lines, a few vectors of them.
+
+use super::conv::dims4;
+use super::pipe::{read, write};
+use super::strided::{self, Dim};
+use crate::kernels::fold::{Fold, Lines};
+use crate::kernels::reduce::Reduce;
+use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
+use cnnc_ir::{NodeId, Op};
+
+/// Vectors of neighbouring lines in a unit.
+const VECTORS: usize = 4;
+
+/// Lowers a reduction and the pipe behind it; `is_mean`: the result is divided by how many elements it came from.
+pub(super) fn lower(
+    p: &mut Planner,
+    id: NodeId,
+    fold: Fold,
+    axes: &[i64],
+    is_mean: bool,
+) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let x = expr.operands[0];
+    let is_reduced: Vec<bool> = (0..p.ty(x).rank()).map(|d| axes.contains(&(d as i64))).collect();
+    let reduced = p.ty(x).dims().iter().zip(&is_reduced).filter(|(_, r)| **r);
+    let extent: usize = reduced.map(|(n, _)| n).product();
+    if extent == 0 {
+        return Err("a reduction of no elements is not compiled yet".into());
+    }
+    let divisor = is_mean.then_some(extent);
+    let kernel = |lines, padded| Reduce { fold, extent, lines, padded, divisor };
+    let pixels = p.layout(x) == Some(Layout::Blocked) && is_reduced == [false, false, true, true];
+    let (to, layout, calls) = match pixels {
+        true => blocked(p, id, x, kernel)?,
+        false => plain(p, id, x, &is_reduced, kernel)?,
+    };
+    let op = p.module.graph[id].op().name();
+    let algorithm = format!("{extent} to one, {}", if pixels { "by blocks" } else { "by lines" });
+    p.step(&p.name(id), op, algorithm, calls, 0);
+    super::finish(p, id, to, layout, expr.stages)
+}
+
+type Lowered = (Place, Layout, Vec<Call>);
+
+/// Reduces the pixels of a blocked value.
+fn blocked(
+    p: &mut Planner,
+    id: NodeId,
+    x: NodeId,
+    kernel: impl Fn(Lines, bool) -> Reduce,
+) -> Result<Lowered, String> {
+    let from = p.operand(x, Layout::Blocked)?;
+    let graph = &p.module.graph;
+    // One element a channel: blocks are of use only to what reads blocks.
+    let is_convolved = graph.readers(id).any(|r| matches!(graph[r].op(), Op::Conv(_)));
+    let layout = if is_convolved { Layout::Blocked } else { Layout::Plain };
+    let to = p.result(id, layout);
+    let [n, channels, height, width] = dims4(p, x);
+    let lanes = p.target.lanes;
+    let (full, blocks, vector) = (channels / lanes, channels.div_ceil(lanes), 4 * lanes as i64);
+    let plane = (height * width) as i64 * vector;
+    let image = if is_convolved { blocks as i64 * vector } else { 4 * channels as i64 };
+    let call = |first: usize, count: usize, lanes: usize| {
+        let stored = if is_convolved { vector } else { 4 * lanes as i64 };
+        let index =
+            |image, block| vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: block }];
+        let args = [
+            write(to, index(image, vector), 0..stored),
+            read(from, index(plane * blocks as i64, plane), 0..plane),
+        ];
+        Call {
+            kernel: kernel(Lines::Across { count: lanes, stride: vector }, is_convolved).into(),
+            extents: vec![n as u64, count as u64],
+            window: None,
+            args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
+        }
+    };
+    Ok((to, layout, vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)]))
+}
+
+/// Reduces any extents of a plain value.
+fn plain(
+    p: &mut Planner,
+    id: NodeId,
+    x: NodeId,
+    is_reduced: &[bool],
+    kernel: impl Fn(Lines, bool) -> Reduce,
+) -> Result<Lowered, String> {
+    let from = p.operand(x, Layout::Plain)?;
+    let (from, outer, extent, inner) = grouped(p, x, from, is_reduced);
+    let to = p.result(id, Layout::Plain);
+    let stride = 4 * inner as i64;
+    let most = VECTORS * p.target.lanes;
+    let mut calls = Vec::new();
+    for (first, count, lines) in [(0, inner / most, most), (inner / most, 1, inner % most)] {
+        if lines == 0 {
+            continue;
+        }
+        let (lines, written, span) = match inner {
+            1 => (Lines::Along, 4, 4 * extent as i64),
+            _ => {
+                let width = 4 * lines as i64;
+                (Lines::Across { count: lines, stride }, width, (extent as i64 - 1) * stride + width)
+            }
+        };
+        let terms = |outer| {
+            vec![Term::Index { dim: 0, stride: outer }, Term::Index { dim: 1, stride: 4 * most as i64 }]
+        };
+        let args = [write(to, terms(stride), 0..written), read(from, terms(stride * extent as i64), 0..span)];
+        calls.push(Call {
+            kernel: kernel(lines, false).into(),
+            extents: vec![outer as u64, count as u64],
+            window: None,
+            args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
+        });
+    }
+    Ok((to, Layout::Plain, calls))
+}
+
+/// A plain value as `[outer, reduced, inner]`: where it lies, and those extents.
+fn grouped(p: &mut Planner, x: NodeId, from: Place, is_reduced: &[bool]) -> (Place, usize, usize, usize) {
+    let (dims, strides) = (p.ty(x).dims(), p.ty(x).shape.strides());
+    let wide: Vec<usize> = (0..dims.len()).filter(|&d| dims[d] != 1).collect();
+    // The innermost extents that are kept stay behind those that are reduced.
+    let behind = wide.iter().rev().take_while(|&&d| !is_reduced[d]).count();
+    let (front, inner) = wide.split_at(wide.len() - behind);
+    let (reduced, outer): (Vec<usize>, Vec<usize>) = front.iter().partition(|&&d| is_reduced[d]);
+    let order: Vec<usize> = [&outer[..], &reduced[..], inner].concat();
+    let extent = |of: &[usize]| of.iter().map(|&d| dims[d]).product::<usize>();
+    let place = if order.is_sorted() {
+        from
+    } else {
+        let name = format!("{}.grouped", p.name(x));
+        let to = at(p.buffer(&name, &p.ty(x).shape, Layout::Plain, Space::Arena));
+        let mut behind = p.ty(x).elements() as i64;
+        let walked: Vec<Dim> = order
+            .iter()
+            .map(|&d| {
+                behind /= dims[d] as i64;
+                Dim { extent: dims[d], from: strides[d] as i64, to: behind }
+            })
+            .collect();
+        let calls = strided::calls(p, from, to, &walked);
+        p.step(&name, "transpose", "strided copy".into(), calls, 0);
+        to
+    };
+    (place, extent(&outer), extent(&reduced), extent(inner))
+}

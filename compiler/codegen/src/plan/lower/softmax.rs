@@ -1,0 +1,43 @@
+//! `softmax`: a unit is a line along the axis, or neighbouring lines, one for each lane.
+
+use super::pipe::{read, write};
+use crate::kernels::fold::Lines;
+use crate::kernels::softmax::Softmax;
+use crate::plan::{Call, Layout, Planner, Term};
+use cnnc_ir::{NodeId, ops};
+
+/// Lowers a softmax and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let x = expr.operands[0];
+    let from = p.operand(x, Layout::Plain)?;
+    let to = p.result_over(id, Layout::Plain, &[x]);
+    let (lanes, axis, shape) = (p.target.lanes, softmax.axis as usize, &p.ty(id).shape);
+    let (extent, inner) = (shape[axis], shape.strides()[axis]);
+    let outer: usize = shape.dims()[..axis].iter().product();
+    let stride = 4 * inner as i64;
+    let mut calls = Vec::new();
+    for (first, count, lines) in [(0, inner / lanes, lanes), (inner / lanes, 1, inner % lanes)] {
+        if lines == 0 || count == 0 || extent == 0 {
+            continue;
+        }
+        let (lines, span) = match inner {
+            1 => (Lines::Along, 4 * extent as i64),
+            _ => (Lines::Across { count: lines, stride }, (extent as i64 - 1) * stride + 4 * lines as i64),
+        };
+        let terms = vec![
+            Term::Index { dim: 0, stride: stride * extent as i64 },
+            Term::Index { dim: 1, stride: 4 * lanes as i64 },
+        ];
+        let args = [write(to, terms.clone(), 0..span), read(from, terms, 0..span)];
+        calls.push(Call {
+            kernel: Softmax { extent, lines }.into(),
+            extents: vec![outer as u64, count as u64],
+            window: None,
+            args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
+        });
+    }
+    let algorithm = format!("{extent} apart by {inner}");
+    p.step(&p.name(id), "softmax", algorithm, calls, 0);
+    super::finish(p, id, to, Layout::Plain, expr.stages)
+}

@@ -1,0 +1,119 @@
+//! Operators that look at neighbours or fold many elements into one.
+
+mod common;
+
+use common::{agree, exact};
+
+/// Every channel count around one and two blocks.
+const CHANNELS: [usize; 6] = [1, 3, 7, 8, 9, 17];
+
+/// A pool of `[2, C, H, W]`, behind a convolution that leaves blocks and in front of a pipe.
+fn pool(op: &str, size: (usize, usize), result: (usize, usize), attrs: &str) {
+    let ((h, w), (oh, ow)) = (size, result);
+    for c in CHANNELS {
+        agree(&format!(
+            "graph @g(%x: f32[2,{c},{h},{w}]) {{\n  %b: f32[{c},1,1] = const rand(1)\n  \
+             %p: f32[2,{c},{oh},{ow}] = {op} %x, {attrs}\n  \
+             %q: f32[2,{c},{oh},{ow}] = {op} %x, {attrs} |> add %b |> mul %p |> sigmoid\n  \
+             return %p, %q\n}}\n"
+        ));
+    }
+}
+
+#[test]
+fn max_pools() {
+    pool("max_pool", (9, 11), (5, 6), "kernel=3, stride=2, pad=1");
+    pool("max_pool", (40, 41), (20, 20), "kernel=2, stride=2");
+    pool("max_pool", (8, 7), (4, 3), "kernel=3, stride=2, ceil=true");
+    pool("max_pool", (12, 40), (12, 40), "kernel=5, pad=2");
+    pool("max_pool", (7, 30), (6, 28), "kernel=3x4, pad=[0,1,1,0]");
+    pool("max_pool", (9, 9), (6, 4), "kernel=2x3, dilation=3x2, stride=1x2, pad=[0,1,0,1], ceil=true");
+}
+
+#[test]
+fn mean_pools() {
+    for include in [false, true] {
+        let pool = |size, result, attrs: &str| {
+            pool("avg_pool", size, result, &format!("{attrs}, count_include_pad={include}"));
+        };
+        pool((9, 11), (5, 6), "kernel=3, stride=2, pad=1");
+        pool((8, 7), (4, 3), "kernel=3, stride=2, ceil=true");
+        pool((7, 7), (1, 1), "kernel=7");
+        pool((12, 40), (12, 40), "kernel=5, pad=2");
+        pool((7, 30), (6, 28), "kernel=3x4, pad=[0,1,1,0]");
+        pool((8, 8), (5, 5), "kernel=3, stride=2, pad=1, ceil=true");
+    }
+}
+
+#[test]
+fn integers_are_exact() {
+    for c in [5, 16] {
+        exact(&format!(
+            "graph @g(%x: f32[2,{c},6,10]) {{\n  %m: f32[2,{c},3,5] = max_pool %x, kernel=3, stride=2, pad=1\n  \
+             %a: f32[2,{c},3,5] = avg_pool %x, kernel=4x2, stride=2, pad=[1,0,1,0]\n  \
+             %s: f32[2,{c},1,1] = reduce_sum %x, axes=[2,3]\n  %t: f32[{c},10] = reduce_sum %x, axes=[0,2], keep=false\n  \
+             %u: f32[2,{c},1,1] = reduce_mean %m, axes=[2,3]\n  %v: f32[2,1,6,1] = reduce_max %x, axes=[1,3]\n  \
+             return %m, %a, %s, %t, %u, %v\n}}\n"
+        ));
+    }
+}
+
+#[test]
+fn softmaxes() {
+    for (shape, axis) in [
+        ("1,1000", 1),
+        ("3,5", 1),
+        ("3,8", 1),
+        ("4,77", 1),
+        ("77", 0),
+        ("9,1", 1),
+        ("2,21,5,7", 1),
+        ("2,3,5,7", 2),
+        ("2,3,5,7", 3),
+        ("5,32", 0),
+        ("2,3,4", 1),
+    ] {
+        agree(&format!(
+            "graph @g(%x: f32[{shape}]) {{\n  %s: f32[1] = const [20]\n  %a: f32[{shape}] = mul %x, %s\n  \
+             %y: f32[{shape}] = softmax %a, axis={axis} |> mul %s\n  %z: f32[{shape}] = softmax %x, axis={axis}\n  \
+             return %y, %z\n}}\n"
+        ));
+    }
+}
+
+/// One reduction, by all three operators.
+fn reduce(x: &str, axes: &str, kept: &str, gone: &str) {
+    for op in ["reduce_mean", "reduce_max", "reduce_sum"] {
+        agree(&format!(
+            "graph @g(%x: f32[{x}]) {{\n  %y: f32[{kept}] = {op} %x, axes=[{axes}] |> relu\n  \
+             %z: f32[{gone}] = {op} %x, axes=[{axes}], keep=false\n  return %y, %z\n}}\n"
+        ));
+    }
+}
+
+#[test]
+fn reductions() {
+    reduce("2,3,5,7", "3", "2,3,5,1", "2,3,5");
+    reduce("2,3,5,7", "2,3", "2,3,1,1", "2,3");
+    reduce("2,3,5,7", "1", "2,1,5,7", "2,5,7");
+    reduce("2,3,5,7", "0,2", "1,3,1,7", "3,7");
+    reduce("2,3,5,7", "1,3", "2,1,5,1", "2,5");
+    reduce("2,3,5,7", "0,1,2,3", "1,1,1,1", "");
+    reduce("6,100", "0", "1,100", "100");
+    reduce("6,1000", "1", "6,1", "6");
+    reduce("3,1,4", "1", "3,1,4", "3,4");
+}
+
+#[test]
+fn reductions_in_blocks() {
+    for c in CHANNELS {
+        for op in ["reduce_mean", "reduce_max", "reduce_sum"] {
+            agree(&format!(
+                "graph @g(%x: f32[2,{c},5,7]) {{\n  %w: f32[{c},{c},1,1] = const rand(1)\n  \
+                 %a: f32[2,{c},5,7] = conv %x, %w\n  %b: f32[2,{c},1,1] = {op} %a, axes=[2,3]\n  \
+                 %c: f32[2,{c}] = {op} %a, axes=[3,2], keep=false |> relu\n  %d: f32[2,{c},1,1] = conv %b, %w\n  \
+                 %y: f32[2,{c},5,7] = mul %a, %d\n  return %y, %c\n}}\n"
+            ));
+        }
+    }
+}
