@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use cnnc::{E_INTERNAL, Error, Model};
+use cnnc::{E_INTERNAL, E_OPTION, Error, Model};
 use cnnc_codegen::artifact::manifest::Manifest;
 use cnnc_ir::{DType, Type};
 use cnnc_runtime::TensorInfo;
@@ -16,6 +16,10 @@ use super::values;
 /// Opens a `.so`; compiles anything else into this process.
 pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Error> {
     if path.extension().is_some_and(|extension| extension == "so") {
+        if let Some((option, _)) = compilation.options().settings().first() {
+            let message = format!("{} is compiled already, --{option} would change nothing", path.display());
+            return Err(Error::new(E_OPTION, message));
+        }
         return library(path);
     }
     let progress = Progress::new();

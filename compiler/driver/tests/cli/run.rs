@@ -18,6 +18,7 @@ fn memory_library_and_threads_give_the_same_bits() {
     assert_eq!(wanted, folder.read("aot.npy"));
     assert_eq!(wanted, folder.read("three.npy"));
     assert_ne!(wanted, folder.read("other.npy"), "the seed does not matter");
+    folder.cnnc("run net.so --input random:7 --keep-denormals").refuses(&["E_OPTION", "--keep-denormals"]);
 }
 
 #[test]
