@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::agree;
+use common::{agree, exact};
 
 #[test]
 fn concat_plain() {
@@ -39,4 +39,82 @@ fn concat_in_blocks() {
     concat_of_convs(1, &[8, 16, 13]);
     concat_of_convs(2, &[16, 8, 5]);
     concat_of_convs(1, &[5, 16]);
+}
+
+/// An operator on a plain value, and, between convolutions, on a blocked one.
+fn moved(x: [usize; 4], y: [usize; 4], op: &str) {
+    let dims = |d: [usize; 4]| d.map(|d| d.to_string()).join(",");
+    let ([n, c, h, w], [m, k, oh, ow]) = (x, y);
+    exact(&format!(
+        "graph @g(%x: f32[{}]) {{\n  %u: f32[{c},{c},1,1] = const rand(1)\n  %v: f32[5,{k},3,3] = const rand(2)\n  \
+         %r: f32[{}] = const rand(3)\n  %p: f32[{}] = {} |> add %r\n  \
+         %a: f32[{n},{c},{h},{w}] = conv %x, %u |> relu\n  %q: f32[{}] = {}\n  \
+         %z: f32[{m},5,{oh},{ow}] = conv %q, %v, pad=1\n  return %p, %q, %z\n}}\n",
+        dims(x),
+        dims(y),
+        dims(y),
+        op.replace('$', "%x"),
+        dims(y),
+        op.replace('$', "%a"),
+    ));
+}
+
+#[test]
+fn slices() {
+    moved([1, 24, 6, 7], [1, 8, 6, 7], "slice $, starts=[0,8,0,0], ends=[1,16,6,7]");
+    moved([2, 19, 6, 7], [2, 11, 4, 3], "slice $, starts=[0,8,1,0], ends=[2,19,5,7], steps=[1,1,1,3]");
+    moved([2, 19, 6, 7], [1, 3, 6, 7], "slice $, starts=[1,8,0,0], ends=[2,11,6,7]");
+    moved([2, 9, 5, 7], [2, 4, 5, 7], "slice $, starts=[1,7,4,6], ends=[-1,-1,-1,-1], steps=[-1,-2,-1,-1]");
+    moved([1, 16, 5, 70], [1, 16, 3, 35], "slice $, starts=[0,0,4,1], ends=[1,16,-1,70], steps=[1,1,-2,2]");
+    exact(
+        "graph @g(%x: f32[9000,3]) {\n  %y: f32[8995,1] = slice %x, starts=[5,1], ends=[9000,2]\n  return %y\n}\n",
+    );
+}
+
+#[test]
+fn pads() {
+    moved([1, 8, 5, 6], [1, 8, 8, 7], "pad $, before=[0,0,1,0], after=[0,0,2,1], value=3");
+    moved([2, 11, 5, 6], [2, 24, 7, 8], "pad $, before=[0,8,1,1], after=[0,5,1,1]");
+    moved([2, 11, 5, 6], [2, 11, 7, 8], "pad $, before=[0,0,1,1], after=[0,0,1,1], value=-2");
+    moved([1, 3, 4, 4], [2, 7, 4, 5], "pad $, before=[1,3,0,1], after=[0,1,0,0], value=1");
+}
+
+#[test]
+fn depth_to_space() {
+    moved([2, 24, 3, 5], [2, 6, 6, 10], "depth_to_space $, block=2");
+    moved([1, 18, 3, 5], [1, 2, 9, 15], "depth_to_space $, block=3, mode=crd");
+}
+
+#[test]
+fn gathers() {
+    let gather = |index: &str, x: &str, y: &str, axis: usize| {
+        exact(&format!(
+            "graph @g(%x: f32[{x}]) {{\n  %i: {index}\n  %y: f32[{y}] = gather %x, %i, axis={axis} |> relu\n  \
+             return %y\n}}\n"
+        ));
+    };
+    gather("i64[2,3] = const [0,-1,3,2,2,9]", "2,4,5", "2,2,3,5", 1);
+    gather("i32[1] = const [1]", "3,5000", "1,5000", 0);
+    gather("i64[4] = const [6,0,-7,-20]", "2,7", "2,4", 1);
+    gather("i64[] = const splat(2)", "3,4", "4", 0);
+}
+
+#[test]
+fn casts() {
+    exact("graph @g(%x: f32[3,4]) {\n  %y: f32[3,4] = cast %x |> relu\n  return %y\n}\n");
+}
+
+/// What is refused says what it is.
+#[test]
+fn run_time_indices_are_refused() {
+    let refused = |graph: &str| {
+        let module = cnnc_ir::text::parse(graph).unwrap();
+        cnnc_codegen::plan::plan(&module, &cnnc_codegen::Target::x86_64_v3()).unwrap_err()[0].to_string()
+    };
+    let message = refused(
+        "graph @g(%x: f32[3,4], %i: i64[2]) {\n  %y: f32[2,4] = gather %x, %i, axis=0\n  return %y\n}\n",
+    );
+    assert!(message.contains("indices that are computed at run time"), "{message}");
+    let message = refused("graph @g(%x: i64[3]) {\n  %y: f32[3] = cast %x\n  return %y\n}\n");
+    assert!(message.contains("casts from i64"), "{message}");
 }

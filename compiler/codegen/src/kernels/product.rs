@@ -203,16 +203,16 @@ impl Product {
         };
         if let [p] = pixels[..] {
             let x = k.broadcast(at(p));
-            for v in 0..self.vectors {
+            for (v, sums) in sums.iter().enumerate() {
                 let w = if cut(v) { Operand::Reg(load(k, v)) } else { Operand::Mem(weight(v)) };
-                k.fma(sums[v][p], x, w);
+                k.fma(sums[p], x, w);
             }
         } else if pixels.len() <= self.vectors {
             let xs: Vec<V> = pixels.iter().map(|&p| k.broadcast(at(p))).collect();
-            for v in 0..self.vectors {
+            for (v, sums) in sums.iter().enumerate() {
                 let w = if pixels.is_empty() { break } else { load(k, v) };
                 for (&p, &x) in pixels.iter().zip(&xs) {
-                    k.fma(sums[v][p], x, w);
+                    k.fma(sums[p], x, w);
                 }
             }
         } else {

@@ -252,7 +252,9 @@ impl<'a> Planner<'a> {
         }
         let is_last = |o: NodeId| {
             let here = graph.readers(o).filter(|&r| r == id).count();
-            here == 1 && !graph.is_output(o) && graph.readers(o).all(|r| r == id || self.homes.contains_key(&r))
+            here == 1
+                && !graph.is_output(o)
+                && graph.readers(o).all(|r| r == id || self.homes.contains_key(&r))
         };
         let reusable = operands.iter().filter(|&&o| is_last(o)).find_map(|o| {
             let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;

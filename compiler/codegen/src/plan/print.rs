@@ -16,7 +16,8 @@ use std::fmt::Write;
 pub fn print(program: &Program) -> String {
     let mut out = String::new();
     let Program { name, arena_bytes, arena_bound, weights, .. } = program;
-    let _ = writeln!(out, "program @{name} arena={arena_bytes} bound={arena_bound} weights={} {{", weights.len());
+    let _ =
+        writeln!(out, "program @{name} arena={arena_bytes} bound={arena_bound} weights={} {{", weights.len());
     for (step, result) in program.steps.iter().zip(&program.results) {
         let result = program.buffer(*result);
         let reads = reads(program, step).join(", ");

@@ -20,7 +20,7 @@ fn run(module: &Module, target: &Target, inputs: &[Tensor]) -> Vec<Vec<f32>> {
     let mut workspace = Workspace::new(&model, 1).unwrap();
     workspace.bytes_mut().fill(0xFF);
     let mut outputs: Vec<Vec<f32>> =
-        model.outputs().iter().map(|t| vec![f32::NAN; t.bytes as usize / 4]).collect();
+        model.outputs().iter().map(|t| vec![f32::NAN; t.bytes / 4]).collect();
     let inputs: Vec<&[f32]> = inputs.iter().map(|t| t.slice::<f32>()).collect();
     let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
     model.run_f32(&inputs, &mut slices, &mut workspace).unwrap();

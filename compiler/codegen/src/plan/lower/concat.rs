@@ -39,5 +39,5 @@ fn fills_blocks(p: &Planner, operands: &[NodeId], axis: usize) -> bool {
     let lanes = p.target.lanes;
     axis == 1
         && operands.iter().all(|&o| p.ty(o).rank() == 4)
-        && operands.iter().rev().skip(1).all(|&o| p.ty(o).dims()[1] % lanes == 0)
+        && operands.iter().rev().skip(1).all(|&o| p.ty(o).dims()[1].is_multiple_of(lanes))
 }

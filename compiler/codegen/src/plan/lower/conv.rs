@@ -2,13 +2,18 @@
 //!
 //! The input is read in channel blocks, or, where it is plain and thinner than a block (the picture itself), plane by
 //! plane. A 1x1 convolution without stride or padding sees the whole map as one row.
+//!
+//! Groups are a loop around it where they are whole channel blocks, in and out. Others, but for those of [`grouped`],
+//! are read plane by plane, and computed into blocks of their own that a reorder brings together: that costs one more
+//! pass over the result, and groups of few outputs leave lanes idle.
 
 use super::grouped;
 use super::panel::{self, Job, Outer, Rows, Weights};
+use super::reorder;
 use crate::kernels::product::{Destination, Product};
-use crate::plan::{Layout, Planner, Window, pack};
-use cnnc_ir::NodeId;
+use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
 use cnnc_ir::ops::Conv;
+use cnnc_ir::{NodeId, Shape};
 
 /// Lowers a convolution and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {
@@ -23,17 +28,14 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     if grouped::fits(groups, inputs, group_outputs) {
         return grouped::lower(p, id, conv);
     }
-    if groups > 1 && (inputs % lanes > 0 || group_outputs % lanes > 0) {
-        return Err(format!("groups of {inputs} to {group_outputs} channels are not compiled yet"));
-    }
+    let apart = groups > 1 && !(inputs.is_multiple_of(lanes) && group_outputs.is_multiple_of(lanes));
     let thin = channels < lanes && p.layout(x) == Some(Layout::Plain);
-    let layout = if thin { Layout::Plain } else { Layout::Blocked };
+    let (layout, block) = if apart || thin { (Layout::Plain, 1) } else { (Layout::Blocked, lanes) };
     let input = p.operand(x, layout)?;
-    let block = if thin { 1 } else { lanes };
     let column = (4 * block) as i64;
     let row = width as i64 * column;
     let plane = height as i64 * row;
-    let image = plane * channels.div_ceil(block) as i64;
+    let group_blocks = group_outputs.div_ceil(lanes);
     let out_row = (4 * lanes * ow) as i64;
     let out_plane = oh as i64 * out_row;
 
@@ -72,14 +74,22 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         pipe: Vec::new(),
     };
     let bias = match expr.operands.get(2) {
+        Some(&b) if apart => Some(group_channels(p, b, group_outputs)?),
         Some(&b) => Some(super::pipe::channels(p, b, Layout::Plain)?),
         None => None,
+    };
+    let to = match apart {
+        true => {
+            let shape = Shape::new([n * groups, group_outputs, oh, ow]).map_err(|m| m.0)?;
+            let name = format!("{}.groups", p.name(id));
+            Some(at(p.buffer(&name, &shape, Layout::Blocked, Space::Arena)))
+        }
+        false => None,
     };
     let constant =
         p.constant(w).ok_or("a convolution by weights that are no constant is not compiled yet")??;
     let taps = constant.slice::<f32>();
     let element = |o: usize, i: usize, u: usize, v: usize| taps[((o * inputs + i) * kh + u) * kw + v];
-    let blocks = (group_outputs / lanes) as i64;
     panel::lower(
         p,
         Job {
@@ -89,16 +99,16 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
             outer: vec![
                 Outer {
                     extent: n,
-                    input: image,
-                    output: outputs.div_ceil(lanes) as i64 * out_plane,
+                    input: (groups * inputs.div_ceil(block)) as i64 * plane,
+                    output: (groups * group_blocks) as i64 * out_plane,
                     ..Outer::default()
                 },
                 Outer {
                     extent: groups,
                     input: inputs.div_ceil(block) as i64 * plane,
                     weights: 0,
-                    bias: 4 * group_outputs as i64,
-                    output: blocks * out_plane,
+                    bias: (4 * group_blocks * lanes) as i64,
+                    output: group_blocks as i64 * out_plane,
                 },
             ],
             rows,
@@ -112,11 +122,24 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
                 groups,
             ),
             bias,
+            to,
             layout: Layout::Blocked,
-            stages: expr.stages,
+            stages: if apart { Vec::new() } else { expr.stages.clone() },
             macs: (n * outputs * oh * ow * inputs * kh * kw) as u64,
         },
-    )
+    )?;
+    let Some(apart) = to else { return Ok(()) };
+    let plain = p.result(id, Layout::Plain);
+    reorder::images(p, &p.name(id), [n * groups, group_outputs, oh * ow], apart, plain, false);
+    super::finish(p, id, plain, Layout::Plain, expr.stages)
+}
+
+/// One number a channel, those of each group filled up to whole vectors.
+fn group_channels(p: &mut Planner, operand: NodeId, outputs: usize) -> Result<Place, String> {
+    p.pack(operand, &format!("channels by {outputs}"), |p, t| {
+        let groups = t.slice::<f32>().chunks(outputs);
+        Ok(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect())
+    })
 }
 
 /// The extents of a value of rank 4.

@@ -135,6 +135,7 @@ impl Matrices<'_> {
             input_span: 0,
             weights,
             bias,
+            to: None,
             layout: Layout::Plain,
             stages,
             macs,

@@ -46,6 +46,8 @@ pub(super) struct Job<'a> {
     pub input_span: i64,
     pub weights: Weights<'a>,
     pub bias: Option<Place>,
+    /// Where results go; `None`: a home of the node's value.
+    pub to: Option<Place>,
     pub layout: Layout,
     pub stages: Vec<Stage>,
     pub macs: u64,
@@ -105,7 +107,7 @@ pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> V
     } else {
         let cost = |n: usize| {
             let whole = (pixels / n) as f64 * cycles(n);
-            whole + if pixels % n > 0 { cycles(pixels % n) } else { 0.0 }
+            whole + if pixels.is_multiple_of(n) { 0.0 } else { cycles(pixels % n) }
         };
         (MOST / 2..=MOST).min_by(|&a, &b| cost(a).total_cmp(&cost(b)).then(b.cmp(&a))).unwrap_or(MOST)
     };
@@ -115,7 +117,7 @@ pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> V
         output: output * piece as i64,
         input: input * piece as i64,
     }];
-    if pixels % piece > 0 {
+    if !pixels.is_multiple_of(piece) {
         rows.push(Rows { pixels: pixels % piece, count: 1, output: 0, input: 0 });
     }
     rows
@@ -139,7 +141,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
                 .map(|i| (i * panels.vectors * lanes, panels.vectors))
                 .chain((panels.rest > 0).then_some((panels.full * panels.vectors * lanes, panels.rest)))
                 .collect();
-            let form = format!("panels{}x{}", panels.vectors, groups);
+            let form = format!("panels{}x{}x{}", panels.vectors, job.kernel.block, groups);
             let place = p.pack(*id, &form, |_, _| {
                 let group = |g: usize| {
                     let at = |o, i, r, c| (filter.at)(g * filter.outputs + o, i, r, c);
@@ -180,7 +182,10 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
     let (pipe, taken) = pipe::fuse(p, job.id, &job.stages, &view)?;
     // A heavy function takes results back after storing them: they must not overwrite what it still reads.
     let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
-    let to = p.result_over(job.id, job.layout, if in_place { &pipe.same } else { &[] });
+    let to = match job.to {
+        Some(to) => to,
+        None => p.result_over(job.id, job.layout, if in_place { &pipe.same } else { &[] }),
+    };
 
     let mut calls = Vec::new();
     let mut pixel = 0;

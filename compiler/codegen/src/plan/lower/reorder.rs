@@ -16,12 +16,23 @@ pub(in crate::plan) fn reorder(
     to: Place,
     into_blocks: bool,
 ) -> Result<(), String> {
-    let lanes = p.target.lanes;
-    let dims = p.ty(id).dims();
-    let [n, c, ref image @ ..] = *dims else {
+    let [n, c, ref image @ ..] = *p.ty(id).dims() else {
         return Err(format!("a value of type {} has no channels to put into blocks", p.ty(id)));
     };
-    let plane: usize = image.iter().product();
+    images(p, &p.name(id), [n, c, image.iter().product()], from, to, into_blocks);
+    Ok(())
+}
+
+/// Appends a step that moves so many images, of so many channels and pixels, from one layout to the other.
+pub(super) fn images(
+    p: &mut Planner,
+    name: &str,
+    [n, c, plane]: [usize; 3],
+    from: Place,
+    to: Place,
+    into_blocks: bool,
+) {
+    let lanes = p.target.lanes;
     let blocks = c.div_ceil(lanes);
     let mut calls = Vec::new();
     for (first, count, channels) in [(0, c / lanes, lanes), (c / lanes, blocks - c / lanes, c % lanes)] {
@@ -56,6 +67,5 @@ pub(in crate::plan) fn reorder(
         }
     }
     let algorithm = if into_blocks { "plain to blocked" } else { "blocked to plain" };
-    p.step(&p.name(id), "reorder", algorithm.into(), calls, 0);
-    Ok(())
+    p.step(name, "reorder", algorithm.into(), calls, 0);
 }

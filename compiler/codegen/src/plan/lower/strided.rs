@@ -5,7 +5,8 @@ use crate::kernels::Spec;
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
 use crate::kernels::strided::Strided;
-use crate::plan::{Call, Place, Planner, Term};
+use crate::plan::{Call, Layout, Place, Planner, Term};
+use cnnc_ir::NodeId;
 
 /// Elements of a unit of a long run.
 const RUN: usize = 4096;
@@ -18,10 +19,25 @@ pub(super) struct Dim {
     pub to: i64,
 }
 
+/// The extents of a value's memory in a layout: those of its type, or images, blocks, rows, columns and lanes.
+pub(super) fn extents(p: &Planner, id: NodeId, layout: Layout) -> Vec<usize> {
+    let mut extents = p.ty(id).dims().to_vec();
+    if layout == Layout::Blocked {
+        extents[1] = extents[1].div_ceil(p.target.lanes);
+        extents.push(p.target.lanes);
+    }
+    extents
+}
+
+/// The row-major strides of extents, in elements.
+pub(super) fn strides(extents: &[usize]) -> Vec<i64> {
+    (1..=extents.len()).map(|d| extents[d..].iter().product::<usize>() as i64).collect()
+}
+
 /// The calls that copy every element of a space from one view to another.
 ///
 /// Neighbouring extents that both sides walk as one are merged; the innermost run is one kernel, by vectors where
-/// neighbours are neighbours on both sides.
+/// neighbours are neighbours on both sides. Strides of 0 on the side that is read fill with one element.
 pub(super) fn calls(p: &Planner, from: Place, to: Place, dims: &[Dim]) -> Vec<Call> {
     let mut loops: Vec<Dim> = Vec::new();
     for dim in dims.iter().filter(|d| d.extent != 1) {
@@ -42,9 +58,10 @@ pub(super) fn calls(p: &Planner, from: Place, to: Place, dims: &[Dim]) -> Vec<Ca
         if length == 0 || count == 0 {
             continue;
         }
-        let kernel: Spec = if inner.from == 1 && inner.to == 1 {
+        let kernel: Spec = if matches!(inner.from, 0 | 1) && inner.to == 1 {
+            let source = if inner.from == 0 { Source::Scalar(1) } else { Source::Same(1) };
             let (vectors, rest) = (length / lanes, length % lanes);
-            Map { vectors, rest, lanes, from: Source::Same(1), pipe: Vec::new() }.into()
+            Map { vectors, rest, lanes, from: source, pipe: Vec::new() }.into()
         } else {
             Strided { count: length, from: 4 * inner.from, to: 4 * inner.to }.into()
         };

@@ -1,0 +1,73 @@
+//! `gather`: runs of elements that constant indices name, through a table of their offsets.
+//!
+//! Indices that are computed at run time are refused.
+
+use super::pipe::{read, write};
+use crate::kernels::map::Map;
+use crate::kernels::pointwise::Source;
+use crate::plan::{Call, Layout, Place, Planner, Term};
+use cnnc_ir::ops::Gather;
+use cnnc_ir::{DType, NodeId};
+
+/// Elements of a unit of a long run.
+const RUN: usize = 4096;
+
+/// Lowers a gather and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let (x, indices) = (expr.operands[0], expr.operands[1]);
+    let indices = p.constant(indices).ok_or(
+        "indices that are computed at run time are not compiled yet; \
+         bind what they depend on, so that they become a constant",
+    )??;
+    let (shape, axis) = (p.ty(x).dims(), gather.axis as usize);
+    let (extent, inner) = (shape[axis] as i64, shape[axis + 1..].iter().product::<usize>());
+    let outer: usize = shape[..axis].iter().product();
+    // As the operator has it: negative ones count from the end, those out of range are clamped to it.
+    let wide = indices.cast(DType::I64);
+    let bytes = 4 * inner as i64;
+    let table: Vec<i64> = wide
+        .slice::<i64>()
+        .iter()
+        .map(|&i| if i < 0 { i.saturating_add(extent) } else { i }.clamp(0, extent - 1) * bytes)
+        .collect();
+    let (count, least, most) = (table.len(), table.iter().min().copied(), table.iter().max().copied());
+
+    let from = p.operand(x, Layout::Plain)?;
+    let to = p.result(id, Layout::Plain);
+    let table = p.table(&format!("{}.offsets", p.name(id)), &table);
+    let lookup = Term::Lookup { dim: 1, table, least: least.unwrap_or(0), most: most.unwrap_or(0) };
+    let lanes = p.target.lanes;
+    let whole = inner / RUN;
+    let mut calls = Vec::new();
+    for (first, pieces, length) in [(0, whole, RUN), (whole * RUN, 1, inner - whole * RUN)] {
+        if pieces == 0 || length == 0 {
+            continue;
+        }
+        let shifted = |place: Place| Place { offset: place.offset + 4 * first as u64, ..place };
+        let index = |dim, stride| Term::Index { dim, stride };
+        let (piece, span) = (index(2, 4 * RUN as i64), 0..4 * length as i64);
+        let kernel = Map {
+            vectors: length / lanes,
+            rest: length % lanes,
+            lanes,
+            from: Source::Same(1),
+            pipe: Vec::new(),
+        };
+        calls.push(Call {
+            kernel: kernel.into(),
+            extents: vec![outer as u64, count as u64, pieces as u64],
+            window: None,
+            args: vec![
+                write(
+                    shifted(to),
+                    vec![index(0, bytes * count as i64), index(1, bytes), piece],
+                    span.clone(),
+                ),
+                read(shifted(from), vec![index(0, bytes * extent), lookup, piece], span),
+            ],
+        });
+    }
+    p.step(&p.name(id), "gather", "runs by a table".into(), calls, 0);
+    super::finish(p, id, to, Layout::Plain, expr.stages)
+}

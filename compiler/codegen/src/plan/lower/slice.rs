@@ -1,0 +1,51 @@
+//! `slice`: a strided view, copied; where it is one run of the operand, the operand's own bytes.
+//!
+//! A blocked operand stays blocked where whole blocks of channels are taken.
+
+use super::strided::{self, Dim};
+use crate::plan::{Layout, Place, Planner};
+use cnnc_ir::NodeId;
+use cnnc_ir::ops::Slice;
+
+/// Lowers a slice and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, slice: &Slice) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let operand = expr.operands[0];
+    let layout = if takes_blocks(p, operand, slice) { Layout::Blocked } else { Layout::Plain };
+    let from = p.operand(operand, layout)?;
+    let mut starts = slice.starts.clone();
+    if layout == Layout::Blocked {
+        starts[1] /= p.target.lanes as i64;
+    }
+    let source = strided::strides(&strided::extents(p, operand, layout));
+    let extents = strided::extents(p, id, layout);
+    let result = strided::strides(&extents);
+    let dims: Vec<Dim> = (0..extents.len())
+        .map(|d| Dim {
+            extent: extents[d],
+            from: source[d] * slice.steps.get(d).copied().unwrap_or(1),
+            to: result[d],
+        })
+        .collect();
+    // An empty range may start at -1; its place is never read.
+    let first: i64 = starts.iter().zip(&source).map(|(start, stride)| start * stride).sum();
+    let from = Place { offset: from.offset + 4 * first.max(0) as u64, ..from };
+    if expr.stages.is_empty() && dims.iter().all(|d| d.extent == 1 || d.from == d.to) {
+        p.alias(id, from, layout);
+        return Ok(());
+    }
+    let to = p.result(id, layout);
+    let calls = strided::calls(p, from, to, &dims);
+    p.step(&p.name(id), "slice", "strided copy".into(), calls, 0);
+    super::finish(p, id, to, layout, expr.stages)
+}
+
+/// Whether the slice takes whole blocks of channels of a blocked operand, the last with all that it holds.
+fn takes_blocks(p: &Planner, operand: NodeId, slice: &Slice) -> bool {
+    let lanes = p.target.lanes as i64;
+    p.layout(operand) == Some(Layout::Blocked)
+        && p.ty(operand).rank() == 4
+        && slice.steps.get(1).is_none_or(|&step| step == 1)
+        && slice.starts[1] % lanes == 0
+        && (slice.ends[1] % lanes == 0 || slice.ends[1] == p.ty(operand).dims()[1] as i64)
+}
