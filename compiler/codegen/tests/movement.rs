@@ -118,3 +118,49 @@ fn run_time_indices_are_refused() {
     let message = refused("graph @g(%x: i64[3]) {\n  %y: f32[3] = cast %x\n  return %y\n}\n");
     assert!(message.contains("casts from i64"), "{message}");
 }
+
+/// The concatenations of a plan that copy anything, and the bytes of its arena.
+fn copying(graph: &str) -> (usize, u64) {
+    let module = cnnc_ir::text::parse(graph).unwrap();
+    let program = cnnc_codegen::plan::plan(&module, &cnnc_codegen::Target::x86_64_v3()).unwrap();
+    (program.steps.iter().filter(|s| s.op == "concat").count(), program.arena_bytes)
+}
+
+/// A layer for each count of `growth`; it reads all layers before it, through one concatenation of all (`flat`) or of
+/// the last one and the layer behind it.
+fn dense(growth: &[usize], flat: bool) -> String {
+    let mut lines = String::from("  %v: f32[16,3,1,1] = const rand(1)\n  %l0: f32[1,16,5,6] = conv %x, %v\n");
+    let (mut all, mut last, mut channels) = (vec!["%l0".to_string()], "%l0".to_string(), 16);
+    for (i, g) in (1..).zip(growth) {
+        lines += &format!(
+            "  %m{i}: f32[1,{channels},5,6] = relu {last}\n  %w{i}: f32[{g},{channels},3,3] = const rand({i})\n  \
+             %l{i}: f32[1,{g},5,6] = conv %m{i}, %w{i}, pad=1\n"
+        );
+        all.push(format!("%l{i}"));
+        channels += g;
+        let operands = if flat { all.join(", ") } else { format!("{last}, %l{i}") };
+        lines += &format!("  %c{i}: f32[1,{channels},5,6] = concat {operands}, axis=1\n");
+        last = format!("%c{i}");
+    }
+    format!("graph @g(%x: f32[1,3,5,6]) {{\n{lines}  return {last}, %l1\n}}\n")
+}
+
+#[test]
+fn concatenations_are_computed_in_place() {
+    for flat in [false, true] {
+        for growth in [&[8, 16, 24][..], &[8, 8, 5]] {
+            let graph = dense(growth, flat);
+            agree(&graph);
+            assert_eq!(copying(&graph).0, 0, "{graph}");
+        }
+        // A layer that does not fill its blocks: what follows it is copied.
+        agree(&dense(&[8, 5, 8], flat));
+    }
+    // The input is brought into its piece; what stands there twice, and constants, are copied.
+    let graph = "graph @g(%x: f32[1,8,4,4]) {\n  %w: f32[8,8,3,3] = const rand(1)\n  %k: f32[1,8,4,4] = const rand(2)\n  \
+                 %a: f32[1,8,4,4] = conv %x, %w, pad=1\n  \
+                 %y: f32[1,40,4,4] = concat %a, %x, %a, %k, %x, axis=1\n  \
+                 %b: f32[1,8,4,4] = relu %a |> add %x\n  return %y, %b\n}\n";
+    agree(graph);
+    assert_eq!(copying(graph).0, 1);
+}

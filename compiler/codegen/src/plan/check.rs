@@ -1,12 +1,15 @@
 //! The checker: proves of one plan that it is right, by nothing but the program itself.
 //!
 //! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2) Arena
-//! buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every buffer that is read was
-//! written by an earlier step, or is an input or weights. (P4) Nothing is written into inputs or weights.
+//! buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range that is read was
+//! written by earlier steps, or lies in an input or weights. (P4) Nothing is written into inputs or weights.
+//!
+//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
+//! in between count as touched.
 
 use super::print::place;
 use super::program::{Access, Arg, Call, Program, Space, Term};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Checks a program.
 ///
@@ -15,6 +18,7 @@ use std::collections::HashMap;
 pub fn check(program: &Program) -> Result<(), String> {
     let mut first: HashMap<u32, usize> = HashMap::new();
     let mut last: HashMap<u32, usize> = HashMap::new();
+    let mut ready: HashMap<u32, Ranges> = HashMap::new();
     for (index, step) in program.steps.iter().enumerate() {
         let mut written = Vec::new();
         for call in &step.calls {
@@ -35,12 +39,12 @@ pub fn check(program: &Program) -> Result<(), String> {
                     Access::Write if matches!(buffer.space, Space::Input(_) | Space::Weights) => {
                         return Err(format!("(P4): step {} writes {}", step.name, buffer.name));
                     }
-                    Access::Write => written.push(id),
+                    Access::Write => written.push((id, low, high)),
                     Access::Read => {
                         let given = matches!(buffer.space, Space::Input(_) | Space::Weights);
-                        if !given && !first.contains_key(&id) {
+                        if !given && !ready.get(&id).is_some_and(|r| r.cover(low, high)) {
                             return Err(format!(
-                                "(P3): step {} reads {}, never written",
+                                "(P3): step {} reads bytes {low}..{high} of {}, not all written",
                                 step.name, buffer.name
                             ));
                         }
@@ -49,11 +53,30 @@ pub fn check(program: &Program) -> Result<(), String> {
                 last.insert(id, index);
             }
         }
-        for id in written {
+        for (id, low, high) in written {
             first.entry(id).or_insert(index);
+            ready.entry(id).or_default().add(low, high);
         }
     }
     overlaps(program, &first, &last)
+}
+
+/// A set of bytes: disjoint ranges that do not touch, the end of each by its start.
+#[derive(Default)]
+struct Ranges(BTreeMap<i64, i64>);
+
+impl Ranges {
+    fn cover(&self, low: i64, high: i64) -> bool {
+        low >= high || self.0.range(..=low).next_back().is_some_and(|(_, &end)| high <= end)
+    }
+
+    fn add(&mut self, mut low: i64, mut high: i64) {
+        while let Some((&start, &end)) = self.0.range(..=high).next_back().filter(|&(_, &end)| end >= low) {
+            self.0.remove(&start);
+            (low, high) = (low.min(start), high.max(end));
+        }
+        self.0.insert(low, high);
+    }
 }
 
 /// The least and the most byte, relative to the buffer, that an address argument may touch.

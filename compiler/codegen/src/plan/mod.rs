@@ -11,6 +11,7 @@ mod lower;
 mod pack;
 mod print;
 mod program;
+mod views;
 
 pub use print::print;
 pub use program::{Access, Arg, Buffer, BufferId, Call, Layout, Place, Program, Space, Step, Term, Window};
@@ -59,6 +60,8 @@ pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>>
         copies: HashMap::new(),
         packed: HashMap::new(),
         shared: Vec::new(),
+        views: views::views(&module.graph, target.lanes),
+        roots: HashMap::new(),
     };
     let mut errors = Vec::new();
     let mut failed: HashSet<NodeId> = HashSet::new();
@@ -102,6 +105,10 @@ struct Planner<'a> {
     packed: HashMap<(NodeId, String), Place>,
     /// Buffers that hold more than one value and are never reused in place.
     shared: Vec<BufferId>,
+    /// Where values want to be computed in blocks.
+    views: HashMap<NodeId, views::View>,
+    /// The buffers of the concatenations that views lie in.
+    roots: HashMap<NodeId, BufferId>,
 }
 
 impl<'a> Planner<'a> {
@@ -214,7 +221,9 @@ impl<'a> Planner<'a> {
             return Ok(place);
         }
         let name = format!("{}.{}", self.name(id), if layout == Layout::Plain { "plain" } else { "blocked" });
-        let copy = at(self.buffer(&name, &self.ty(id).shape, layout, Space::Arena));
+        // A value that lives outside its blocks is put into them where a concatenation wants it.
+        let view = if layout == Layout::Blocked { self.view(id) } else { None };
+        let copy = view.unwrap_or_else(|| at(self.buffer(&name, &self.ty(id).shape, layout, Space::Arena)));
         lower::reorder(self, id, home.place, copy, layout == Layout::Blocked)?;
         self.copies.insert((id, layout), copy);
         Ok(copy)
@@ -231,8 +240,14 @@ impl<'a> Planner<'a> {
         id
     }
 
-    /// A new home for a node's value: the caller's output where that can be, else the arena.
+    /// A new home for a node's value: its view or the caller's output where that can be, else the arena.
     fn result(&mut self, id: NodeId, layout: Layout) -> Place {
+        if layout == Layout::Blocked
+            && let Some(place) = self.view(id)
+        {
+            self.homes.insert(id, Home { place, layout });
+            return place;
+        }
         let graph = &self.module.graph;
         let space = match graph.outputs().iter().position(|&o| o == id) {
             Some(index) if layout == Layout::Plain => Space::Output(index as u32),
@@ -243,11 +258,31 @@ impl<'a> Planner<'a> {
         place
     }
 
+    /// The place that a concatenation wants a value in; its buffer is made when the first asks.
+    fn view(&mut self, id: NodeId) -> Option<Place> {
+        let view = *self.views.get(&id)?;
+        let buffer = match self.roots.get(&view.root) {
+            Some(&buffer) => buffer,
+            None => {
+                let (name, ty) = (self.name(view.root), self.ty(view.root));
+                let buffer = self.buffer(&name, &ty.shape, Layout::Blocked, Space::Arena);
+                self.shared.push(buffer);
+                self.roots.insert(view.root, buffer);
+                buffer
+            }
+        };
+        Some(Place { buffer, offset: view.offset })
+    }
+
     /// A home for a node's value in the place of an operand of the same shape and layout that is read here for the
     /// last time, and here only at the very element that is written.
     fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Place {
         let graph = &self.module.graph;
-        if graph.is_output(id) && layout == Layout::Plain {
+        let is_placed = match layout {
+            Layout::Plain => graph.is_output(id),
+            Layout::Blocked => self.views.contains_key(&id),
+        };
+        if is_placed {
             return self.result(id, layout);
         }
         let is_last = |o: NodeId| {

@@ -1,10 +1,10 @@
-//! `concat`: operands one behind the other, each copied to its place.
+//! `concat`: operands one behind the other, each copied to its place unless it was computed there.
 //!
 //! Along channels, blocked operands stay blocked where every one but the last fills its blocks: the blocked result is
-//! then their blocked forms one behind the other.
+//! then their blocked forms one behind the other, and of a single image most of them are [views](crate::plan::views) of it.
 
 use super::strided::{self, Dim};
-use crate::plan::{Layout, Place, Planner};
+use crate::plan::{Layout, Place, Planner, views};
 use cnnc_ir::NodeId;
 use cnnc_ir::ops::Concat;
 
@@ -13,7 +13,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
     let expr = p.module.graph.expr(id);
     let axis = concat.axis as usize;
     let in_blocks = expr.operands.iter().any(|&o| p.layout(o) == Some(Layout::Blocked))
-        && fills_blocks(p, &expr.operands, axis);
+        && views::fills_blocks(&p.module.graph, &expr.operands, concat.axis, p.target.lanes);
     let layout = if in_blocks { Layout::Blocked } else { Layout::Plain };
     let to = p.result(id, layout);
     let outer: usize = p.ty(id).dims()[..axis].iter().product();
@@ -22,22 +22,17 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
     let whole = inner(p, id);
     let (mut calls, mut before) = (Vec::new(), 0);
     for operand in expr.operands {
-        let from = p.operand(operand, layout)?;
         let own = inner(p, operand);
         let place = Place { offset: to.offset + 4 * before as u64, ..to };
+        before += own;
+        let from = p.operand(operand, layout)?;
+        if from == place {
+            continue;
+        }
         let dims =
             [Dim { extent: outer, from: own as i64, to: whole as i64 }, Dim { extent: own, from: 1, to: 1 }];
         calls.extend(strided::calls(p, from, place, &dims));
-        before += own;
     }
     p.step(&p.name(id), "concat", "copy".into(), calls, 0);
     super::finish(p, id, to, layout, expr.stages)
-}
-
-/// Whether the blocked forms of the operands, one behind the other, are that of their concatenation.
-fn fills_blocks(p: &Planner, operands: &[NodeId], axis: usize) -> bool {
-    let lanes = p.target.lanes;
-    axis == 1
-        && operands.iter().all(|&o| p.ty(o).rank() == 4)
-        && operands.iter().rev().skip(1).all(|&o| p.ty(o).dims()[1].is_multiple_of(lanes))
 }

@@ -1,0 +1,76 @@
+//! Views: values that are computed where a concatenation wants them.
+//!
+//! The blocked form of a concatenation along channels is that of its operands one behind the other, if all but the
+//! last fill their blocks. Of a single image they are then contiguous pieces of it, and an operand that is computed in
+//! blocks, or brought into them, is put into its piece: the concatenation has nothing left to do. This is decided before lowering, from
+//! the last concatenation to the first: one that is an operand of a later one lies inside it, with its own operands,
+//! and one whose operands already stand one behind the other (where every layer reads all layers before it) is that
+//! piece. A view is a wish: a value that turns out to live elsewhere is copied when the concatenation is lowered.
+//!
+//! INVARIANT: a byte of a root belongs to one value, and to the concatenations of it. The price: a root is alive from
+//! the first of its pieces on.
+
+use cnnc_ir::{Graph, NodeId, Op};
+use std::collections::HashMap;
+
+/// Where a value is to be computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct View {
+    /// The concatenation whose home it lies in.
+    pub root: NodeId,
+    /// Bytes from its start.
+    pub offset: u64,
+}
+
+/// The views of a graph, by value; a root is a view of itself.
+pub(super) fn views(graph: &Graph, lanes: usize) -> HashMap<NodeId, View> {
+    let mut views: HashMap<NodeId, View> = HashMap::new();
+    for &id in graph.order().iter().rev() {
+        let Op::Concat(concat) = graph[id].op() else { continue };
+        let operands = graph.operands(id);
+        let in_pieces = graph[id].stages().len() == 0
+            && fills_blocks(graph, &operands, concat.axis, lanes)
+            && graph.ty(id).dims()[0] == 1;
+        if !in_pieces {
+            continue;
+        }
+        let offsets: Vec<u64> = operands
+            .iter()
+            .scan(0, |end, &o| {
+                let start = *end;
+                *end += bytes(graph, o, lanes);
+                Some(start)
+            })
+            .collect();
+        let own = views.get(&id).copied().or_else(|| standing(&views, &operands, &offsets));
+        let own = own.unwrap_or(View { root: id, offset: 0 });
+        for (&operand, offset) in operands.iter().zip(offsets) {
+            if !graph[operand].is_const() {
+                views.entry(operand).or_insert(View { offset: own.offset + offset, ..own });
+            }
+        }
+        views.insert(id, own);
+    }
+    views
+}
+
+/// Where the operands stand one behind the other already.
+fn standing(views: &HashMap<NodeId, View>, operands: &[NodeId], offsets: &[u64]) -> Option<View> {
+    let first = *views.get(operands.first()?)?;
+    let stands =
+        |(o, offset): (&NodeId, &u64)| views.get(o) == Some(&View { offset: first.offset + offset, ..first });
+    operands.iter().zip(offsets).all(stands).then_some(first)
+}
+
+/// Whether the blocked forms of the operands, one behind the other, are that of their concatenation.
+pub(super) fn fills_blocks(graph: &Graph, operands: &[NodeId], axis: i64, lanes: usize) -> bool {
+    axis == 1
+        && operands.iter().all(|&o| graph.ty(o).rank() == 4)
+        && operands.iter().rev().skip(1).all(|&o| graph.ty(o).dims()[1].is_multiple_of(lanes))
+}
+
+/// Bytes of a single image in blocks.
+fn bytes(graph: &Graph, id: NodeId, lanes: usize) -> u64 {
+    let dims = graph.ty(id).dims();
+    4 * (dims[1].next_multiple_of(lanes) * dims[2] * dims[3]) as u64
+}
