@@ -4,7 +4,7 @@
 //! x[0,c,h,w] = (pixel[h,w,channel(c)] / 255 - mean[c]) / std[c]         with --raw not divided by 255
 //! ```
 //!
-//! A `.rgb` file is the bytes of a picture of the model's size, `[H, W, 3]`. Refuses inputs that are no picture:
+//! A `.rgb` file is the bytes of a picture, `[H, W, 3]`, of the model's size unless `--size` says another. Refuses inputs that are no picture:
 //! another rank, batch or count of channels.
 
 use std::path::Path;
@@ -39,6 +39,9 @@ pub(crate) struct Preprocessing {
     /// Order of the channels
     #[arg(long, value_enum, default_value_t = Channels::Rgb)]
     channels: Channels,
+    /// Height and width of a raw .rgb picture, where they are not the model's
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    size: Option<(usize, usize)>,
     /// How a picture of another shape is brought to the model's
     #[arg(long, value_enum, default_value_t = Fit::Stretch)]
     fit: Fit,
@@ -74,7 +77,7 @@ impl Preprocessing {
                 return Err(Error::new(E_OPTION, message));
             }
         }
-        let picture = self.resized(decode(path, height, width)?, height, width)?;
+        let picture = self.resized(decode(path, self.size.unwrap_or((height, width)))?, height, width)?;
         let pixels: Vec<u8> = match channels {
             1 => DynamicImage::from(picture).into_luma8().into_raw(),
             _ => picture.into_raw(),
@@ -114,14 +117,24 @@ pub(crate) fn is_raw(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rgb")
 }
 
-fn decode(path: &Path, height: usize, width: usize) -> Result<DynamicImage, Error> {
+/// `224x224`, height and width.
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let (height, width) = text.split_once('x').ok_or("expected HxW, such as 224x224")?;
+    let extent = |text: &str| text.parse().map_err(|error| format!("{text:?}: {error}"));
+    Ok((extent(height)?, extent(width)?))
+}
+
+fn decode(path: &Path, (height, width): (usize, usize)) -> Result<DynamicImage, Error> {
     if is_raw(path) {
         let bytes = file(path)?;
         let given = bytes.len();
-        let picture = RgbImage::from_raw(width as u32, height as u32, bytes).filter(|p| p.len() == given);
+        let extents = u32::try_from(width).ok().zip(u32::try_from(height).ok());
+        let picture = extents.and_then(|(width, height)| RgbImage::from_raw(width, height, bytes));
+        // The image crate takes longer buffers too.
+        let picture = picture.filter(|picture| picture.len() == given);
         let wrong = || {
-            let want = 3 * height * width;
-            fault(path, format!("holds {given} bytes, a picture of {height}x{width} pixels has {want}"))
+            let message = format!("holds {given} bytes, not 3 for each of {height}x{width} pixels");
+            fault(path, message).with_help("--size HxW says how large the picture is")
         };
         return picture.map(DynamicImage::from).ok_or_else(wrong);
     }

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// A value: [NAME=]x.npy, x.pb, x.rgb or random:SEED; repeatable, without a name in the model's order
     #[arg(long = "input", value_name = "VALUE")]
     inputs: Vec<String>,
-    /// A picture: .png, .jpg, or raw .rgb of the model's size
+    /// A picture: .png, .jpg, or raw .rgb
     #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
     image: Option<PathBuf>,
     /// Names of the classes, one a line
