@@ -117,3 +117,27 @@ fn reductions_in_blocks() {
         }
     }
 }
+
+#[test]
+fn responses() {
+    for c in [1, 3, 8, 9, 16, 17, 29] {
+        for (size, attrs) in [
+            (5, "alpha=0.5, beta=0.75, bias=2"),
+            (1, "alpha=2, beta=0.5"),
+            (2, "alpha=2, beta=1"),
+            (7, "alpha=3, beta=0.6"),
+            (16, "alpha=3, beta=1.25, bias=0.1"),
+            (17, "alpha=3"),
+        ] {
+            agree(&format!(
+                "graph @g(%x: f32[2,{c},5,7]) {{\n  %y: f32[2,{c},5,7] = lrn %x, size={size}, {attrs} |> relu\n  \
+                 %z: f32[2,{c},5,7] = lrn %x, size={size}, {attrs}\n  return %y, %z\n}}\n"
+            ));
+        }
+    }
+    agree(
+        "graph @g(%x: f32[1,12,20,30]) {\n  %w: f32[12,12,1,1] = const rand(1)\n  %a: f32[1,12,20,30] = conv %x, %w\n  \
+         %y: f32[1,12,20,30] = lrn %a, size=3, alpha=1\n  %z: f32[1,12,20,30] = conv %y, %w\n  return %z\n}\n",
+    );
+    agree("graph @g(%x: f32[2,9]) {\n  %y: f32[2,9] = lrn %x, size=3, alpha=1 |> relu\n  return %y\n}\n");
+}

@@ -6,6 +6,7 @@
 
 pub mod fold;
 pub mod grouped;
+pub mod lrn;
 pub mod map;
 pub mod pointwise;
 pub mod pool;
@@ -48,6 +49,7 @@ specs! {
     product Product,
     pool Pool,
     grouped Grouped,
+    lrn Lrn,
     softmax Softmax,
     reduce Reduce,
     map Map,

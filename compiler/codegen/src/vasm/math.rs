@@ -1,7 +1,8 @@
-//! Functions of one f32 vector: exponential, hyperbolic tangent, logistic and error function.
+//! Functions of one f32 vector: exponential, logarithm, hyperbolic tangent, logistic and error function.
 //!
 //! ```text
 //! exp(x)     = 2^n * (1 + r q(r))                  n = round(x / ln 2), r = x - n ln 2
+//! log(x)     = n ln 2 + f - f^2/2 + f^3 p(f)       x = 2^n (1 + f), 1 + f between sqrt(1/2) and sqrt(2)
 //! tanh(x)    = t / (t + 2)                         t = exp(2x) - 1 = 2^n r q(r) + (2^n - 1)
 //! sigmoid(x) = (x < 0 ? e : 1) / (1 + e)           e = exp(-|x|)
 //! erf(x)     = x + x p(x^2)                        for |x| < 0.93
@@ -16,6 +17,18 @@ use super::{Bin, Builder, Operand, Un, V};
 
 /// `(e^r - 1) / r` for |r| up to `ln(2) / 2`: relative error 2^-26. By power, from 0.
 const EXPM1: [f32; 6] = [1.0, 4.9999997e-1, 1.666654e-1, 4.1667465e-2, 8.367011e-3, 1.3868858e-3];
+
+/// `(ln(1 + f) - f + f^2 / 2) / f^3` for f from `sqrt(1/2) - 1` to `sqrt(2) - 1`: error of ln 2^-27.3, relative.
+const LOG: [f32; 8] = [
+    3.333333e-1,
+    -2.500082e-1,
+    2.0001242e-1,
+    -1.6623409e-1,
+    1.4201581e-1,
+    -1.3159613e-1,
+    1.2762201e-1,
+    -7.636403e-2,
+];
 
 /// `erf(sqrt(s)) / sqrt(s) - 1` for s up to `0.93^2`: error of erf 2^-25.8.
 const ERF_NEAR: [f32; 6] =
@@ -45,6 +58,43 @@ const EXPONENT: Operand = Operand::Const(0xff80_0000);
 pub fn exp(k: &mut Builder, x: V) -> V {
     let x = between(k, -104.0, x, 89.0);
     exp_to_denormals(k, x)
+}
+
+/// The natural logarithm: minus infinity at either zero, NaN below.
+pub fn log(k: &mut Builder, x: V) -> V {
+    // Denormal arguments are scaled to be normal.
+    let is_denormal = k.bin(Bin::Lt, x, f32::MIN_POSITIVE);
+    let scaled = k.bin(Bin::Mul, x, (1 << MANTISSA) as f32);
+    let f = k.select(is_denormal, scaled, x);
+    let less = k.bin(Bin::And, is_denormal, f32::from(MANTISSA));
+
+    // Counted from the bits of sqrt(1/2), the exponent field is n.
+    let root = k.splat(std::f32::consts::FRAC_1_SQRT_2);
+    let n = k.bin(Bin::SubI, f, root);
+    k.un_to(Un::Sar(MANTISSA), n, n);
+    let exponent = k.un(Un::Shl(MANTISSA), n);
+    k.bin_to(Bin::SubI, f, f, exponent);
+    k.bin_to(Bin::Sub, f, f, 1.0);
+    k.un_to(Un::ToFloat, n, n);
+    k.bin_to(Bin::Sub, n, n, less);
+
+    let y = horner(k, &LOG, f);
+    let square = k.bin(Bin::Mul, f, f);
+    k.bin_to(Bin::Mul, y, y, f);
+    k.bin_to(Bin::Sub, y, y, 0.5);
+    k.bin_to(Bin::Mul, y, y, square);
+    k.fma(y, n, LN2[1]);
+    k.bin_to(Bin::Add, y, y, f);
+    k.fma(y, n, LN2[0]);
+
+    // All ones are a NaN.
+    let zero = k.splat(0.0);
+    let negative = k.bin(Bin::Lt, x, zero);
+    let least = k.bin(Bin::Or, negative, f32::NEG_INFINITY);
+    let is_positive = k.bin(Bin::Lt, zero, x);
+    let y = k.select(is_positive, y, least);
+    let is_finite = k.bin(Bin::Lt, x, f32::INFINITY);
+    k.select(is_finite, y, x)
 }
 
 /// `(e^x - e^-x) / (e^x + e^-x)`

@@ -6,6 +6,7 @@ mod depth_to_space;
 mod gather;
 mod gemm;
 mod grouped;
+mod lrn;
 mod map;
 mod padding;
 mod panel;
@@ -36,6 +37,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Gather(gather) => gather::lower(p, id, gather),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
         Op::AvgPool(pool) => pool::lower_avg(p, id, pool),
+        Op::Lrn(op) => lrn::lower(p, id, op),
         Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
         Op::Padding(pad) => padding::lower(p, id, pad),

@@ -1,0 +1,86 @@
+//! `lrn`: channel block by channel block, a run of pixels a unit.
+//!
+//! A region reaches into the neighbouring blocks, so the first and the last block, which lack one, have kernels of
+//! their own.
+
+use super::pipe::{read, write};
+use crate::kernels::lrn::{Lrn, ROOTS};
+use crate::plan::{Call, Layout, Planner, Term};
+use cnnc_ir::{NodeId, ops};
+
+/// Pixels of a unit.
+const PIXELS: usize = 256;
+
+/// Lowers an lrn and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let lanes = p.target.lanes;
+    let (below, above) = ((lrn.size - 1) / 2, lrn.size / 2);
+    if above > lanes {
+        return Err(format!(
+            "regions of {} channels are not compiled yet, only up to {}",
+            lrn.size,
+            2 * lanes + 1
+        ));
+    }
+    if !ROOTS.contains(&lrn.beta) && !(lrn.alpha >= 0.0 && lrn.bias > 0.0) {
+        return Err("a divisor that may not be positive is not compiled yet".into());
+    }
+    let [n, channels, ref image @ ..] = *p.ty(id).dims() else {
+        return Err("lrn takes channels".into());
+    };
+    let pixels: usize = image.iter().product();
+    let from = p.operand(expr.operands[0], Layout::Blocked)?;
+    let to = p.result(id, Layout::Blocked);
+    let blocks = channels.div_ceil(lanes);
+    let vector = 4 * lanes as i64;
+    let plane = pixels as i64 * vector;
+    let mut calls = Vec::new();
+    let mut call = |first: usize, count: usize| {
+        let has_before = below > 0 && first > 0;
+        let has_behind = above > 0 && first + count < blocks;
+        let last = first + count == blocks && !channels.is_multiple_of(lanes);
+        for (start, pieces, pixels) in [(0, pixels / PIXELS, PIXELS), (pixels / PIXELS, 1, pixels % PIXELS)] {
+            if pixels == 0 {
+                continue;
+            }
+            let kernel = Lrn {
+                pixels,
+                plane,
+                below,
+                above,
+                has_before,
+                has_behind,
+                lanes: if last { channels % lanes } else { lanes },
+                share: (lrn.alpha / lrn.size as f32).to_bits(),
+                bias: lrn.bias.to_bits(),
+                beta: lrn.beta.to_bits(),
+            };
+            let terms = vec![
+                Term::Index { dim: 0, stride: plane * blocks as i64 },
+                Term::Index { dim: 1, stride: plane },
+                Term::Index { dim: 2, stride: PIXELS as i64 * vector },
+            ];
+            let run = pixels as i64 * vector;
+            let span = if has_before { -plane } else { 0 }..run + if has_behind { plane } else { 0 };
+            let args = [write(to, terms.clone(), 0..run), read(from, terms, span)];
+            calls.push(Call {
+                kernel: kernel.into(),
+                extents: vec![n as u64, count as u64, pieces as u64],
+                window: None,
+                args: args.iter().map(|arg| arg.skipping(1, first).skipping(2, start)).collect(),
+            });
+        }
+    };
+    match blocks {
+        0 => {}
+        1 => call(0, 1),
+        _ => {
+            call(0, 1);
+            call(1, blocks - 2);
+            call(blocks - 1, 1);
+        }
+    }
+    p.step(&p.name(id), "lrn", format!("{} channels", lrn.size), calls, 0);
+    super::finish(p, id, to, Layout::Blocked, expr.stages)
+}
