@@ -141,3 +141,30 @@ fn responses() {
     );
     agree("graph @g(%x: f32[2,9]) {\n  %y: f32[2,9] = lrn %x, size=3, alpha=1 |> relu\n  return %y\n}\n");
 }
+
+/// A resize of `[2, C, h, w]` to planes of that size.
+fn resize(size: (usize, usize), result: (usize, usize), attrs: &str) {
+    let ((h, w), (oh, ow)) = (size, result);
+    let scale = |from: usize, to: usize| to as f32 / from as f32;
+    for c in [1, 8, 13] {
+        agree(&format!(
+            "graph @g(%x: f32[2,{c},{h},{w}]) {{\n  \
+             %y: f32[2,{c},{oh},{ow}] = resize %x, {attrs}, scales=[1,1,{:?},{:?}], sizes=[2,{c},{oh},{ow}] |> relu\n  \
+             return %y\n}}\n",
+            scale(h, oh),
+            scale(w, ow),
+        ));
+    }
+}
+
+#[test]
+fn resizes() {
+    for coordinate in ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"] {
+        for mode in ["linear", "nearest, nearest=floor", "nearest, nearest=round_prefer_ceil", "nearest"] {
+            let attrs = format!("mode={mode}, coordinate={coordinate}");
+            resize((5, 7), (10, 14), &attrs);
+            resize((5, 7), (3, 9), &attrs);
+            resize((6, 4), (1, 1), &attrs);
+        }
+    }
+}

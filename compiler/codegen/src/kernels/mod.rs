@@ -13,6 +13,7 @@ pub mod pool;
 pub mod product;
 pub mod reduce;
 pub mod reorder;
+pub mod resize;
 pub mod row;
 pub mod softmax;
 pub mod strided;
@@ -52,6 +53,7 @@ specs! {
     lrn Lrn,
     softmax Softmax,
     reduce Reduce,
+    resize Resize,
     map Map,
     reorder Reorder,
     strided Strided,

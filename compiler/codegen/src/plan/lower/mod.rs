@@ -12,9 +12,11 @@ mod padding;
 mod panel;
 mod pipe;
 mod pool;
+mod product;
 mod reduce;
 mod reorder;
 mod reshape;
+mod resize;
 mod slice;
 mod softmax;
 mod strided;
@@ -45,6 +47,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::ReduceMean(r) => reduce::lower(p, id, Fold::Sum, &r.axes, true),
         Op::ReduceSum(r) => reduce::lower(p, id, Fold::Sum, &r.axes, false),
         Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
+        Op::Resize(resize) => resize::lower(p, id, resize),
         Op::Slice(slice) => slice::lower(p, id, slice),
         Op::Softmax(softmax) => softmax::lower(p, id, softmax),
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
