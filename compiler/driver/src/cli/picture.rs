@@ -4,8 +4,8 @@
 //! x[0,c,h,w] = (pixel[h,w,channel(c)] / 255 - mean[c]) / std[c]         with --raw not divided by 255
 //! ```
 //!
-//! A `.rgb` file is the bytes of a picture, `[H, W, 3]`, of the model's size unless `--size` says another. Refuses inputs that are no picture:
-//! another rank, batch or count of channels.
+//! A `.rgb` file is the bytes of a picture, `[H, W, 3]`, of the size of the model unless `--size` says another.
+//! Refuses inputs that are no picture: another rank, batch or count of channels.
 
 use std::path::Path;
 
