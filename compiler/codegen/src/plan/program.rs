@@ -72,6 +72,13 @@ pub struct Place {
     pub offset: u64,
 }
 
+impl Place {
+    /// The place so many bytes further.
+    pub fn moved(self, bytes: i64) -> Place {
+        Place { offset: self.offset.wrapping_add_signed(bytes), ..self }
+    }
+}
+
 /// How an address moves with the loop nest, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {

@@ -8,7 +8,8 @@
 //! pass over the result, and groups of few outputs leave lanes idle.
 
 use super::grouped;
-use super::panel::{self, Job, Outer, Rows, Weights};
+use super::panel::{self, Rows};
+use super::product::{self, Job, Outer, Weights};
 use super::reorder;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
@@ -90,7 +91,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         p.constant(w).ok_or("a convolution by weights that are no constant is not compiled yet")??;
     let taps = constant.slice::<f32>();
     let element = |o: usize, i: usize, u: usize, v: usize| taps[((o * inputs + i) * kh + u) * kw + v];
-    panel::lower(
+    product::lower(
         p,
         Job {
             id,
@@ -106,7 +107,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
                 Outer {
                     extent: groups,
                     input: inputs.div_ceil(block) as i64 * plane,
-                    weights: 0,
+                    weights: (inputs.next_multiple_of(block) * kh * kw * group_blocks * lanes * 4) as i64,
                     bias: (4 * group_blocks * lanes) as i64,
                     output: group_blocks as i64 * out_plane,
                 },
@@ -115,7 +116,6 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
             kernel,
             window: window.map(|w| (w, row)),
             input,
-            input_span: (inputs.div_ceil(block) as i64 - 1) * plane,
             weights: Weights::Packed(
                 w,
                 pack::Filter { outputs: group_outputs, inputs, taps: (kh, kw), block, at: &element },

@@ -2,8 +2,9 @@
 //!
 //! A constant right matrix is packed into panels; any other is read as it lies, a row a term.
 
-use super::panel::{self, Job, Outer, Weights};
+use super::panel;
 use super::pipe::{self, Role};
+use super::product::{self, Job, Outer, Weights};
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, pack};
 use cnnc_ir::ops::{Add, Gemm};
@@ -132,7 +133,6 @@ impl Matrices<'_> {
             kernel,
             window: None,
             input: left,
-            input_span: 0,
             weights,
             bias,
             to: None,
@@ -140,6 +140,6 @@ impl Matrices<'_> {
             stages,
             macs,
         };
-        panel::lower(p, job)
+        product::lower(p, job)
     }
 }

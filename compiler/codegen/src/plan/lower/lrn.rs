@@ -23,7 +23,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
             2 * lanes + 1
         ));
     }
-    if !ROOTS.contains(&lrn.beta) && !(lrn.alpha >= 0.0 && lrn.bias > 0.0) {
+    let is_positive = lrn.alpha >= 0.0 && lrn.bias > 0.0;
+    if !ROOTS.contains(&lrn.beta) && !is_positive {
         return Err("a divisor that may not be positive is not compiled yet".into());
     }
     let [n, channels, ref image @ ..] = *p.ty(id).dims() else {
