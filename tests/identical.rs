@@ -83,7 +83,10 @@ fn freestanding() {
         assert_eq!(nm("--defined-only").lines().count(), 2, "{name}: {}", nm("--defined-only"));
         let output = Command::new("readelf").arg("-d").arg(&library).output().unwrap();
         let dynamic = String::from_utf8(output.stdout).unwrap();
-        assert!(dynamic.contains("SONAME") && !dynamic.contains("NEEDED") && !dynamic.contains("TEXTREL"), "{dynamic}");
+        assert!(
+            dynamic.contains("SONAME") && !dynamic.contains("NEEDED") && !dynamic.contains("TEXTREL"),
+            "{dynamic}"
+        );
     });
 }
 
@@ -147,7 +150,9 @@ fn run_guarded(model: &Model, x: &Tensor, tight: Tight, fill: u8) -> Vec<u32> {
     assert_eq!(status, 0);
     outputs
         .iter_mut()
-        .flat_map(|o| o.bytes().chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect::<Vec<_>>())
+        .flat_map(|o| {
+            o.bytes().chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect::<Vec<_>>()
+        })
         .collect()
 }
 

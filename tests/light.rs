@@ -1,9 +1,9 @@
 //! The light graphs of the onnx package: as they are, and with random weights against onnxruntime.
 
 use cnnc_codegen::Target;
+use cnnc_ir::{Shape, Tensor};
 use cnnc_tests::compiled::{jit, run};
 use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, tensors};
-use cnnc_ir::{Shape, Tensor};
 
 /// The constant weights of the light graphs make one constant of every input: this proves import and shapes alone.
 fn light(name: &str) {

@@ -100,9 +100,9 @@ fn mobilenet_pictures() {
     let Some(model) = shared("mobilenet_v2_1.0_224-float") else { return };
     let mut network = Classifier::new(&model);
     let pictures = pictures(3);
-    let right = pictures.iter().filter(|(bytes, class)| {
-        top(&network.scores(&planes(bytes, 224, 1.0 / 128.0, RGB, RGB))) == *class
-    });
+    let right = pictures
+        .iter()
+        .filter(|(bytes, class)| top(&network.scores(&planes(bytes, 224, 1.0 / 128.0, RGB, RGB))) == *class);
     assert_eq!((right.count(), pictures.len()), (6, 6));
 }
 

@@ -8,7 +8,8 @@
 //! element-wise operators. Where both operands of a node could take it, the one that computes more does, and of
 //! equals the second, which usually stands later. The result keeps the consumer's name and place.
 //!
-//! Declines when the producer has another reader or is a result, and when the consumer changes the type. The piped
+//! Declines when the producer has another reader or is a result, when the consumer changes the type, and when the pipe
+//! would grow past [`LONGEST`] stages: a kernel reads an operand for each. The piped
 //! value is the first operand, so it may be the second of `add` and `mul` alone: `max` and `min` answer their second
 //! operand when one is NaN.
 
@@ -16,6 +17,9 @@ use crate::{Decline, Patch, Rule, facts};
 use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Stage};
 
 pub(crate) const RULE: Rule = Rule::Node(rule);
+
+/// The most stages of a pipe.
+const LONGEST: usize = 16;
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;
@@ -57,6 +61,9 @@ fn absorb(graph: &Graph, node: NodeId, consumer: &Expr, place: usize) -> Result<
     if graph.ty(producer) != graph.ty(node) {
         let (from, to) = (graph.ty(producer), graph.ty(node));
         return Err(Decline::Because(format!("it changes %{} from {from} to {to}", graph[producer].name())));
+    }
+    if graph[producer].stages().len() + 1 + consumer.stages.len() > LONGEST {
+        return Err(Decline::Because(format!("the pipe would have more than {LONGEST} stages")));
     }
     let mut operands = consumer.operands.clone();
     operands.remove(place);

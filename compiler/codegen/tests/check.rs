@@ -24,7 +24,8 @@ fn caught(rule: &str, break_it: impl FnOnce(&mut Program)) {
 
 /// The index of the first arena buffer that step `step` accesses in this way.
 fn buffer(program: &Program, step: usize, how: Access) -> usize {
-    let found = program.steps[step].accesses().find(|(b, a)| *a == how && program.buffer(*b).space == Space::Arena);
+    let found =
+        program.steps[step].accesses().find(|(b, a)| *a == how && program.buffer(*b).space == Space::Arena);
     found.unwrap().0.0 as usize
 }
 

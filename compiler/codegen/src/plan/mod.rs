@@ -120,6 +120,7 @@ impl<'a> Planner<'a> {
     fn node(&mut self, id: NodeId) -> Result<(), String> {
         let graph = &self.module.graph;
         match graph[id].op() {
+            Op::Input(input) if input.ty.dtype != DType::F32 => Err(only_f32(input.ty.dtype)),
             Op::Input(input) => {
                 let index = graph.inputs().iter().position(|&i| i == id).unwrap_or_default();
                 let buffer = self.buffer(
@@ -132,9 +133,7 @@ impl<'a> Planner<'a> {
                 Ok(())
             }
             Op::Const(_) => Ok(()),
-            _ if graph.ty(id).dtype != DType::F32 => {
-                Err(format!("values of type {} are not compiled yet, only f32", graph.ty(id).dtype))
-            }
+            _ if graph.ty(id).dtype != DType::F32 => Err(only_f32(graph.ty(id).dtype)),
             _ => lower::node(self, id),
         }
     }
@@ -185,9 +184,12 @@ impl<'a> Planner<'a> {
         self.module.graph[id].name().to_string()
     }
 
-    /// The elements of a constant.
+    /// The elements of a constant, which must be f32.
     fn constant(&self, id: NodeId) -> Option<Result<Arc<Tensor>, String>> {
-        self.module.value(id).map(|v| v.map_err(|m| m.0))
+        self.module.value(id).map(|tensor| match self.ty(id).dtype {
+            DType::F32 => tensor.map_err(|m| m.0),
+            dtype => Err(only_f32(dtype)),
+        })
     }
 
     /// The layout of a value's home; constants have none.
@@ -369,6 +371,10 @@ impl<'a> Planner<'a> {
         self.packed.insert((id, form.to_string()), place);
         Ok(place)
     }
+}
+
+fn only_f32(dtype: DType) -> String {
+    format!("values of type {dtype} are not compiled yet, only f32")
 }
 
 /// The start of a buffer.
