@@ -1,6 +1,6 @@
 //! `gather`: runs of elements that constant indices name, through a table of their offsets.
 //!
-//! Indices that are computed at run time are refused.
+//! Indices that are computed at run time are refused, as are all values that are not f32.
 
 use super::pipe::{read, write};
 use crate::kernels::map::Map;
@@ -16,10 +16,7 @@ const RUN: usize = 4096;
 pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let (x, indices) = (expr.operands[0], expr.operands[1]);
-    let indices = p.constant(indices).ok_or(
-        "indices that are computed at run time are not compiled yet; \
-         bind what they depend on, so that they become a constant",
-    )??;
+    let indices = p.module.value(indices).ok_or("indices must be a constant")?.map_err(|m| m.0)?;
     let (shape, axis) = (p.ty(x).dims(), gather.axis as usize);
     let (extent, inner) = (shape[axis] as i64, shape[axis + 1..].iter().product::<usize>());
     let outer: usize = shape[..axis].iter().product();
