@@ -158,8 +158,8 @@ fn concatenations_are_computed_in_place() {
         agree(&dense(&[8, 5, 8], flat));
     }
     // The input is brought into its piece; what stands there twice, and constants, are copied.
-    let graph = "graph @g(%x: f32[1,8,4,4]) {\n  %w: f32[8,8,3,3] = const rand(1)\n  %k: f32[1,8,4,4] = const rand(2)\n  \
-                 %a: f32[1,8,4,4] = conv %x, %w, pad=1\n  \
+    let graph = "graph @g(%x: f32[1,8,4,4]) {\n  %w: f32[8,8,3,3] = const rand(1)\n  \
+                 %k: f32[1,8,4,4] = const rand(2)\n  %a: f32[1,8,4,4] = conv %x, %w, pad=1\n  \
                  %y: f32[1,40,4,4] = concat %a, %x, %a, %k, %x, axis=1\n  \
                  %b: f32[1,8,4,4] = relu %a |> add %x\n  return %y, %b\n}\n";
     agree(graph);

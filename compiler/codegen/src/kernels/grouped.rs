@@ -1,17 +1,18 @@
-//! grouped: a row of a convolution whose groups of channels each lie within one vector; depthwise is groups of one.
+//! grouped: a row of a convolution whose groups of channels each lie within one vector; depthwise is groups
+//! of one.
 //!
 //! ```text
 //! y[p, o] = pipe(bias[o] + sum over u, t, s of x[u, p * stride + t * dilation - pad, c] * w[u, t, s, o])
 //! c = o / group * group + (o + s) % group
 //! ```
 //!
-//! Lanes are the channels of one block, in and out. `u` runs over the rows of the window that lie inside the image, a
-//! count given at run time, `t` over its columns, and `s` over the rotations that bring every input of a group under
-//! each of its outputs: lane `o` of rotation `s` meets input `c`. A pixel is loaded once for all of them; in groups of
-//! one it is an operand of the multiply-add itself.
+//! Lanes are the channels of one block, in and out. `u` runs over the rows of the window that lie inside the
+//! image, a count given at run time, `t` over its columns, and `s` over the rotations that bring every input
+//! of a group under each of its outputs: lane `o` of rotation `s` meets input `c`. A pixel is loaded once for
+//! all of them; in groups of one it is an operand of the multiply-add itself.
 //!
-//! Arguments: result, input (column 0 of the first row inside the image), weights `[u][t][s][o]` (at that row's taps),
-//! bias, rows inside the image, then the operands of the pipe.
+//! Arguments: result, input (column 0 of the first row inside the image), weights `[u][t][s][o]` (at that
+//! row's taps), bias, rows inside the image, then the operands of the pipe.
 
 use super::pointwise::Pointwise;
 use super::row::{self, Columns, Sum, Tile};

@@ -1,7 +1,8 @@
 //! Rows of results under a sliding window: what the kernels that compute them share.
 //!
-//! A row is cut into register tiles, whose sums stay in registers over all terms. Taps left or right of the image are
-//! left out when the code is generated, so the edges of a row have code of their own and its interior is a loop.
+//! A row is cut into register tiles, whose sums stay in registers over all terms. Taps left or right of the
+//! image are left out when the code is generated, so the edges of a row have code of their own and its
+//! interior is a loop.
 
 use super::pointwise::{self, Pointwise, Source};
 use crate::vasm::{Bin, Builder, LANES, Operand, P, V};

@@ -1,11 +1,12 @@
 //! The checker: proves of one plan that it is right, by nothing but the program itself.
 //!
-//! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2) Arena
-//! buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range that is read was
-//! written by earlier steps, or lies in an input or weights. (P4) Nothing is written into inputs or weights.
+//! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2)
+//! Arena buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range
+//! that is read was written by earlier steps, or lies in an input or weights. (P4) Nothing is written into
+//! inputs or weights.
 //!
-//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
-//! in between count as touched.
+//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
+//! leaves out in between count as touched.
 
 use super::print::place;
 use super::program::{Access, Arg, Call, Program, Space, Term};

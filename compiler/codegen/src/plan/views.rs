@@ -1,14 +1,15 @@
 //! Views: values that are computed where a concatenation wants them.
 //!
-//! The blocked form of a concatenation along channels is that of its operands one behind the other, if all but the
-//! last fill their blocks. Of a single image they are then contiguous pieces of it, and an operand that is computed in
-//! blocks, or brought into them, is put into its piece: the concatenation has nothing left to do. This is decided before lowering, from
-//! the last concatenation to the first: one that is an operand of a later one lies inside it, with its own operands,
-//! and one whose operands already stand one behind the other (where every layer reads all layers before it) is that
-//! piece. A view is a wish: a value that turns out to live elsewhere is copied when the concatenation is lowered.
+//! The blocked form of a concatenation along channels is that of its operands one behind the other, if all
+//! but the last fill their blocks. Of a single image they are then contiguous pieces of it, and an operand
+//! that is computed in blocks, or brought into them, is put into its piece: the concatenation has nothing
+//! left to do. This is decided before lowering, from the last concatenation to the first: one that is an
+//! operand of a later one lies inside it, with its own operands, and one whose operands already stand one
+//! behind the other (where every layer reads all layers before it) is that piece. A view is a wish: a value
+//! that turns out to live elsewhere is copied when the concatenation is lowered.
 //!
-//! INVARIANT: a byte of a root belongs to one value, and to the concatenations of it. The price: a root is alive from
-//! the first of its pieces on.
+//! INVARIANT: a byte of a root belongs to one value, and to the concatenations of it. The price: a root is
+//! alive from the first of its pieces on.
 
 use cnnc_ir::{Graph, NodeId, Op};
 use std::collections::HashMap;

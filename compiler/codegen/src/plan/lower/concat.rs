@@ -1,7 +1,8 @@
 //! `concat`: operands one behind the other, each copied to its place unless it was computed there.
 //!
-//! Along channels, blocked operands stay blocked where every one but the last fills its blocks: the blocked result is
-//! then their blocked forms one behind the other, and of a single image most of them are [views](crate::plan::views) of it.
+//! Along channels, blocked operands stay blocked where every one but the last fills its blocks: the blocked
+//! result is then their blocked forms one behind the other, and of a single image most of them are
+//! [views](crate::plan::views) of it.
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner, views};

@@ -1,11 +1,11 @@
 //! `conv`: direct convolution by the product kernel, full sums in registers.
 //!
-//! The input is read in channel blocks, or, where it is plain and thinner than a block (the picture itself), plane by
-//! plane. A 1x1 convolution without stride or padding sees the whole map as one row.
+//! The input is read in channel blocks, or, where it is plain and thinner than a block (the picture itself),
+//! plane by plane. A 1x1 convolution without stride or padding sees the whole map as one row.
 //!
-//! Groups are a loop around it where they are whole channel blocks, in and out. Others, but for those of [`grouped`],
-//! are read plane by plane, and computed into blocks of their own that a reorder brings together: that costs one more
-//! pass over the result, and groups of few outputs leave lanes idle.
+//! Groups are a loop around it where they are whole channel blocks, in and out. Others, but for those of
+//! [`grouped`], are read plane by plane, and computed into blocks of their own that a reorder brings
+//! together: that costs one more pass over the result, and groups of few outputs leave lanes idle.
 
 use super::grouped;
 use super::panel::{self, Rows};

@@ -1,7 +1,7 @@
 //! `conv` in groups of one, two or four channels, as many in as out: channel block by channel block.
 //!
-//! No group straddles a block, so a block of the result depends on one block of the input: the nest is images, blocks
-//! and result rows, and a unit is one row of one block.
+//! No group straddles a block, so a block of the result depends on one block of the input: the nest is
+//! images, blocks and result rows, and a unit is one row of one block.
 
 use super::conv::dims4;
 use super::pipe::{self, View, read, write};

@@ -1,8 +1,8 @@
 //! `pad`: the operand copied into the middle, and the border filled, in one step.
 //!
 //! The border is two boxes a dimension: before and behind the operand along it, within the operand along the
-//! dimensions outside, and the whole of the dimensions inside. A blocked operand stays blocked where its blocks do not
-//! shift and the lanes that do not exist stay zero.
+//! dimensions outside, and the whole of the dimensions inside. A blocked operand stays blocked where its
+//! blocks do not shift and the lanes that do not exist stay zero.
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner};
