@@ -51,7 +51,8 @@ fn integers_are_exact() {
         exact(&format!(
             "graph @g(%x: f32[2,{c},6,10]) {{\n  %m: f32[2,{c},3,5] = max_pool %x, kernel=3, stride=2, pad=1\n  \
              %a: f32[2,{c},3,5] = avg_pool %x, kernel=4x2, stride=2, pad=[1,0,1,0]\n  \
-             %s: f32[2,{c},1,1] = reduce_sum %x, axes=[2,3]\n  %t: f32[{c},10] = reduce_sum %x, axes=[0,2], keep=false\n  \
+             %s: f32[2,{c},1,1] = reduce_sum %x, axes=[2,3]\n  \
+             %t: f32[{c},10] = reduce_sum %x, axes=[0,2], keep=false\n  \
              %u: f32[2,{c},1,1] = reduce_mean %m, axes=[2,3]\n  %v: f32[2,1,6,1] = reduce_max %x, axes=[1,3]\n  \
              return %m, %a, %s, %t, %u, %v\n}}\n"
         ));

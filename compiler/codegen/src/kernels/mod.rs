@@ -24,7 +24,12 @@ macro_rules! specs {
     ($($file:ident $spec:ident,)*) => {
         /// What a kernel computes.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum Spec { $(#[doc = concat!("See [`", stringify!($file), "::", stringify!($spec), "`].")] $spec($file::$spec)),* }
+        pub enum Spec {
+            $(
+                #[doc = concat!("See [`", stringify!($file), "::", stringify!($spec), "`].")]
+                $spec($file::$spec),
+            )*
+        }
 
         impl Spec {
             /// The kind of kernel, the stem of its symbol.
