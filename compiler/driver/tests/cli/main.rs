@@ -35,12 +35,12 @@ graph @mirror(%x: f32[1,3,4,5]) {
 }
 ";
 
-/// Two values that cannot be compiled, and one that depends on both.
+/// Two values that cannot be compiled, and one that depends on the first.
 const UNSUPPORTED: &str = "\
-graph @bad(%x: i64[4]) {
-  %p: i64[4] = add %x, %x
-  %q: i64[4] = mul %x, %x
-  %y: i64[4] = add %p, %q
+graph @bad(%x: f32[4]) {
+  %p: i64[4] = cast %x, to=i64
+  %q: i32[4] = cast %x, to=i32
+  %y: i64[4] = add %p, %p
   return %p, %q, %y
 }
 ";

@@ -7,7 +7,7 @@ fn check_names_all_that_would_not_compile() {
     let folder = Folder::with("bad.cnn", UNSUPPORTED);
     let lines = folder.cnnc("check bad.cnn").bad();
     assert_eq!(lines.len(), 2, "causes only, not what they feed: {lines:?}");
-    assert!(lines[0].contains("%p (add)") && lines[1].contains("%q (mul)"), "{lines:?}");
+    assert!(lines[0].contains("%p (cast)") && lines[1].contains("%q (cast)"), "{lines:?}");
 
     let ran = folder.cnnc("check bad.cnn --json");
     assert_eq!(ran.bad().len(), 2);
