@@ -97,7 +97,6 @@ fn two_models_at_once() {
     each(|name, module, _| {
         write(module, &Target::x86_64_v3(), &[&folder.path().join(format!("{name}.so"))]);
     });
-    each(|_, _, _| {});
     for name in NETWORKS {
         if shared(name).is_none() {
             return;

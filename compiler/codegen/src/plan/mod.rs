@@ -2,8 +2,8 @@
 //!
 //! Nodes are lowered in program order. Each value gets a *home*: a place and a layout, blocked between convolutions
 //! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Lowering
-//! picks the algorithm and the loop nest and appends steps; then arena offsets are assigned and the result is checked
-//! by [`check`], which shares no code with what it checks.
+//! picks the algorithm and the loop nest and appends steps; arena offsets come last. [`check`] proves a finished plan
+//! right and shares no code with what made it; who compiles calls it.
 
 mod arena;
 pub mod check;

@@ -6,7 +6,6 @@
 use super::conv::dims4;
 use super::pipe::{self, View, read, write};
 use crate::kernels::grouped::Grouped;
-use crate::kernels::pointwise::Pointwise;
 use crate::kernels::row::Columns;
 use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
 use cnnc_ir::ops::Conv;
@@ -49,9 +48,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         first_arg: 5,
     };
     let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
-    // A heavy function takes results back after storing them: they must not overwrite what it still reads.
-    let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
-    let to = p.result_over(id, Layout::Blocked, if in_place { &pipe.same } else { &[] });
+    let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
     let mut args = vec![
         write(to, same.to_vec(), 0..out_row),
         read(

@@ -28,6 +28,14 @@ pub(super) struct Pipe {
     pub same: Vec<NodeId>,
 }
 
+impl Pipe {
+    /// Operands whose place the result may take. A heavy function takes results back after storing them: they must
+    /// not overwrite what it still reads.
+    pub(super) fn replaceable(&self) -> &[NodeId] {
+        if self.functions.iter().any(Pointwise::is_heavy) { &[] } else { &self.same }
+    }
+}
+
 /// The function of an operator whose second operand, if it has one, is `source`; `swapped` when the piped value is
 /// the second operand.
 pub(super) fn pointwise(op: &Op, source: Option<Source>, swapped: bool) -> Option<Pointwise> {

@@ -3,7 +3,6 @@
 use super::conv::dims4;
 use super::pipe::{self, View, read, write};
 use crate::kernels::fold::Fold;
-use crate::kernels::pointwise::Pointwise;
 use crate::kernels::pool::Pool;
 use crate::kernels::row::Columns;
 use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
@@ -64,9 +63,7 @@ fn lower(
         first_arg: 4,
     };
     let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
-    // A heavy function takes results back after storing them: they must not overwrite what it still reads.
-    let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
-    let to = p.result_over(id, Layout::Blocked, if in_place { &pipe.same } else { &[] });
+    let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
     let from = vec![index(0, plane * blocks as i64), index(1, plane), Term::FirstRow { stride: row }];
     let mut args = vec![write(to, same.to_vec(), 0..out_row), read(input, from, 0..row), Arg::Taps, counts];
     args.extend(pipe.args);

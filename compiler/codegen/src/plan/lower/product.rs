@@ -2,7 +2,7 @@
 
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
-use crate::kernels::pointwise::{Pointwise, Source};
+use crate::kernels::pointwise::Source;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Arg, Call, Layout, Place, Planner, Term, Window, pack};
 use cnnc_ir::{NodeId, Stage};
@@ -61,11 +61,9 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
         first_arg: 6,
     };
     let (pipe, taken) = pipe::fuse(p, job.id, &job.stages, &view)?;
-    // A heavy function takes results back after storing them: they must not overwrite what it still reads.
-    let in_place = !pipe.functions.iter().any(Pointwise::is_heavy);
     let to = match job.to {
         Some(to) => to,
-        None => p.result_over(job.id, job.layout, if in_place { &pipe.same } else { &[] }),
+        None => p.result_over(job.id, job.layout, pipe.replaceable()),
     };
     let nest = Nest { job: &job, panels, weights, per_vector, to, pipe, channel };
     let mut calls = Vec::new();
