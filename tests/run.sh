@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests. Makes what they need first: a Python environment with onnx and onnxruntime, and from it the light
-# graphs with random weights and the outputs of onnxruntime. Further arguments go to `cargo test`.
+# Runs all tests. Makes what they need first: a Python environment with onnx and onnxruntime, and from it the cases of
+# the onnx package, the light graphs with random weights and the outputs of onnxruntime. Further arguments go to
+# `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +12,13 @@ if [ ! -x "$venv/bin/python" ] || ! cmp -s tests/requirements.txt "$venv/require
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
     cp tests/requirements.txt "$venv/requirements.txt"
+fi
+
+cases=target/oracle/onnx
+if ! cmp -s tests/onnx_cases.py "$cases/onnx_cases.py" || ! cmp -s tests/requirements.txt "$cases/requirements.txt"; then
+    rm -rf "$cases"
+    "$venv/bin/python" tests/onnx_cases.py "$cases"
+    cp tests/onnx_cases.py tests/requirements.txt "$cases"
 fi
 
 light=../shared/bench/light_random.py

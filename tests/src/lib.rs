@@ -1,5 +1,8 @@
-//! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory.
+//! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
+//! the cases of the onnx package.
 
+pub mod close;
 pub mod compiled;
 pub mod guarded;
 pub mod models;
+pub mod onnx_case;

@@ -86,6 +86,20 @@ macro_rules! elements {
                     $(Data::$v(x) => x.iter().map(|&e| <$t as FromF64>::to_f64_lossy(e)).collect()),*
                 }
             }
+
+            /// The elements as they lie in memory and in files: little-endian, densely packed.
+            pub fn to_le_bytes(&self) -> Vec<u8> {
+                match self {
+                    $(Data::$v(x) => x.iter().flat_map(|&e| <$t as LeBytes>::to_bytes(e)).collect()),*
+                }
+            }
+
+            /// Elements from little-endian bytes; a last one that is not whole is left out.
+            pub fn from_le_bytes(dtype: DType, bytes: &[u8]) -> Data {
+                match dtype {
+                    $(DType::$v => Data::$v(<$t as LeBytes>::from_bytes(bytes))),*
+                }
+            }
         }
     };
 }
@@ -118,6 +132,34 @@ impl FromF64 for bool {
     }
     fn to_f64_lossy(self) -> f64 {
         f64::from(u8::from(self))
+    }
+}
+
+/// Elements as bytes; any byte but 0 is true.
+trait LeBytes: Sized {
+    fn to_bytes(self) -> impl Iterator<Item = u8>;
+    fn from_bytes(bytes: &[u8]) -> Vec<Self>;
+}
+
+macro_rules! le_bytes {
+    ($($t:ty),*) => { $(impl LeBytes for $t {
+        fn to_bytes(self) -> impl Iterator<Item = u8> {
+            self.to_le_bytes().into_iter()
+        }
+        fn from_bytes(bytes: &[u8]) -> Vec<$t> {
+            bytes.as_chunks().0.iter().map(|&e| <$t>::from_le_bytes(e)).collect()
+        }
+    })* };
+}
+
+le_bytes!(f32, f64, i64, i32, i8, u8);
+
+impl LeBytes for bool {
+    fn to_bytes(self) -> impl Iterator<Item = u8> {
+        [u8::from(self)].into_iter()
+    }
+    fn from_bytes(bytes: &[u8]) -> Vec<bool> {
+        bytes.iter().map(|&e| e != 0).collect()
     }
 }
 

@@ -23,20 +23,11 @@ pub fn tensor_from_pb(bytes: &[u8]) -> Result<Tensor, Diagnostic> {
 
 /// The bytes of a `TensorProto` file.
 pub fn tensor_to_pb(name: &str, tensor: &Tensor) -> Vec<u8> {
-    let raw_data = match tensor.data() {
-        Data::F32(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::F64(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::I64(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::I32(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::I8(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::U8(x) => x.clone(),
-        Data::Bool(x) => x.iter().map(|&e| u8::from(e)).collect(),
-    };
     let proto = TensorProto {
         name: name.to_string(),
         dims: tensor.shape().dims().iter().map(|&d| d as i64).collect(),
         data_type: number(tensor.data().dtype()),
-        raw_data,
+        raw_data: tensor.data().to_le_bytes(),
         ..TensorProto::default()
     };
     // Writing into a vector fails only for messages that lack a required field, which proto3 does not have.
@@ -136,7 +127,7 @@ pub(super) fn tensor(mut proto: TensorProto, folder: Option<&Folder>) -> Result<
         ["raw_data"] => {
             let have = proto.raw_data.len();
             ensure!(have == bytes, E_MODEL, "raw_data has {have} bytes, {dtype}{shape} needs {bytes}");
-            from_raw(dtype, proto.raw_data)
+            Data::from_le_bytes(dtype, &proto.raw_data)
         }
         [field] if field == home => from_field(dtype, proto)?,
         [field] => fail!(E_MODEL, "elements of type {dtype} cannot stand in {field}"),
@@ -157,22 +148,6 @@ fn filled(proto: &TensorProto) -> Vec<&'static str> {
         ("string_data", proto.string_data.is_empty()),
     ];
     fields.iter().filter(|(_, empty)| !empty).map(|(name, _)| *name).collect()
-}
-
-/// Elements from little-endian bytes, a whole number of them.
-fn from_raw(dtype: DType, raw: Vec<u8>) -> Data {
-    fn elements<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-        raw.as_chunks::<N>().0.iter().map(|&bytes| read(bytes)).collect()
-    }
-    match dtype {
-        DType::F32 => Data::F32(elements(&raw, f32::from_le_bytes)),
-        DType::F64 => Data::F64(elements(&raw, f64::from_le_bytes)),
-        DType::I64 => Data::I64(elements(&raw, i64::from_le_bytes)),
-        DType::I32 => Data::I32(elements(&raw, i32::from_le_bytes)),
-        DType::I8 => Data::I8(elements(&raw, i8::from_le_bytes)),
-        DType::U8 => Data::U8(raw),
-        DType::Bool => Data::Bool(raw.into_iter().map(|b| b != 0).collect()),
-    }
 }
 
 /// Elements from the field that their type has.

@@ -21,7 +21,7 @@ impl<'m> Session<'m> {
         Ok(Session {
             model,
             types: model.outputs().iter().map(open::ty).collect::<Result<_, _>>()?,
-            inputs: inputs.iter().map(values::to_bytes).collect(),
+            inputs: inputs.iter().map(|x| x.data().to_le_bytes()).collect(),
             outputs: model.outputs().iter().map(|info| vec![0; info.bytes]).collect(),
             workspace: Workspace::new(model, threads)?,
         })

@@ -110,37 +110,7 @@ fn npy_bytes(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// The elements as a model takes them: dense, row-major, little-endian.
-pub(crate) fn to_bytes(tensor: &Tensor) -> Vec<u8> {
-    match tensor.data() {
-        Data::F32(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::F64(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::I64(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::I32(x) => x.iter().flat_map(|e| e.to_le_bytes()).collect(),
-        Data::I8(x) => x.iter().map(|&e| e as u8).collect(),
-        Data::U8(x) => x.clone(),
-        Data::Bool(x) => x.iter().map(|&e| u8::from(e)).collect(),
-    }
-}
-
 /// The tensor that a model wrote.
 pub(crate) fn from_bytes(ty: &Type, bytes: &[u8]) -> Result<Tensor, Error> {
-    macro_rules! elements {
-        ($t:ty) => {
-            bytes
-                .chunks_exact(size_of::<$t>())
-                .map(|chunk| <$t>::from_le_bytes(chunk.try_into().expect("chunks are of this size")))
-                .collect()
-        };
-    }
-    let data = match ty.dtype {
-        DType::F32 => Data::F32(elements!(f32)),
-        DType::F64 => Data::F64(elements!(f64)),
-        DType::I64 => Data::I64(elements!(i64)),
-        DType::I32 => Data::I32(elements!(i32)),
-        DType::I8 => Data::I8(elements!(i8)),
-        DType::U8 => Data::U8(bytes.to_vec()),
-        DType::Bool => Data::Bool(bytes.iter().map(|&b| b != 0).collect()),
-    };
-    Ok(Tensor::new(ty.shape.clone(), data)?)
+    Ok(Tensor::new(ty.shape.clone(), Data::from_le_bytes(ty.dtype, bytes))?)
 }
