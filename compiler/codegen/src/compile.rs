@@ -104,7 +104,7 @@ fn interface(
         inputs,
         outputs,
         arena_bytes: program.arena_bytes,
-        scratch_bytes: 0,
+        scratch_bytes: program.scratch_bytes,
         workspace_align: ALIGN,
         stack_bytes: emitted.stack_bytes,
         step_count: program.steps.len() as u32,
@@ -168,7 +168,7 @@ fn buffer(b: &Buffer) -> manifest::Buffer {
     let (space, index) = match b.space {
         Space::Arena => (manifest::buffer::Space::Arena, 0),
         Space::Output(i) => (manifest::buffer::Space::Output, i),
-        Space::Input(_) | Space::Weights => (manifest::buffer::Space::None, 0),
+        Space::Input(_) | Space::Scratch | Space::Weights => (manifest::buffer::Space::None, 0),
     };
     manifest::Buffer {
         space: space as i32,

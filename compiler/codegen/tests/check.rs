@@ -1,7 +1,7 @@
 //! The checker of plans: it passes a good plan and catches planner bugs, each written down here.
 
 use cnnc_codegen::Target;
-use cnnc_codegen::plan::{Access, Arg, Program, Space, Term, check::check, plan};
+use cnnc_codegen::plan::{Access, Arg, Call, Group, Program, Space, Term, Work, check::check, plan};
 use cnnc_ir::text;
 
 /// A residual block between plain borders: reorders, convolutions, a sum in place.
@@ -13,10 +13,40 @@ fn good() -> Program {
     plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
 }
 
+/// A group of an expansion, a depthwise convolution and a projection with a sum.
+fn good_group() -> Program {
+    let block = "graph @g(%x: f32[2,16,64,64]) {\n  %v: f32[96,16,1,1] = const rand(1)\n  \
+                 %a: f32[2,96,64,64] = conv %x, %v\n  %w: f32[96,1,3,3] = const rand(2)\n  \
+                 %b: f32[2,96,64,64] = conv %a, %w, pad=1, groups=96\n  %u: f32[16,96,1,1] = const rand(3)\n  \
+                 %y: f32[2,16,64,64] = conv %b, %u |> add %x\n  return %y\n}\n";
+    plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
+}
+
+/// Breaks the only group of a program.
+fn in_group(break_it: impl FnOnce(&mut Group)) -> impl FnOnce(&mut Program) {
+    move |p| {
+        let group = p.steps.iter_mut().find_map(|step| match &mut step.work {
+            Work::Group(group) => Some(group),
+            Work::Nests(_) => None,
+        });
+        break_it(group.expect("a group"));
+    }
+}
+
+/// The calls of a step that is no group.
+fn calls(p: &mut Program, step: usize) -> &mut Vec<Call> {
+    let Work::Nests(calls) = &mut p.steps[step].work else { panic!("a group") };
+    calls
+}
+
 /// The broken program must be refused by this rule.
 #[track_caller]
 fn caught(rule: &str, break_it: impl FnOnce(&mut Program)) {
-    let mut program = good();
+    caught_in(good(), rule, break_it);
+}
+
+#[track_caller]
+fn caught_in(mut program: Program, rule: &str, break_it: impl FnOnce(&mut Program)) {
     break_it(&mut program);
     let error = check(&program).expect_err("the bug was not seen");
     assert!(error.starts_with(rule), "{error}");
@@ -32,6 +62,7 @@ fn buffer(program: &Program, step: usize, how: Access) -> usize {
 #[test]
 fn good_plans_pass() {
     check(&good()).unwrap();
+    check(&good_group()).unwrap();
 }
 
 #[test]
@@ -44,13 +75,13 @@ fn a_buffer_too_small() {
 
 #[test]
 fn a_nest_too_long() {
-    caught("(P1)", |p| *p.steps[2].calls[0].extents.last_mut().unwrap() += 1);
+    caught("(P1)", |p| *calls(p, 2)[0].extents.last_mut().unwrap() += 1);
 }
 
 #[test]
 fn a_stride_too_wide() {
     caught("(P1)", |p| {
-        for arg in &mut p.steps[2].calls[0].args {
+        for arg in &mut calls(p, 2)[0].args {
             if let Arg::Address { terms, .. } = arg {
                 for term in terms {
                     if let Term::FirstRow { stride } = term {
@@ -65,7 +96,7 @@ fn a_stride_too_wide() {
 #[test]
 fn an_offset_before_the_buffer() {
     caught("(P1)", |p| {
-        let Arg::Address { span, .. } = &mut p.steps[1].calls[0].args[1] else { panic!("the input") };
+        let Arg::Address { span, .. } = &mut calls(p, 1)[0].args[1] else { panic!("the input") };
         span.start -= 32;
     });
 }
@@ -102,7 +133,81 @@ fn a_step_that_is_missing() {
 #[test]
 fn an_input_that_is_written() {
     caught("(P4)", |p| {
-        let Arg::Address { access, .. } = &mut p.steps[0].calls[0].args[1] else { panic!("the input") };
+        let Arg::Address { access, .. } = &mut calls(p, 0)[0].args[1] else { panic!("the input") };
         *access = Access::Write;
+    });
+}
+
+#[test]
+fn a_ring_too_short() {
+    // Every address agrees, and all bytes are inside: only the rows are lost.
+    let shorter = |call: &mut Call| {
+        for window in &mut call.window {
+            window.ring = window.ring.map(|r| r - 1);
+        }
+        for arg in &mut call.args {
+            let Arg::Address { terms, .. } = arg else { continue };
+            for term in terms {
+                if let Term::Slot { rows, .. } = term {
+                    *rows -= 1;
+                }
+            }
+        }
+    };
+    let break_it = in_group(|g| {
+        for member in &mut g.members {
+            member.calls.iter_mut().for_each(shorter);
+            for window in &mut member.window {
+                window.ring = window.ring.map(|r| r - 1);
+            }
+        }
+    });
+    caught_in(good_group(), "(P5)", break_it);
+}
+
+#[test]
+fn a_block_too_high() {
+    caught_in(good_group(), "(P5)", in_group(|g| g.block *= 2));
+}
+
+#[test]
+fn a_window_that_is_not_that_of_the_nest() {
+    caught_in(good_group(), "(P5)", in_group(|g| g.members[1].window.iter_mut().for_each(|w| w.pad = 0)));
+}
+
+#[test]
+fn members_in_the_wrong_order() {
+    caught_in(good_group(), "(P5)", in_group(|g| g.members.swap(0, 1)));
+}
+
+#[test]
+fn rings_that_overlap() {
+    caught_in(good_group(), "(P5)", |p| {
+        for buffer in p.buffers.iter_mut().filter(|b| b.space == Space::Scratch) {
+            buffer.offset = 0;
+        }
+    });
+}
+
+#[test]
+fn a_group_that_writes_over_what_it_reads() {
+    caught_in(good_group(), "(P5)", |p| {
+        // The sum in the place of the group's input, as a single step may have it.
+        let (group, index) = (p.steps.iter().position(|s| matches!(s.work, Work::Group(_))).unwrap(), 0);
+        let Work::Group(g) = &p.steps[group].work else { panic!("a group") };
+        let Arg::Address { place: input, .. } = g.members[index].calls[0].args[1] else {
+            panic!("the input")
+        };
+        let result = g.members[2].result;
+        let Work::Group(g) = &mut p.steps[group].work else { panic!("a group") };
+        for arg in g.members.iter_mut().flat_map(|m| &mut m.calls).flat_map(|c| &mut c.args) {
+            if let Arg::Address { place, .. } = arg
+                && place.buffer == result
+            {
+                place.buffer = input.buffer;
+            }
+        }
+        g.members[2].result = input.buffer;
+        p.results[group] = input.buffer;
     });
 }

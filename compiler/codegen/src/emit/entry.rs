@@ -165,11 +165,14 @@ fn write_run(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program
 
     let workspace = r.field(call, offset_of!(CnncCall, workspace));
     let given = r.field(call, offset_of!(CnncCall, workspace_bytes));
-    if program.arena_bytes > 0 {
+    if program.arena_bytes + program.scratch_bytes > 0 {
         r.require_set(workspace);
     }
     r.require_aligned(workspace);
-    let enough = r.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, given, program.arena_bytes as i64);
+    // Threads are counted in 32 bits: no overflow below 4 GiB of scratch a thread.
+    let wanted = r.b.ins().imul_imm_s(threads, program.scratch_bytes as i64);
+    let wanted = r.b.ins().iadd_imm_s(wanted, program.arena_bytes as i64);
+    let enough = r.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, given, wanted);
     r.require(enough, abi::CNNC_WORKSPACE_TOO_SMALL);
 
     let weights = r.weights(model, call, bytes, program.weights.len() as i64);

@@ -4,7 +4,7 @@
 //! run(model, call)      checks the call, fills a Context, advances step by step
 //!   advance(ctx, step)  hands the step to the executor or runs it itself, then calls on_step
 //!     task(ctx, index)  jumps to the step
-//!       step_k(ctx, index)  walks this thread's share of the step's units
+//!       step_k(ctx, index)  walks this task's share of the step's units
 //!         kernel(args)      computes one unit
 //! ```
 //!
@@ -12,6 +12,7 @@
 //! address; integer division has constant divisors only, so nothing can trap.
 
 mod entry;
+mod nest;
 mod step;
 
 use crate::kernels::Spec;

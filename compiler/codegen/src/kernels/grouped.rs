@@ -12,10 +12,10 @@
 //! all of them; in groups of one it is an operand of the multiply-add itself.
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), weights `[u][t][s][o]` (at that
-//! row's taps), bias, rows inside the image, then the operands of the pipe.
+//! row's taps), bias, rows inside the image, the table of a ring, then the operands of the pipe.
 
 use super::pointwise::Pointwise;
-use super::row::{self, Columns, Sum, Tile};
+use super::row::{self, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
 use crate::vasm::{Builder, Kernel, LANES, P, Un, V};
 
@@ -31,8 +31,8 @@ pub struct Grouped {
     pub columns: Columns,
     /// Pixels of the widest register tile.
     pub tile: usize,
-    /// Bytes from one row of the window to the next in the input.
-    pub row: i64,
+    /// From one row of the window to the next in the input.
+    pub row: RowStep,
     /// Whether the sum starts from a bias.
     pub bias: bool,
     /// Lanes that exist; the others are stored as zeros.
@@ -53,13 +53,11 @@ impl Grouped {
         self.columns.tiles(&mut k, self.tile, cycles, |k, tile| {
             let bias = self.bias.then(|| k.arg(3).at(0));
             let sums = row::sums(k, tile.pixels, bias);
-            let x = k.copy(input);
             let weights = k.arg(2);
-            k.repeat(taps, |k| {
+            self.row.walk(k, taps, 5, input, |k, x| {
                 for tap in 0..self.columns.taps {
                     self.tap(k, tile, &sums, x, weights, tap);
                 }
-                k.advance(x, self.row);
                 k.advance(weights, (self.columns.taps * self.group) as i64 * VECTOR);
             });
             let sum = |(p, &x): (usize, &V)| Sum {

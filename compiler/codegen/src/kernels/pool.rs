@@ -9,11 +9,11 @@
 //! still takes its elements in ascending order.
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), rows inside the image, the address of the
-//! rows that count as f32 (for means), then the operands of the pipe.
+//! rows that count as f32 (for means), the table of a ring, then the operands of the pipe.
 
 use super::fold::Fold;
 use super::pointwise::Pointwise;
-use super::row::{self, Columns, Sum, Tile};
+use super::row::{self, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
 use crate::vasm::{Bin, Builder, Kernel, LANES, P, V};
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub struct Pool {
     pub columns: Columns,
     /// Pixels of the widest register tile.
     pub tile: usize,
-    /// Bytes from one row of the window to the next in the input.
-    pub row: i64,
+    /// From one row of the window to the next in the input.
+    pub row: RowStep,
     /// Lanes that exist; the others are stored as zeros.
     pub lanes: usize,
     /// What is applied to the results.
@@ -54,11 +54,7 @@ impl Pool {
             |pixels| Target::tile_cycles(pixels, 1),
             |k, tile| {
                 let sums = self.fold.starts(k, tile.pixels);
-                let x = k.copy(input);
-                k.repeat(taps, |k| {
-                    self.line(k, tile, &sums, x);
-                    k.advance(x, self.row);
-                });
+                self.row.walk(k, taps, 4, input, |k, x| self.line(k, tile, &sums, x));
                 self.divide(k, tile, &sums);
                 let sum = |(p, &x): (usize, &V)| Sum {
                     x,

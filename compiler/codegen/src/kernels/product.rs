@@ -12,13 +12,14 @@
 //! code is generated, so a row has its own code for its edges and a loop for its interior.
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), weights (at that row's taps), bias, rows
-//! inside the image, bytes of weights to skip a block for rows outside, then the operands of the pipe.
+//! inside the image, bytes of weights to skip a block for rows outside, the table of a ring, then the operands of the
+//! pipe.
 //! Weights lie as `[block][u][t][c in block][panel]`, the last block padded.
 
 use super::pointwise::Pointwise;
-use super::row::{self, Columns, Sum, Tile};
+use super::row::{self, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Builder, Kernel, LANES, Operand, P, Trips, V};
+use crate::vasm::{Builder, Kernel, LANES, Operand, P, V};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -61,8 +62,8 @@ pub struct Product {
     pub width: usize,
     /// Bytes from column to column of the input.
     pub column: i64,
-    /// Bytes from one row of the window to the next in the input; `None`: the window has one row, always inside.
-    pub row: Option<i64>,
+    /// From one row of the window to the next in the input; `None`: the window has one row, always inside.
+    pub row: Option<RowStep>,
     /// Bytes from block to block of the input.
     pub block_bytes: i64,
     /// Bytes of weights from term to term: a packed panel, or a row of a matrix used as it is.
@@ -172,12 +173,8 @@ impl Product {
             k.advance(weights, line_of_weights);
         };
         match (self.row, row.taps, row.skip) {
-            (Some(stride), Some(taps), Some(skip)) => {
-                let x = k.copy(block);
-                k.repeat(Trips::Reg(taps), |k| {
-                    line(k, x);
-                    k.advance(x, stride);
-                });
+            (Some(step), Some(taps), Some(skip)) => {
+                step.walk(k, taps, 6, block, line);
                 k.advance_by(weights, skip);
             }
             _ => line(k, block),

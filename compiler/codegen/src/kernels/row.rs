@@ -97,6 +97,47 @@ impl Columns {
     }
 }
 
+/// How a window goes from one row of the image to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowStep {
+    /// So many bytes further.
+    Bytes(i64),
+    /// Around a ring: by the 64-bit distances of a table, from the entry of the first row on.
+    Ring {
+        /// Rows, and thereby entries, between taps.
+        dilation: usize,
+    },
+}
+
+impl RowStep {
+    /// Repeats `line` for `taps` rows from `x` on; a ring's table is the argument of that index.
+    pub(super) fn walk(
+        self,
+        k: &mut Builder,
+        taps: P,
+        table: u32,
+        x: P,
+        mut line: impl FnMut(&mut Builder, P),
+    ) {
+        let x = k.copy(x);
+        match self {
+            RowStep::Bytes(bytes) => k.repeat(taps, |k| {
+                line(k, x);
+                k.advance(x, bytes);
+            }),
+            RowStep::Ring { dilation } => {
+                let entry = k.arg(table);
+                k.repeat(taps, |k| {
+                    line(k, x);
+                    let distance = k.load_word(entry.at(0));
+                    k.advance_by(x, distance);
+                    k.advance(entry, 8 * dilation as i64);
+                });
+            }
+        }
+    }
+}
+
 /// A vector of results in a register, and where it goes.
 pub(super) struct Sum {
     pub x: V,

@@ -1,6 +1,7 @@
-//! Arena offsets: greedy by size (Pisarchyk and Lee, arXiv:2001.03288), buffers of disjoint lives share bytes.
+//! Offsets: greedy by size in the arena (Pisarchyk and Lee, arXiv:2001.03288), where buffers of disjoint lives share
+//! bytes; one behind the other in scratch, where the buffers of one step live together and no others with them.
 
-use super::program::{Program, Space};
+use super::program::{Program, Space, Work};
 use super::{ALIGN, BufferId};
 
 /// The steps during which a buffer is alive: from its first access to its last.
@@ -15,7 +16,7 @@ fn lives(program: &Program) -> Vec<Option<(usize, usize)>> {
     lives
 }
 
-/// Gives every arena buffer its offset, and the program its arena.
+/// Gives every buffer of the workspace its offset, and the program its arena and scratch.
 pub(super) fn assign(mut program: Program) -> Program {
     let lives = lives(&program);
     let mut order: Vec<usize> = (0..program.buffers.len())
@@ -53,5 +54,22 @@ pub(super) fn assign(mut program: Program) -> Program {
         placed.iter().filter(|&&b| overlap(lives[b], Some((step, step)))).map(|&b| size(&program, b)).sum()
     };
     program.arena_bound = (0..program.steps.len()).map(live_bytes).max().unwrap_or(0);
+    scratch(&mut program);
     program
+}
+
+/// Gives the rings of each group their offsets.
+fn scratch(program: &mut Program) {
+    for step in &program.steps {
+        let Work::Group(group) = &step.work else { continue };
+        let mut end = 0;
+        for member in &group.members {
+            let buffer = &mut program.buffers[member.result.0 as usize];
+            if buffer.space == Space::Scratch {
+                buffer.offset = end;
+                end += buffer.bytes.next_multiple_of(ALIGN);
+            }
+        }
+        program.scratch_bytes = program.scratch_bytes.max(end);
+    }
 }

@@ -3,13 +3,16 @@
 //! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2)
 //! Arena buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range
 //! that is read was written by earlier steps, or lies in an input or weights. (P4) Nothing is written into
-//! inputs or weights.
+//! inputs or weights. (P5) The rows that a member of a group reads are in its ring ([`rings`]), and buffers of one
+//! group do not overlap in scratch nor leave it.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
 //! leaves out in between count as touched.
 
+mod rings;
+
 use super::print::place;
-use super::program::{Access, Arg, Call, Program, Space, Term};
+use super::program::{Access, Arg, Call, Group, Program, Space, Term, Work};
 use std::collections::{BTreeMap, HashMap};
 
 /// Checks a program.
@@ -22,7 +25,7 @@ pub fn check(program: &Program) -> Result<(), String> {
     let mut ready: HashMap<u32, Ranges> = HashMap::new();
     for (index, step) in program.steps.iter().enumerate() {
         let mut written = Vec::new();
-        for call in &step.calls {
+        for call in step.calls() {
             for arg in &call.args {
                 let Arg::Address { place: at, access, .. } = arg else { continue };
                 let buffer = program.buffer(at.buffer);
@@ -42,7 +45,8 @@ pub fn check(program: &Program) -> Result<(), String> {
                     }
                     Access::Write => written.push((id, low, high)),
                     Access::Read => {
-                        let given = matches!(buffer.space, Space::Input(_) | Space::Weights);
+                        // What lies in scratch is a matter of its group.
+                        let given = matches!(buffer.space, Space::Input(_) | Space::Weights | Space::Scratch);
                         if !given && !ready.get(&id).is_some_and(|r| r.cover(low, high)) {
                             return Err(format!(
                                 "(P3): step {} reads bytes {low}..{high} of {}, not all written",
@@ -53,6 +57,10 @@ pub fn check(program: &Program) -> Result<(), String> {
                 }
                 last.insert(id, index);
             }
+        }
+        if let Work::Group(group) = &step.work {
+            rings::check(program, group)?;
+            scratch(program, group)?;
         }
         for (id, low, high) in written {
             first.entry(id).or_insert(index);
@@ -91,13 +99,34 @@ fn reach(call: &Call, arg: &Arg) -> (i64, i64) {
     for term in terms {
         match *term {
             Term::Index { dim, stride } => add(0, (call.extents[dim] as i64 - 1) * stride),
-            Term::FirstRow { stride } => add(0, call.window.map_or(0, |w| w.extent as i64 - 1) * stride),
+            Term::Slot { dim, stride, rows } => {
+                add(0, (call.extents[dim].min(rows) as i64 - 1) * stride);
+            }
+            Term::FirstRow { stride } => {
+                let rows = call.window.map_or(1, |w| w.ring.unwrap_or(w.extent).min(w.extent));
+                add(0, (rows as i64 - 1) * stride);
+            }
             // The taps of a window are one object: the span already covers them.
             Term::FirstTap { .. } => {}
             Term::Lookup { least, most, .. } => add(least, most),
         }
     }
     (low, high)
+}
+
+/// The buffers that a group has in scratch lie there, each apart.
+fn scratch(program: &Program, group: &Group) -> Result<(), String> {
+    let mut end = 0;
+    let mut buffers: Vec<_> = group.members.iter().map(|m| program.buffer(m.result)).collect();
+    buffers.retain(|b| b.space == Space::Scratch);
+    buffers.sort_by_key(|b| b.offset);
+    for buffer in buffers {
+        if buffer.offset < end || buffer.offset + buffer.bytes > program.scratch_bytes {
+            return Err(format!("(P5): {} lies on another ring, or outside of scratch", buffer.name));
+        }
+        end = buffer.offset + buffer.bytes;
+    }
+    Ok(())
 }
 
 fn overlaps(

@@ -1,12 +1,14 @@
 //! The plan: from a graph to a [`Program`], the last level that people read.
 //!
 //! Nodes are lowered in program order. Each value gets a *home*: a place and a layout, blocked between convolutions
-//! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Lowering
-//! picks the algorithm and the loop nest and appends steps; arena offsets come last. [`check`] proves a finished plan
+//! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Chains of
+//! layers whose values would not stay in cache are [groups](mod@groups), chosen before. Lowering picks the algorithm and
+//! the loop nest and appends steps; offsets come last. [`check`] proves a finished plan
 //! right and shares no code with what made it; who compiles calls it.
 
 mod arena;
 pub mod check;
+mod groups;
 mod lower;
 mod pack;
 mod print;
@@ -14,7 +16,10 @@ mod program;
 mod views;
 
 pub use print::print;
-pub use program::{Access, Arg, Buffer, BufferId, Call, Layout, Place, Program, Space, Step, Term, Window};
+pub use program::{
+    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Place, Program, Space, Step, Term, Window,
+    Work,
+};
 
 use crate::target::Target;
 use cnnc_ir::{DType, Module, NodeId, Op, Shape, Tensor, Type};
@@ -62,14 +67,18 @@ pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>>
         shared: Vec::new(),
         views: views::views(&module.graph, target.lanes),
         roots: HashMap::new(),
+        rings: HashMap::new(),
+        groups: HashMap::new(),
     };
+    let groups::Groups { rings, ends } = groups::choose(&planner);
+    (planner.rings, planner.groups) = (rings, ends);
     let mut errors = Vec::new();
     let mut failed: HashSet<NodeId> = HashSet::new();
     for &id in module.graph.order() {
         // What a failed node feeds cannot be judged: only causes are reported.
         if module.graph.operands(id).iter().any(|o| failed.contains(o)) {
             failed.insert(id);
-        } else if let Err(message) = planner.node(id) {
+        } else if let Err(message) = planner.node(id).and_then(|()| planner.close(id)) {
             errors.push(planner.error(id, message));
             failed.insert(id);
         }
@@ -109,6 +118,10 @@ struct Planner<'a> {
     views: HashMap<NodeId, views::View>,
     /// The buffers of the concatenations that views lie in.
     roots: HashMap<NodeId, BufferId>,
+    /// Rows of the ring of each value that lies in one.
+    rings: HashMap<NodeId, u64>,
+    /// The groups, by their last member.
+    groups: HashMap<NodeId, groups::Members>,
 }
 
 impl<'a> Planner<'a> {
@@ -170,6 +183,7 @@ impl<'a> Planner<'a> {
             weights: self.weights,
             arena_bytes: 0,
             arena_bound: 0,
+            scratch_bytes: 0,
             results: self.results,
         }
     }
@@ -250,6 +264,11 @@ impl<'a> Planner<'a> {
             self.homes.insert(id, Home { place, layout });
             return place;
         }
+        if let Some(&rows) = self.rings.get(&id) {
+            let place = at(self.ring(id, rows));
+            self.homes.insert(id, Home { place, layout });
+            return place;
+        }
         let graph = &self.module.graph;
         let space = match graph.outputs().iter().position(|&o| o == id) {
             Some(index) if layout == Layout::Plain => Space::Output(index as u32),
@@ -258,6 +277,15 @@ impl<'a> Planner<'a> {
         let place = at(self.buffer(&self.name(id), &self.ty(id).shape, layout, space));
         self.homes.insert(id, Home { place, layout });
         place
+    }
+
+    /// A buffer for so many rows of one image of a value.
+    fn ring(&mut self, id: NodeId, rows: u64) -> BufferId {
+        let ring = self.buffer(&self.name(id), &self.ty(id).shape, Layout::Blocked, Space::Scratch);
+        let Buffer { shape, bytes, .. } = &mut self.buffers[ring.0 as usize];
+        *bytes = *bytes / (shape[0] * shape[2]) as u64 * rows;
+        (shape[0], shape[2]) = (1, rows as usize);
+        ring
     }
 
     /// The place that a concatenation wants a value in; its buffer is made when the first asks.
@@ -297,7 +325,7 @@ impl<'a> Planner<'a> {
             let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;
             let buffer = &self.buffers[home.place.buffer.0 as usize];
             let alone = buffer.space == Space::Arena && !self.shared.contains(&home.place.buffer);
-            alone.then_some(home.place)
+            (alone && !self.is_read_in_group(home.place.buffer, id)).then_some(home.place)
         });
         match reusable {
             Some(place) => {
@@ -306,6 +334,39 @@ impl<'a> Planner<'a> {
             }
             None => self.result(id, layout),
         }
+    }
+
+    /// Whether an earlier member of the group that ends with a node reads a buffer: its rows are still wanted when
+    /// the first of the result are written.
+    fn is_read_in_group(&self, buffer: BufferId, last: NodeId) -> bool {
+        let nodes = self.groups.get(&last).map_or(&[][..], |group| &group.nodes);
+        let mut read = nodes.iter().filter(|&&n| n != last).flat_map(|&n| self.module.graph.operands(n));
+        read.any(|o| self.homes.get(&o).is_some_and(|home| home.place.buffer == buffer))
+    }
+
+    /// Makes one step of the members of the group that ends with a node, if there is one.
+    fn close(&mut self, last: NodeId) -> Result<(), String> {
+        let Some(groups::Members { nodes, block }) = self.groups.remove(&last) else { return Ok(()) };
+        let mut members = Vec::new();
+        let mut macs = 0;
+        for &node in &nodes {
+            let (name, home) = (self.name(node), self.homes[&node].place.buffer);
+            let mut steps = self.steps.iter().zip(&self.results);
+            let index = steps.position(|(step, result)| step.name == name && *result == home);
+            let index = index.ok_or("a member of a group was not computed")?;
+            let (step, result) = (self.steps.remove(index), self.results.remove(index));
+            let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
+            let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
+            macs += step.macs;
+            members.push(Member { name, op: step.op, algorithm: step.algorithm, calls, window, result });
+        }
+        let dims = self.ty(last).dims();
+        let group = Group { images: dims[0] as u64, block, rows: dims[2] as u64, members };
+        let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
+        let algorithm = format!("{} blocks of {block} rows", group.images * group.blocks());
+        self.results.extend(group.members.last().map(|m| m.result));
+        self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
+        Ok(())
     }
 
     /// Gives a node's value the home of another: the same bytes seen in another shape.
@@ -323,7 +384,8 @@ impl<'a> Planner<'a> {
         });
         if let Some(result) = written {
             self.results.push(result);
-            self.steps.push(Step { name: name.into(), op: op.into(), algorithm, calls, macs });
+            let work = Work::Nests(calls);
+            self.steps.push(Step { name: name.into(), op: op.into(), algorithm, work, macs });
         }
     }
 

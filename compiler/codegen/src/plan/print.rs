@@ -1,39 +1,66 @@
 //! Printing a program: its memory, then its steps. Print-only.
 //!
 //! ```text
-//! program @block arena=802816 bound=802816 weights=147712 {
+//! program @block arena=802816 bound=802816 scratch=57344 weights=147712 {
 //!   %x.blocked: f32[1,64,56,56; nchw8c] @0 = reorder @in0          // plain to blocked, 56 units
-//!   %y: f32[1,64,56,56; nchw8c] @802816 = conv @0                  // direct 6x2, 224 units
+//!   %y: f32[1,64,28,28; nchw8c] @802816 = conv > max_pool @0       // 7 blocks of 4 rows, 7 units
+//!     %c: f32[1,64,9,56; nchw8c] @s0 = conv @0                     // direct 6x2
+//!     %y: f32[1,64,28,28; nchw8c] @802816 = max_pool @s0           // row by row
 //! }
 //! ```
 //!
-//! `@n` is an offset in the arena, `@in0` and `@out0` are the caller's buffers; weights are not shown.
+//! `@n` is an offset in the arena, `@sn` one in the scratch of a thread, `@in0` and `@out0` are the caller's buffers;
+//! weights are not shown. The members of a group stand under it; a ring has the extents of the rows that it holds.
 
-use super::program::{Access, Arg, Buffer, Place, Program, Space, Step};
+use super::program::{Access, Arg, Buffer, Call, Place, Program, Space, Step, Work};
 use std::fmt::Write;
 
 /// The text of a program.
 pub fn print(program: &Program) -> String {
     let mut out = String::new();
-    let Program { name, arena_bytes, arena_bound, weights, .. } = program;
-    let _ =
-        writeln!(out, "program @{name} arena={arena_bytes} bound={arena_bound} weights={} {{", weights.len());
+    let Program { name, arena_bytes, arena_bound, scratch_bytes, weights, .. } = program;
+    let _ = write!(out, "program @{name} arena={arena_bytes} bound={arena_bound} ");
+    if *scratch_bytes > 0 {
+        let _ = write!(out, "scratch={scratch_bytes} ");
+    }
+    let _ = writeln!(out, "weights={} {{", weights.len());
     for (step, result) in program.steps.iter().zip(&program.results) {
         let result = program.buffer(*result);
-        let reads = reads(program, step).join(", ");
         let Step { name, op, algorithm, .. } = step;
-        let computed = format!("%{name}: {} {} = {op} {reads}", ty(result), at(result));
+        let hidden = [Space::Weights, Space::Scratch];
+        let computed = computed(program, name, result, op, step.calls(), &hidden);
         let _ = writeln!(out, "  {computed:60} // {algorithm}, {} units", step.units());
+        let Work::Group(group) = &step.work else { continue };
+        for member in &group.members {
+            let result = program.buffer(member.result);
+            let calls = member.calls.iter();
+            let computed =
+                self::computed(program, &member.name, result, &member.op, calls, &[Space::Weights]);
+            let _ = writeln!(out, "    {computed:58} // {}", member.algorithm);
+        }
     }
     out + "}\n"
 }
 
-/// The buffers that a step reads, in the order of its arguments.
-fn reads(program: &Program, step: &Step) -> Vec<String> {
+/// What is computed from what, where; operands in hidden spaces are left out.
+fn computed<'a>(
+    program: &Program,
+    name: &str,
+    result: &Buffer,
+    op: &str,
+    calls: impl Iterator<Item = &'a Call>,
+    hidden: &[Space],
+) -> String {
+    let reads = reads(program, calls, hidden).join(", ");
+    format!("%{name}: {} {} = {op} {reads}", ty(result), at(result))
+}
+
+/// The buffers that calls read, in the order of their arguments.
+fn reads<'a>(program: &Program, calls: impl Iterator<Item = &'a Call>, hidden: &[Space]) -> Vec<String> {
     let mut list = Vec::new();
-    for arg in step.calls.iter().flat_map(|call| &call.args) {
+    for arg in calls.flat_map(|call| &call.args) {
         if let Arg::Address { place, access: Access::Read, .. } = arg
-            && program.buffer(place.buffer).space != Space::Weights
+            && !hidden.contains(&program.buffer(place.buffer).space)
         {
             let text = at(program.buffer(place.buffer));
             if !list.contains(&text) {
@@ -52,6 +79,7 @@ fn ty(buffer: &Buffer) -> String {
 fn at(buffer: &Buffer) -> String {
     match buffer.space {
         Space::Arena => format!("@{}", buffer.offset),
+        Space::Scratch => format!("@s{}", buffer.offset),
         Space::Weights => format!("@w{}", buffer.offset),
         Space::Input(i) => format!("@in{i}"),
         Space::Output(i) => format!("@out{i}"),

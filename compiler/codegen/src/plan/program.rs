@@ -2,10 +2,13 @@
 //!
 //! A program is a list of [`Step`]s run one after the other, a barrier between any two. A step is one or more
 //! [`Call`]s of a kernel in a loop nest; the iterations of all its calls are its *units*, independent of each other,
-//! which threads share out in contiguous ranges. Memory is a list of [`Buffer`]s, each in one [`Space`].
+//! which threads share out in contiguous ranges. Or it is a [`Group`] of several such nests, each reading what the one
+//! before wrote: then its units are blocks of result rows, and for each block the nests run one after the other over
+//! the rows that it takes. What lies between them never exists as a whole, only a ring of its rows in the scratch
+//! memory of each thread. Memory is a list of [`Buffer`]s, each in one [`Space`].
 //!
 //! INVARIANT: no two units of a step write the same byte, and no unit reads what another one of its step writes,
-//! except at the very place that it writes itself.
+//! except at the very place that it writes itself, and in scratch what an earlier nest of its group wrote.
 
 use crate::kernels::Spec;
 use std::ops::Range;
@@ -15,6 +18,8 @@ use std::ops::Range;
 pub enum Space {
     /// The workspace, shared by the threads of a run.
     Arena,
+    /// The part of the workspace that each thread has to itself, for the length of one step.
+    Scratch,
     /// The packed weights of the model.
     Weights,
     /// The caller's input of that index.
@@ -89,7 +94,16 @@ pub enum Term {
         /// Bytes an iteration.
         stride: i64,
     },
-    /// The first row of the window that lies inside the image, times the stride.
+    /// `index[dim] % rows * stride`: a row of a ring.
+    Slot {
+        /// The loop over rows.
+        dim: usize,
+        /// Bytes a row.
+        stride: i64,
+        /// Rows of the ring.
+        rows: u64,
+    },
+    /// The first row of the window that lies inside the image, or its slot in the ring, times the stride.
     FirstRow {
         /// Bytes a row.
         stride: i64,
@@ -171,6 +185,18 @@ pub struct Window {
     pub kernel: u64,
     /// Rows of the image.
     pub extent: u64,
+    /// Rows of the ring that holds the image, where it is not held as a whole.
+    pub ring: Option<u64>,
+}
+
+impl Window {
+    /// The rows of the image, from and to, that the result rows `rows` see.
+    pub fn sees(&self, rows: Range<u64>) -> Range<u64> {
+        let first = (rows.start * self.stride).saturating_sub(self.pad);
+        let last = (rows.end.saturating_sub(1) * self.stride + (self.kernel - 1) * self.dilation + 1)
+            .saturating_sub(self.pad);
+        first.min(self.extent)..last.min(self.extent)
+    }
 }
 
 /// A kernel in a loop nest.
@@ -187,10 +213,65 @@ pub struct Call {
 }
 
 impl Call {
+    /// The window over the rows of its input; without one, each row sees the same.
+    pub fn rows(&self) -> Window {
+        let extent = self.extents.last().copied().unwrap_or(1);
+        let dim = self.extents.len().saturating_sub(1);
+        self.window.unwrap_or(Window { dim, stride: 1, pad: 0, dilation: 1, kernel: 1, extent, ring: None })
+    }
+
     /// How many times the kernel runs.
     pub fn units(&self) -> u64 {
         self.extents.iter().product()
     }
+}
+
+/// Nests that run row block by row block, each on what the one before wrote.
+///
+/// In every nest loop 0 runs over the images and the last one over the rows of its result.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Images.
+    pub images: u64,
+    /// Result rows of a block.
+    pub block: u64,
+    /// Rows of the result.
+    pub rows: u64,
+    /// The nests, in the order in which they run.
+    pub members: Vec<Member>,
+}
+
+/// The nests that compute one value of a group.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The name of the value.
+    pub name: String,
+    /// The operator.
+    pub op: String,
+    /// How it is computed, for people.
+    pub algorithm: String,
+    /// The kernels.
+    pub calls: Vec<Call>,
+    /// The window over the rows of the value before, `None` in the first member.
+    pub window: Option<Window>,
+    /// The buffer of the value.
+    pub result: BufferId,
+}
+
+impl Group {
+    /// Blocks of an image.
+    pub fn blocks(&self) -> u64 {
+        self.rows.div_ceil(self.block)
+    }
+}
+
+/// What a step runs.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Kernels, each in a nest of its own; the units are all iterations.
+    Nests(Vec<Call>),
+    /// Nests over row blocks; the units are the blocks of all images.
+    Group(Group),
 }
 
 /// One step of a program.
@@ -203,7 +284,7 @@ pub struct Step {
     /// How it is computed, for people.
     pub algorithm: String,
     /// The kernels.
-    pub calls: Vec<Call>,
+    pub work: Work,
     /// Multiply-adds of its matrix products.
     pub macs: u64,
 }
@@ -211,12 +292,23 @@ pub struct Step {
 impl Step {
     /// How many pieces threads can share out.
     pub fn units(&self) -> u64 {
-        self.calls.iter().map(Call::units).sum()
+        match &self.work {
+            Work::Nests(calls) => calls.iter().map(Call::units).sum(),
+            Work::Group(group) => group.images * group.blocks(),
+        }
+    }
+
+    /// Its kernels, in the order in which they run.
+    pub fn calls(&self) -> Box<dyn Iterator<Item = &Call> + '_> {
+        match &self.work {
+            Work::Nests(calls) => Box::new(calls.iter()),
+            Work::Group(group) => Box::new(group.members.iter().flat_map(|m| &m.calls)),
+        }
     }
 
     /// The buffers that it touches, with what it does there; one may occur more than once.
     pub fn accesses(&self) -> impl Iterator<Item = (BufferId, Access)> + '_ {
-        self.calls.iter().flat_map(|c| &c.args).filter_map(|arg| match arg {
+        self.calls().flat_map(|c| &c.args).filter_map(|arg| match arg {
             Arg::Address { place, access, .. } => Some((place.buffer, *access)),
             _ => None,
         })
@@ -238,6 +330,8 @@ pub struct Program {
     pub arena_bytes: u64,
     /// The largest sum of live bytes over the steps: no plan of these buffers can need less.
     pub arena_bound: u64,
+    /// Bytes of [`Space::Scratch`]: what a thread needs for the step that needs most.
+    pub scratch_bytes: u64,
     /// For each step, the buffer that holds its result.
     pub results: Vec<BufferId>,
 }

@@ -12,12 +12,12 @@ fn random(ty: &Type, seed: u64) -> Tensor {
     Init::Rand { seed, min: -1.0, max: 1.0 }.tensor(ty).unwrap()
 }
 
-fn run(module: &Module, target: &Target, inputs: &[Tensor]) -> Vec<Vec<f32>> {
+fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec<Vec<f32>> {
     let program = plan(module, target).unwrap_or_else(|e| panic!("{e:?}"));
     check(&program).unwrap_or_else(|e| panic!("{e}\n{}", print(&program)));
     let origin = Origin { name: "test".into(), ..Origin::default() };
     let model = jit(module, &program, target, &origin).unwrap();
-    let mut workspace = Workspace::new(&model, 1).unwrap();
+    let mut workspace = Workspace::new(&model, threads).unwrap();
     workspace.bytes_mut().fill(0xFF);
     let mut outputs: Vec<Vec<f32>> = model.outputs().iter().map(|t| vec![f32::NAN; t.bytes / 4]).collect();
     let inputs: Vec<&[f32]> = inputs.iter().map(|t| t.slice::<f32>()).collect();
@@ -26,7 +26,7 @@ fn run(module: &Module, target: &Target, inputs: &[Tensor]) -> Vec<Vec<f32>> {
     outputs
 }
 
-/// Both emitters give the same bits, close to the evaluation in f64.
+/// Both emitters, and one thread and three, give the same bits, close to the evaluation in f64.
 pub(crate) fn agree(graph: &str) {
     compare(graph, 1e-5, |x| x, |w| w);
 }
@@ -58,8 +58,9 @@ fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -
         .map(|(i, &id)| through(&random(module.graph.ty(id), 100 + i as u64), input))
         .collect();
     let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
-    let fast = run(&module, &Target::x86_64_v3(), &inputs);
-    let slow = run(&module, &Target::clif(), &inputs);
+    let fast = run(&module, &Target::x86_64_v3(), &inputs, 1);
+    let shared = run(&module, &Target::x86_64_v3(), &inputs, 3);
+    let slow = run(&module, &Target::clif(), &inputs, 1);
     let bits = |o: &[Vec<f32>]| -> Vec<u32> { o.iter().flatten().map(|x| x.to_bits()).collect() };
     for (want, got) in wanted.iter().zip(&fast) {
         let want = want.slice::<f64>();
@@ -71,4 +72,5 @@ fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -
         }
     }
     assert_eq!(bits(&fast), bits(&slow), "emitters differ\n{graph}");
+    assert_eq!(bits(&fast), bits(&shared), "one thread and three differ\n{graph}");
 }

@@ -72,7 +72,7 @@ fn after(module: Module, options: &Options, pass: &str) -> Result<String, Error>
 fn kernels(compiled: &Compiled, text: impl Fn(&Kernel) -> Result<String, Error>) -> Result<String, Error> {
     let mut seen = HashSet::new();
     let mut all = String::new();
-    for call in compiled.program().steps.iter().flat_map(|step| &step.calls) {
+    for call in compiled.program().steps.iter().flat_map(|step| step.calls()) {
         if seen.insert(&call.kernel) {
             let name = format!("{}_{}", call.kernel.kind(), seen.len() - 1);
             all += &text(&call.kernel.generate(&name))?;

@@ -8,8 +8,9 @@
 //! together: that costs one more pass over the result, and groups of few outputs leave lanes idle.
 
 use super::grouped;
+use super::image::Image;
 use super::panel::{self, Rows};
-use super::product::{self, Job, Outer, Weights};
+use super::product::{self, Job, Outer, Rings, Sliding, Weights};
 use super::reorder;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
@@ -29,19 +30,16 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     if grouped::fits(groups, inputs, group_outputs) {
         return grouped::lower(p, id, conv);
     }
-    let apart = groups > 1 && !(inputs.is_multiple_of(lanes) && group_outputs.is_multiple_of(lanes));
+    let apart = is_apart(p, id, conv);
     let thin = channels < lanes && p.layout(x) == Some(Layout::Plain);
     let (layout, block) = if apart || thin { (Layout::Plain, 1) } else { (Layout::Blocked, lanes) };
     let input = p.operand(x, layout)?;
     let column = (4 * block) as i64;
-    let row = width as i64 * column;
-    let plane = height as i64 * row;
+    let from = Image::of(p, x, block);
+    let result = Image::blocked(p, id);
     let group_blocks = group_outputs.div_ceil(lanes);
-    let out_row = (4 * lanes * ow) as i64;
-    let out_plane = oh as i64 * out_row;
 
-    let pointwise =
-        kh == 1 && kw == 1 && conv.stride.0 == 1 && conv.stride.1 == 1 && conv.pad == Default::default();
+    let pointwise = is_pointwise(conv, kh, kw);
     let window = (!pointwise).then_some(Window {
         dim: 3,
         stride: conv.stride.0 as u64,
@@ -49,11 +47,14 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         dilation: conv.dilation.0 as u64,
         kernel: kh as u64,
         extent: height as u64,
+        ring: from.ring,
     });
-    let rows = match pointwise {
-        true => panel::rows(p.target, oh * ow, (4 * lanes) as i64, column),
-        false => vec![Rows { pixels: ow, count: oh, output: out_row, input: 0 }],
+    let by_rows = !pointwise || from.ring.is_some() || result.ring.is_some();
+    let rows = match by_rows {
+        true => vec![Rows { pixels: ow, count: oh, output: result.row, input: from.row }],
+        false => panel::rows(p.target, oh * ow, (4 * lanes) as i64, column),
     };
+    let step = window.map(|w| from.step(p, &p.name(id), &w));
     let kernel = Product {
         pixels: 0,
         vectors: 0,
@@ -64,14 +65,14 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         stride: conv.stride.1,
         pad: conv.pad.left,
         dilation: conv.dilation.1,
-        width: if pointwise { height * width } else { width },
+        width: if by_rows { width } else { height * width },
         column,
-        row: window.map(|_| conv.dilation.0 as i64 * row),
-        block_bytes: plane,
+        row: step.as_ref().map(|(step, _)| *step),
+        block_bytes: from.plane,
         term: 0,
         weights_cut: false,
         bias: false,
-        to: Destination { pixel: (4 * lanes) as i64, vector: out_plane, lanes, padded: true },
+        to: Destination { pixel: (4 * lanes) as i64, vector: result.plane, lanes, padded: true },
         pipe: Vec::new(),
     };
     let bias = match expr.operands.get(2) {
@@ -100,21 +101,22 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
             outer: vec![
                 Outer {
                     extent: n,
-                    input: (groups * inputs.div_ceil(block)) as i64 * plane,
-                    output: (groups * group_blocks) as i64 * out_plane,
+                    input: from.image,
+                    output: if apart { (groups * group_blocks) as i64 * result.plane } else { result.image },
                     ..Outer::default()
                 },
                 Outer {
                     extent: groups,
-                    input: inputs.div_ceil(block) as i64 * plane,
+                    input: inputs.div_ceil(block) as i64 * from.plane,
                     weights: (inputs.next_multiple_of(block) * kh * kw * group_blocks * lanes * 4) as i64,
                     bias: (4 * group_blocks * lanes) as i64,
-                    output: group_blocks as i64 * out_plane,
+                    output: group_blocks as i64 * result.plane,
                 },
             ],
             rows,
             kernel,
-            window: window.map(|w| (w, row)),
+            window: window.zip(step).map(|(w, (_, table))| Sliding { window: w, row: from.row, table }),
+            rings: Rings { input: from.ring, output: result.ring },
             input,
             weights: Weights::Packed(
                 w,
@@ -132,6 +134,19 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let plain = p.result(id, Layout::Plain);
     reorder::images(p, &p.name(id), [n * groups, group_outputs, oh * ow], apart, plain, false);
     super::finish(p, id, plain, Layout::Plain, expr.stages)
+}
+
+/// Whether groups are computed apart, because they are not whole channel blocks nor [fit](grouped::fits) one.
+pub(super) fn is_apart(p: &Planner, id: NodeId, conv: &Conv) -> bool {
+    let (inputs, outputs) =
+        (p.ty(p.module.graph.operands(id)[1]).dims()[1], p.ty(id).dims()[1] / conv.groups);
+    let are_blocks = inputs.is_multiple_of(p.target.lanes) && outputs.is_multiple_of(p.target.lanes);
+    conv.groups > 1 && !are_blocks && !grouped::fits(conv.groups, inputs, outputs)
+}
+
+/// Whether each pixel of the result depends on one pixel of the input, the same.
+pub(super) fn is_pointwise(conv: &Conv, kh: usize, kw: usize) -> bool {
+    kh == 1 && kw == 1 && conv.stride.0 == 1 && conv.stride.1 == 1 && conv.pad == Default::default()
 }
 
 /// One number a channel, those of each group filled up to whole vectors.

@@ -4,7 +4,7 @@
 
 use super::panel;
 use super::pipe::{self, Role};
-use super::product::{self, Job, Outer, Weights};
+use super::product::{self, Job, Outer, Rings, Weights};
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, pack};
 use cnnc_ir::ops::{Add, Gemm};
@@ -132,6 +132,7 @@ impl Matrices<'_> {
             rows: panel::rows(p.target, m, 4 * n as i64, row),
             kernel,
             window: None,
+            rings: Rings::default(),
             input: left,
             weights,
             bias,

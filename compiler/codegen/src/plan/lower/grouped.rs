@@ -4,6 +4,7 @@
 //! images, blocks and result rows, and a unit is one row of one block.
 
 use super::conv::dims4;
+use super::image::Image;
 use super::pipe::{self, View, read, write};
 use crate::kernels::grouped::Grouped;
 use crate::kernels::row::Columns;
@@ -26,8 +27,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let [_, group, kh, kw] = dims4(p, w);
     let blocks = channels.div_ceil(lanes);
     let vector = 4 * lanes as i64;
-    let (row, out_row) = (vector * width as i64, vector * ow as i64);
-    let (plane, out_plane) = (row * height as i64, out_row * oh as i64);
+    let (from, result) = (Image::blocked(p, x), Image::blocked(p, id));
     let line = vector * (kw * group) as i64;
     let filter = line * kh as i64;
 
@@ -38,28 +38,39 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         None => None,
     };
     let index = |dim, stride| Term::Index { dim, stride };
-    let same = [index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
+    let same = [index(0, result.image), index(1, result.plane), result.along(2)];
     let channel = vec![index(1, vector)];
     let view = View {
         layout: Layout::Blocked,
         same: &same,
-        same_span: 0..out_row,
+        same_span: 0..result.row,
         channel: Some((&channel, 0..vector)),
-        first_arg: 5,
+        first_arg: 6,
     };
     let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
     let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
+    let window = Window {
+        dim: 2,
+        stride: conv.stride.0 as u64,
+        pad: conv.pad.top as u64,
+        dilation: conv.dilation.0 as u64,
+        kernel: kh as u64,
+        extent: height as u64,
+        ring: from.ring,
+    };
+    let (step, table) = from.step(p, &p.name(id), &window);
     let mut args = vec![
-        write(to, same.to_vec(), 0..out_row),
+        write(to, same.to_vec(), 0..result.row),
         read(
             input,
-            vec![index(0, plane * blocks as i64), index(1, plane), Term::FirstRow { stride: row }],
-            0..row,
+            vec![index(0, from.image), index(1, from.plane), Term::FirstRow { stride: from.row }],
+            0..from.row,
         ),
         read(weights, vec![index(1, filter), Term::FirstTap { stride: line }], 0..filter),
         // Without a bias its argument is not read.
         bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
         Arg::Taps,
+        table,
     ];
     args.extend(pipe.args);
     // Rotated pixels and the weights of every rotation stand beside the sums.
@@ -75,18 +86,10 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
             width,
         },
         tile,
-        row: conv.dilation.0 as i64 * row,
+        row: step,
         bias: bias.is_some(),
         lanes,
         pipe: pipe.functions.clone(),
-    };
-    let window = Window {
-        dim: 2,
-        stride: conv.stride.0 as u64,
-        pad: conv.pad.top as u64,
-        dilation: conv.dilation.0 as u64,
-        kernel: kh as u64,
-        extent: height as u64,
     };
     let full = channels / lanes;
     let call = |first: usize, count: usize, lanes: usize| Call {

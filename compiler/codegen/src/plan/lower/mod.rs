@@ -6,6 +6,7 @@ mod depth_to_space;
 mod gather;
 mod gemm;
 mod grouped;
+mod image;
 mod lrn;
 mod map;
 mod padding;
@@ -54,6 +55,40 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         op if op.is_elementwise() => map::lower(p, id),
         op => Err(format!("{} is not compiled yet", op.name())),
     }
+}
+
+/// The rows of its input that a row of a node's result sees.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    /// Rows that a result row moves.
+    pub stride: u64,
+    /// Rows of the window.
+    pub kernel: u64,
+    /// Rows between them.
+    pub dilation: u64,
+}
+
+impl Default for Reach {
+    fn default() -> Reach {
+        Reach { stride: 1, kernel: 1, dilation: 1 }
+    }
+}
+
+/// The reach of a node that is lowered to one nest over images, channel blocks and rows; `None`: it is not.
+pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
+    let graph = &p.module.graph;
+    let (kernel, stride, dilation) = match graph[id].op() {
+        Op::Conv(conv) if !conv::is_apart(p, id, conv) => {
+            let window = p.ty(graph.operands(id)[1]).dims();
+            (window[2], conv.stride.0, conv.dilation.0)
+        }
+        Op::MaxPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
+        Op::AvgPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
+        _ => return None,
+    };
+    let mut operands = graph.expr(id).stages.into_iter().flat_map(|stage| stage.operands);
+    let is_taken = operands.all(|o| !matches!(pipe::role(p, o, id), pipe::Role::Other));
+    is_taken.then_some(Reach { stride: stride as u64, kernel: kernel as u64, dilation: dilation as u64 })
 }
 
 /// Runs what a node computed through the stages that its kernel did not take.

@@ -1,6 +1,7 @@
 //! `max_pool` and `avg_pool`: channel block by channel block, a unit is one row of one block.
 
 use super::conv::dims4;
+use super::image::Image;
 use super::pipe::{self, View, read, write};
 use crate::kernels::fold::Fold;
 use crate::kernels::pool::Pool;
@@ -34,8 +35,7 @@ fn lower(
     let [n, channels, oh, ow] = dims4(p, id);
     let blocks = channels.div_ceil(lanes);
     let vector = 4 * lanes as i64;
-    let (row, out_row) = (vector * columns.extent as i64, vector * ow as i64);
-    let (plane, out_plane) = (row * rows.extent as i64, out_row * oh as i64);
+    let (from, result) = (Image::blocked(p, expr.operands[0]), Image::blocked(p, id));
     let input = p.operand(expr.operands[0], Layout::Blocked)?;
     let count = |side: &Sliding, i: usize| match mean {
         Some(true) => side.padded_taps(i),
@@ -53,20 +53,17 @@ fn lower(
     };
     let fold = if mean.is_some() { Fold::Sum } else { Fold::Max };
     let columns_counted: Option<Vec<usize>> = mean.map(|_| (0..ow).map(|i| count(&columns, i)).collect());
-    let same = [index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
+    let same = [index(0, result.image), index(1, result.plane), result.along(2)];
     let channel = vec![index(1, vector)];
     let view = View {
         layout: Layout::Blocked,
         same: &same,
-        same_span: 0..out_row,
+        same_span: 0..result.row,
         channel: Some((&channel, 0..vector)),
-        first_arg: 4,
+        first_arg: 5,
     };
     let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
     let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
-    let from = vec![index(0, plane * blocks as i64), index(1, plane), Term::FirstRow { stride: row }];
-    let mut args = vec![write(to, same.to_vec(), 0..out_row), read(input, from, 0..row), Arg::Taps, counts];
-    args.extend(pipe.args);
     let window = Window {
         dim: 2,
         stride: rows.stride as u64,
@@ -74,7 +71,18 @@ fn lower(
         dilation: rows.dilation as u64,
         kernel: rows.kernel as u64,
         extent: rows.extent as u64,
+        ring: from.ring,
     };
+    let (step, table) = from.step(p, &p.name(id), &window);
+    let moving = vec![index(0, from.image), index(1, from.plane), Term::FirstRow { stride: from.row }];
+    let mut args = vec![
+        write(to, same.to_vec(), 0..result.row),
+        read(input, moving, 0..from.row),
+        Arg::Taps,
+        counts,
+        table,
+    ];
+    args.extend(pipe.args);
     let call = |first: usize, count: usize, lanes: usize| Call {
         kernel: Pool {
             fold,
@@ -88,7 +96,7 @@ fn lower(
                 width: columns.extent,
             },
             tile: p.target.accumulators,
-            row: rows.dilation as i64 * row,
+            row: step,
             lanes,
             pipe: pipe.functions.clone(),
         }

@@ -1,5 +1,6 @@
 //! What convolutions and matrix products share: one product kernel for each kind of panel and row.
 
+use super::image::along;
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
 use crate::kernels::pointwise::Source;
@@ -26,8 +27,9 @@ pub(super) struct Job<'a> {
     pub outer: Vec<Outer>,
     pub rows: Vec<Rows>,
     pub kernel: Product,
-    /// The sliding window, where rows are those of an image, and the bytes of a row of the input.
-    pub window: Option<(Window, i64)>,
+    /// The sliding window, where rows are those of an image and see others.
+    pub window: Option<Sliding>,
+    pub rings: Rings,
     pub input: Place,
     pub weights: Weights<'a>,
     pub bias: Option<Place>,
@@ -36,6 +38,22 @@ pub(super) struct Job<'a> {
     pub layout: Layout,
     pub stages: Vec<Stage>,
     pub macs: u64,
+}
+
+/// A window over the rows of the input.
+pub(super) struct Sliding {
+    pub window: Window,
+    /// Bytes of a row of the input.
+    pub row: i64,
+    /// What the kernel takes for the step from row to row.
+    pub table: Arg,
+}
+
+/// Rows of the rings that input and result lie in, where they do.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rings {
+    pub input: Option<u64>,
+    pub output: Option<u64>,
 }
 
 /// Where weights come from.
@@ -58,7 +76,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
         same: &[],
         same_span: 0..0,
         channel: Some((&channel, 0..0)),
-        first_arg: 6,
+        first_arg: 7,
     };
     let (pipe, taken) = pipe::fuse(p, job.id, &job.stages, &view)?;
     let to = match job.to {
@@ -83,7 +101,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
 impl Job<'_> {
     /// Terms of one output: padded input channels times taps.
     fn depth(&self) -> usize {
-        let rows = self.window.map_or(1, |(w, _)| w.kernel as usize);
+        let rows = self.window.as_ref().map_or(1, |s| s.window.kernel as usize);
         self.kernel.channels.div_ceil(self.kernel.block) * self.kernel.block * self.kernel.taps * rows
     }
 
@@ -146,7 +164,7 @@ impl Nest<'_> {
         let args = self.args(&kernel, panel, rows, pixel as i64, lanes);
         let inner = [panel.count as u64, rows.count as u64];
         let extents = job.outer.iter().map(|o| o.extent as u64).chain(inner).collect();
-        Call { kernel: kernel.into(), extents, window: job.window.map(|(w, _)| w), args }
+        Call { kernel: kernel.into(), extents, window: job.window.as_ref().map(|s| s.window), args }
     }
 
     fn args(&self, kernel: &Product, panel: &Panel, rows: &Rows, pixel: i64, lanes: usize) -> Vec<Arg> {
@@ -162,20 +180,20 @@ impl Nest<'_> {
             + 4 * stored as i64;
         let result_at = first * to.vector + pixel * to.pixel;
         let mut result = job.terms(|o| o.output, self.panels.vectors as i64 * to.vector);
-        result.push(Term::Index { dim: row_dim, stride: rows.output });
+        result.push(along(row_dim, rows.output, job.rings.output));
 
         let mut input = job.terms(|o| o.input, 0);
         let mut weights = job.terms(|o| o.weights, self.panels.vectors as i64 * self.per_vector);
         // Bytes of weights of one row of the window.
         let line = (kernel.taps * kernel.block) as i64 * kernel.term;
-        let input_at = match job.window {
-            Some((_, row)) => {
-                input.push(Term::FirstRow { stride: row });
+        let input_at = match &job.window {
+            Some(sliding) => {
+                input.push(Term::FirstRow { stride: sliding.row });
                 weights.push(Term::FirstTap { stride: line });
                 0
             }
             None => {
-                input.push(Term::Index { dim: row_dim, stride: rows.input });
+                input.push(along(row_dim, rows.input, job.rings.input));
                 pixel * kernel.column
             }
         };
@@ -196,6 +214,7 @@ impl Nest<'_> {
             job.bias.map_or(Arg::Taps, channel),
             Arg::Taps,
             Arg::SkippedTaps(line),
+            job.window.as_ref().map_or(Arg::Taps, |s| s.table.clone()),
         ];
         let sources = self.pipe.functions.iter().filter_map(|f| f.source());
         let in_memory = sources.filter(|s| !matches!(s, Source::Constant(_)));
@@ -212,8 +231,8 @@ impl Nest<'_> {
     /// The bytes of the input that a unit may touch: of rows that may be any of the image, the last one too.
     fn input_span(&self, kernel: &Product, rows: &Rows) -> std::ops::Range<i64> {
         let blocks = kernel.channels.div_ceil(kernel.block) as i64;
-        let line = match self.job.window {
-            Some((_, row)) => row,
+        let line = match &self.job.window {
+            Some(sliding) => sliding.row,
             None => (rows.pixels as i64 - 1) * kernel.column + 4 * kernel.block as i64,
         };
         // The last block of a matrix's row may be cut.

@@ -1,0 +1,217 @@
+//! A nest as CLIF: loops around one kernel, the arguments of each call, the rows that a window sees.
+
+use crate::plan::{Arg, Call, Program, Space, Term, Window};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    BlockArg, FuncRef, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
+};
+use cranelift_frontend::FunctionBuilder;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// `for i in range { body(i) }`, with values that go from one iteration to the next: `body` takes and answers them.
+pub(super) fn counted(
+    b: &mut FunctionBuilder,
+    range: Range<Value>,
+    carried: &[Value],
+    body: impl FnOnce(&mut FunctionBuilder, Value, &[Value]) -> Vec<Value>,
+) {
+    let (head, inside, done) = (b.create_block(), b.create_block(), b.create_block());
+    let jump = |b: &mut FunctionBuilder, index: Value, carried: &[Value]| {
+        let args: Vec<BlockArg> =
+            std::iter::once(index).chain(carried.iter().copied()).map(BlockArg::from).collect();
+        b.ins().jump(head, &args);
+    };
+    jump(b, range.start, carried);
+    let index = b.append_block_param(head, types::I64);
+    let held: Vec<Value> = carried.iter().map(|_| b.append_block_param(head, types::I64)).collect();
+    b.switch_to_block(head);
+    let more = b.ins().icmp(IntCC::SignedLessThan, index, range.end);
+    b.ins().brif(more, inside, &[], done, &[]);
+    b.switch_to_block(inside);
+    b.seal_block(inside);
+    let held = body(b, index, &held);
+    let next = b.ins().iadd_imm_s(index, 1);
+    jump(b, next, &held);
+    b.seal_block(head);
+    b.switch_to_block(done);
+    b.seal_block(done);
+}
+
+/// One call, and what it is emitted with.
+pub(super) struct Nest<'a> {
+    pub program: &'a Program,
+    /// The addresses of the spaces.
+    pub bases: &'a BTreeMap<Space, Value>,
+    pub call: &'a Call,
+    pub kernel: FuncRef,
+}
+
+/// Where the window of the current unit meets the image.
+struct Rows {
+    /// The first row, or its slot in the ring.
+    first_row: Value,
+    first_tap: Value,
+    taps: Value,
+}
+
+impl Nest<'_> {
+    /// Runs the units of a range.
+    pub(super) fn units(&self, b: &mut FunctionBuilder, range: Range<Value>) {
+        counted(b, range, &[], |b, unit, _| {
+            let index = self.indices(b, unit);
+            self.unit(b, &index);
+            Vec::new()
+        });
+    }
+
+    /// Runs all units of an image whose row, the last loop, lies in a range.
+    pub(super) fn rows(&self, b: &mut FunctionBuilder, image: Value, rows: Range<Value>) {
+        let between = self.call.extents.len().saturating_sub(2);
+        self.loops(b, vec![image], between, rows);
+    }
+
+    /// The loops inside those whose indices are given: `between` full ones, then the rows.
+    fn loops(&self, b: &mut FunctionBuilder, index: Vec<Value>, between: usize, rows: Range<Value>) {
+        if between == 0 {
+            return counted(b, rows, &[], |b, row, _| {
+                self.unit(b, &[&index[..], &[row]].concat());
+                Vec::new()
+            });
+        }
+        let zero = b.ins().iconst(types::I64, 0);
+        let extent = self.call.extents[index.len()];
+        if extent == 1 {
+            return self.loops(b, [&index[..], &[zero]].concat(), between - 1, rows);
+        }
+        let end = b.ins().iconst(types::I64, extent as i64);
+        counted(b, zero..end, &[], |b, i, _| {
+            self.loops(b, [&index[..], &[i]].concat(), between - 1, rows);
+            Vec::new()
+        });
+    }
+
+    /// Calls the kernel for one unit.
+    fn unit(&self, b: &mut FunctionBuilder, index: &[Value]) {
+        let bytes = 8 * self.call.args.len().max(1) as u32;
+        let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
+        let rows = self.call.window.map(|w| rows(b, &w, index[w.dim]));
+        for (i, arg) in self.call.args.iter().enumerate() {
+            let value = self.arg(b, arg, index, rows.as_ref());
+            b.ins().stack_store(types::I64, value, slot, 8 * i as i32);
+        }
+        let args = b.ins().stack_addr(types::I64, slot, 0);
+        b.ins().call(self.kernel, &[args]);
+    }
+
+    /// The index of each loop at a unit.
+    fn indices(&self, b: &mut FunctionBuilder, unit: Value) -> Vec<Value> {
+        let mut rest = unit;
+        let mut index = Vec::with_capacity(self.call.extents.len());
+        for (dim, &extent) in self.call.extents.iter().enumerate().rev() {
+            if dim == 0 {
+                index.push(rest);
+            } else if extent == 1 {
+                index.push(b.ins().iconst(types::I64, 0));
+            } else {
+                let quotient = b.ins().udiv_imm_s(rest, extent as i64);
+                let product = b.ins().imul_imm_s(quotient, extent as i64);
+                index.push(b.ins().isub(rest, product));
+                rest = quotient;
+            }
+        }
+        index.reverse();
+        index
+    }
+
+    fn arg(&self, b: &mut FunctionBuilder, arg: &Arg, index: &[Value], rows: Option<&Rows>) -> Value {
+        let Arg::Address { place, terms, .. } = arg else {
+            // A plan asks for taps only with a window.
+            let taps = rows.map_or_else(|| b.ins().iconst(types::I64, 1), |r| r.taps);
+            return match *arg {
+                Arg::SkippedTaps(bytes) => {
+                    let kernel = self.call.window.map_or(1, |w| w.kernel) as i64;
+                    let kernel = b.ins().iconst(types::I64, kernel);
+                    let skipped = b.ins().isub(kernel, taps);
+                    b.ins().imul_imm_s(skipped, bytes)
+                }
+                _ => taps,
+            };
+        };
+        let buffer = self.program.buffer(place.buffer);
+        let mut address =
+            b.ins().iadd_imm_s(self.bases[&buffer.space], (buffer.offset + place.offset) as i64);
+        for term in terms {
+            let moved = match (term, rows) {
+                (Term::Index { dim, stride }, _) => b.ins().imul_imm_s(index[*dim], *stride),
+                (Term::Slot { dim, stride, rows }, _) => {
+                    let slot = b.ins().urem_imm_s(index[*dim], *rows as i64);
+                    b.ins().imul_imm_s(slot, *stride)
+                }
+                (Term::FirstRow { stride }, Some(rows)) => b.ins().imul_imm_s(rows.first_row, *stride),
+                (Term::FirstTap { stride }, Some(rows)) => b.ins().imul_imm_s(rows.first_tap, *stride),
+                (Term::Lookup { dim, table, .. }, _) => {
+                    let base = self.program.buffer(table.buffer).offset + table.offset;
+                    let offset = b.ins().imul_imm_s(index[*dim], 8);
+                    let at = b.ins().iadd(self.bases[&Space::Weights], offset);
+                    let at = b.ins().iadd_imm_s(at, base as i64);
+                    b.ins().load(types::I64, MemFlagsData::trusted(), at, 0)
+                }
+                _ => continue,
+            };
+            address = b.ins().iadd(address, moved);
+        }
+        address
+    }
+}
+
+/// Which rows of the window lie inside the image: taps `t` with `0 <= row * stride - pad + t * dilation < extent`.
+fn rows(b: &mut FunctionBuilder, w: &Window, row: Value) -> Rows {
+    let zero = b.ins().iconst(types::I64, 0);
+    let top = b.ins().imul_imm_s(row, w.stride as i64);
+    let top = b.ins().iadd_imm_s(top, -(w.pad as i64));
+    let ceil_div = |b: &mut FunctionBuilder, x: Value| {
+        let x = b.ins().smax(x, zero);
+        if w.dilation == 1 {
+            return x;
+        }
+        let x = b.ins().iadd_imm_s(x, w.dilation as i64 - 1);
+        b.ins().udiv_imm_s(x, w.dilation as i64)
+    };
+    let above = b.ins().ineg(top);
+    let first_tap = ceil_div(b, above);
+    let extent = b.ins().iconst(types::I64, w.extent as i64);
+    let below = b.ins().isub(extent, top);
+    let end = ceil_div(b, below);
+    let kernel = b.ins().iconst(types::I64, w.kernel as i64);
+    let end = b.ins().smin(end, kernel);
+    let first_tap = b.ins().smin(first_tap, kernel);
+    let taps = b.ins().isub(end, first_tap);
+    let taps = b.ins().smax(taps, zero);
+    let shift = b.ins().imul_imm_s(first_tap, w.dilation as i64);
+    let first_row = b.ins().iadd(top, shift);
+    // A window wholly outside reads nothing: keep its address inside the image.
+    let last = b.ins().iconst(types::I64, w.extent as i64 - 1);
+    let first_row = b.ins().smin(first_row, last);
+    let first_row = b.ins().smax(first_row, zero);
+    let first_row = match w.ring {
+        Some(ring) => b.ins().urem_imm_s(first_row, ring as i64),
+        None => first_row,
+    };
+    Rows { first_row, first_tap, taps }
+}
+
+/// The rows of the image that a range of result rows sees: [`Window::sees`] of values.
+pub(super) fn seen(b: &mut FunctionBuilder, w: &Window, rows: &Range<Value>) -> Range<Value> {
+    let zero = b.ins().iconst(types::I64, 0);
+    let extent = b.ins().iconst(types::I64, w.extent as i64);
+    let mut bound = |row: Value, shift: i64| {
+        let row = b.ins().imul_imm_s(row, w.stride as i64);
+        let row = b.ins().iadd_imm_s(row, shift - w.pad as i64);
+        let row = b.ins().smax(row, zero);
+        b.ins().smin(row, extent)
+    };
+    // The last row of the last window, and one further.
+    let reach = ((w.kernel - 1) * w.dilation + 1) as i64 - w.stride as i64;
+    bound(rows.start, 0)..bound(rows.end, reach)
+}

@@ -1,0 +1,71 @@
+//! How the rows of an image lie in memory: all of them, or those of a ring (see [`Group`](crate::plan::Group)).
+//!
+//! ```text
+//! row y of channel block c of image n:   n * image + c * plane + y * row             the whole value
+//!                                                    c * plane + y % ring * row      a ring of its rows
+//! ```
+
+use super::pipe::read;
+use crate::kernels::row::RowStep;
+use crate::plan::{Arg, Planner, Term, Window};
+use cnnc_ir::NodeId;
+
+/// Distances in the memory of a value of shape `[N, C, H, W]`, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Image {
+    /// From row to row.
+    pub row: i64,
+    /// From channel block to channel block, or channel to channel of a plain value.
+    pub plane: i64,
+    /// From image to image: a ring holds the rows of one.
+    pub image: i64,
+    /// Rows of the ring.
+    pub ring: Option<u64>,
+}
+
+impl Image {
+    /// The distances of a value in channel blocks.
+    pub(super) fn blocked(p: &Planner, id: NodeId) -> Image {
+        Image::of(p, id, p.target.lanes)
+    }
+
+    /// The distances of a value whose channels lie side by side in blocks of so many.
+    pub(super) fn of(p: &Planner, id: NodeId, block: usize) -> Image {
+        let [_, channels, height, width] = super::conv::dims4(p, id);
+        let ring = p.rings.get(&id).copied();
+        let row = (4 * block * width) as i64;
+        let plane = row * ring.unwrap_or(height as u64) as i64;
+        let image = if ring.is_some() { 0 } else { plane * channels.div_ceil(block) as i64 };
+        Image { row, plane, image, ring }
+    }
+
+    /// How an address moves with a loop over rows.
+    pub(super) fn along(&self, dim: usize) -> Term {
+        along(dim, self.row, self.ring)
+    }
+
+    /// How a window goes from row to row, and the argument that a kernel takes for it.
+    pub(super) fn step(&self, p: &mut Planner, name: &str, window: &Window) -> (RowStep, Arg) {
+        let dilation = window.dilation as usize;
+        let Some(rows) = self.ring else {
+            // A whole image needs no table: its argument is not read.
+            return (RowStep::Bytes(dilation as i64 * self.row), Arg::Taps);
+        };
+        // One entry for each row that a tap can start from; a walk begins at any slot and steps by `dilation`.
+        let next = |slot: usize| ((slot + dilation) % rows as usize) as i64 - slot as i64;
+        let reach = dilation * window.kernel as usize;
+        let words: Vec<i64> =
+            (0..rows as usize + reach).map(|entry| next(entry % rows as usize) * self.row).collect();
+        let table = p.table(&format!("{name}.ring"), &words);
+        let arg = read(table, vec![Term::FirstRow { stride: 8 }], 0..8 * reach as i64);
+        (RowStep::Ring { dilation }, arg)
+    }
+}
+
+/// How an address moves with a loop over rows, which may be those of a ring.
+pub(super) fn along(dim: usize, stride: i64, ring: Option<u64>) -> Term {
+    match ring {
+        Some(rows) => Term::Slot { dim, stride, rows },
+        None => Term::Index { dim, stride },
+    }
+}
