@@ -121,17 +121,16 @@ fn cut(p: &Planner, chain: &[Link]) -> Option<Cut> {
     let rows = |l: &Link| p.ty(l.node).dims()[2] as u64;
     let most = rows(&chain[chain.len() - 1]) / BLOCKS;
     let work: u64 = chain.iter().map(|l| graph.cost(l.node).macs).sum();
-    // Twice the block halves the share of what is computed again, and of starting nests.
-    let blocks = (1..=most).filter(|b| b.is_power_of_two());
-    let fitting = blocks.map(|block| Cut { block, rings: rings(chain, block, rows) });
-    let fitting = fitting.filter(|cut| {
+    let fits = |cut: &Cut| {
         let bytes = chain.iter().zip(&cut.rings).map(|(l, ring)| ring * row_bytes(p, l.node));
         bytes.sum::<u64>() <= RINGS
-    });
+    };
+    // Twice the block halves the share of what is computed again, and of starting nests.
+    let blocks = std::iter::successors(Some(1), |block| Some(block * 2)).take_while(|&block| block <= most);
+    let cuts = blocks.map(|block| Cut { block, rings: rings(chain, block, rows) });
     let last = &chain[chain.len() - 1];
-    fitting
-        .last()
-        .filter(|cut| work / rows(last) * cut.block / p.ty(last.node).dims()[0] as u64 >= BLOCK_WORK)
+    let work_of_row = work / (rows(last) * p.ty(last.node).dims()[0] as u64).max(1);
+    cuts.take_while(fits).last().filter(|cut| work_of_row * cut.block >= BLOCK_WORK)
 }
 
 /// The rows that each ring must hold at once: those that one block of the next member sees, from the last on back.
