@@ -125,7 +125,8 @@ fn run_guarded(model: &Model, x: &Tensor, tight: Tight, fill: u8) -> Vec<u32> {
     let mut weights = Guarded::new(model.weights().len(), 64, tight, 0);
     weights.bytes().copy_from_slice(model.weights());
     weights.read_only();
-    let workspace = Guarded::new(model.arena_bytes(), model.workspace_align(), tight, fill);
+    let workspace_bytes = model.arena_bytes() + model.scratch_bytes();
+    let workspace = Guarded::new(workspace_bytes, model.workspace_align(), tight, fill);
     let mut outputs: Vec<Guarded> =
         model.outputs().iter().map(|t| Guarded::new(t.bytes, 4, tight, fill)).collect();
     let pointers: Vec<*mut std::ffi::c_void> = outputs.iter().map(|o| o.as_ptr().cast()).collect();
@@ -136,7 +137,7 @@ fn run_guarded(model: &Model, x: &Tensor, tight: Tight, fill: u8) -> Vec<u32> {
         inputs: inputs.as_ptr(),
         outputs: pointers.as_ptr(),
         workspace: workspace.as_ptr().cast(),
-        workspace_bytes: model.arena_bytes() as u64,
+        workspace_bytes: workspace_bytes as u64,
         weights: weights.as_ptr().cast(),
         weights_bytes: model.weights().len() as u64,
         executor: std::ptr::null(),
