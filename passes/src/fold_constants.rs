@@ -6,8 +6,8 @@
 //! The only pass that does arithmetic. A tree of constants is evaluated in f64 and rounded once, where it ends; an
 //! element-wise operator on splats, and a splat in another shape, stay one number.
 //!
-//! Declines what would take more memory than is reasonable for the constants that are there, and constants without
-//! elements.
+//! Declines what would take more memory or arithmetic than is reasonable for the constants that are there, and
+//! constants without elements.
 
 use crate::{Edits, Patch, Rule};
 use cnnc_ir::eval::{Precision, apply};
@@ -20,7 +20,10 @@ use std::collections::{HashMap, HashSet};
 pub(crate) const RULE: Rule = Rule::Graph(rule);
 
 /// Bytes that evaluated values may take, beside [`GROWTH`] times those of the constants that are there.
-const BUDGET: usize = 1 << 30;
+const BUDGET: usize = 256 << 20;
+
+/// Operations that evaluating may take, beside [`GROWTH`] for each byte of those constants.
+const WORK: u64 = 100 << 20;
 
 /// How often the constants of the module may be evaluated anew.
 const GROWTH: usize = 4;
@@ -121,12 +124,13 @@ struct Folder<'m> {
     /// Values of splats, and of evaluated nodes that are still to be read.
     values: HashMap<NodeId, Known>,
     bytes_left: usize,
+    work_left: u64,
 }
 
 impl<'m> Folder<'m> {
     fn new(module: &'m Module) -> Folder<'m> {
         let graph = &module.graph;
-        let mut folder = Folder { module, values: HashMap::new(), bytes_left: 0 };
+        let mut folder = Folder { module, values: HashMap::new(), bytes_left: 0, work_left: 0 };
         let mut weights = 0usize;
         for &id in graph.order().iter().filter(|&&id| graph[id].is_const()) {
             match module.splat(id) {
@@ -136,11 +140,14 @@ impl<'m> Folder<'m> {
                 None => weights = weights.saturating_add(graph.ty(id).bytes()),
             }
         }
-        folder.bytes_left = weights.saturating_mul(GROWTH).saturating_add(BUDGET);
+        let growth = weights.saturating_mul(GROWTH);
+        folder.bytes_left = growth.saturating_add(BUDGET);
+        folder.work_left = (growth as u64).saturating_add(WORK);
         folder
     }
 
-    /// Takes what a node needs from the budget: bytes for its elements and for those of splats that it reads.
+    /// Takes what a node needs from the budgets: operations, bytes for its elements and for those of splats that it
+    /// reads.
     fn grant(&mut self, id: NodeId) -> Result<(), Mismatch> {
         if self.stays_splat(id) {
             return Ok(());
@@ -153,7 +160,12 @@ impl<'m> Folder<'m> {
             let left = self.bytes_left;
             Mismatch(format!("evaluating it takes {bytes} bytes, {left} are left for that"))
         })?;
-        self.bytes_left = left;
+        let cost = graph.cost(id);
+        let work = cost.macs.saturating_add(cost.flops);
+        let work_left = self.work_left.checked_sub(work).ok_or_else(|| {
+            Mismatch(format!("evaluating it takes {work} operations, {} are left for that", self.work_left))
+        })?;
+        (self.bytes_left, self.work_left) = (left, work_left);
         Ok(())
     }
 

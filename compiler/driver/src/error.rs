@@ -15,7 +15,7 @@ use cnnc_ir::Mismatch;
 use cnnc_passes::Failure;
 use cnnc_runtime::{LoadError, RunError, WorkspaceError};
 
-pub use cnnc_frontends::onnx::{E_IO, E_PARSE, E_UNSUPPORTED};
+pub use cnnc_frontends::onnx::{E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
 
 /// The network cannot become code of the wanted kind.
 pub const E_COMPILE: &str = "E_COMPILE";
@@ -77,14 +77,28 @@ impl From<Vec<Diagnostic>> for Error {
         if diagnostics.is_empty() {
             return Error::new(E_INTERNAL, "an import failed without a reason");
         }
-        Error { diagnostics }
+        Error { diagnostics: diagnostics.into_iter().map(with_way_out).collect() }
     }
 }
 
 impl From<Diagnostic> for Error {
     fn from(diagnostic: Diagnostic) -> Error {
-        Error { diagnostics: vec![diagnostic] }
+        Error { diagnostics: vec![with_way_out(diagnostic)] }
     }
+}
+
+/// What is wrong with a network, with a way out where none is said.
+fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
+    let general = match diagnostic.code {
+        E_PARSE => "the file is damaged or no network: copy or export it again",
+        E_IO => "put the file there, readable, and name it relative to the network",
+        E_MODEL => "the file breaks a rule of ONNX: correct it where it is made, and export it again",
+        E_UNSUPPORTED => "docs/operators.md lists what is supported: export the network without it",
+        E_LIMIT => "use smaller shapes, or raise --max-memory if memory is what exceeds it",
+        E_COMPILE => "docs/operators.md lists what compiles: put another operator in its place",
+        _ => return diagnostic,
+    };
+    Diagnostic { help: diagnostic.help.or_else(|| Some(general.to_string())), ..diagnostic }
 }
 
 impl From<Vec<PlanError>> for Error {

@@ -19,6 +19,7 @@
 //! [`Error`] of one line a problem.
 
 mod error;
+mod memory;
 mod options;
 mod pipeline;
 
@@ -27,6 +28,8 @@ pub use cnnc_frontends::onnx::Diagnostic;
 pub use cnnc_ir::Module;
 pub use cnnc_passes::{Event, PassOptions, Report};
 pub use cnnc_runtime::{Call, Model, Pool, Workspace};
-pub use error::{E_COMPILE, E_INTERNAL, E_IO, E_MEMORY, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED, Error};
+pub use error::{
+    E_COMPILE, E_INTERNAL, E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED, Error,
+};
 pub use options::{Features, Options};
 pub use pipeline::{Compiled, compile, jit, load, optimize, plan};

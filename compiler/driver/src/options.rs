@@ -74,6 +74,9 @@ pub struct Options {
     pub name: Option<String>,
     /// Whether the plan is proved and the graph verified after each pass; so in builds with debug assertions.
     pub check: bool,
+    /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
+    /// beyond [`Options::MOST_MEMORY`] counts as that.
+    pub max_memory: u64,
 }
 
 impl Default for Options {
@@ -86,11 +89,20 @@ impl Default for Options {
             shapes: BTreeMap::new(),
             name: None,
             check,
+            max_memory: 8 << 30,
         }
     }
 }
 
 impl Options {
+    /// The most that `max_memory` can be, 1 TiB: sums of sizes stay far from overflow.
+    pub const MOST_MEMORY: u64 = 1 << 40;
+
+    /// What holds of `max_memory`.
+    pub(crate) fn memory(&self) -> u64 {
+        self.max_memory.min(Options::MOST_MEMORY)
+    }
+
     /// The options that differ from the defaults, name and value, as on the command line.
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();

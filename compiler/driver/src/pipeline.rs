@@ -18,7 +18,7 @@ use cnnc_ir::{Module, text};
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
 use cnnc_runtime::Model;
 
-use crate::{E_INTERNAL, E_IO, E_OPTION, E_PARSE, Error, Options};
+use crate::{E_INTERNAL, E_IO, E_OPTION, E_PARSE, Error, Options, memory};
 
 /// Reads a network: `.cnn` is the text form, anything else is ONNX.
 ///
@@ -29,6 +29,7 @@ pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
         let bind = ImportOptions {
             batch: options.batch,
             shapes: options.shapes.clone(),
+            max_memory: usize::try_from(options.memory()).unwrap_or(usize::MAX),
             ..ImportOptions::default()
         };
         return Ok(onnx::import_file(path, &bind)?);
@@ -47,12 +48,13 @@ pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
 /// Rewrites a network into the one that is planned; `trace` sees it after each pass.
 ///
 /// # Errors
-/// Names of passes that there are not; anything else is a bug of cnnc.
+/// Values over `max_memory`, names of passes that there are not; anything else is a bug of cnnc.
 pub fn optimize(
     mut module: Module,
     options: &Options,
     trace: &mut dyn FnMut(Event<'_>),
 ) -> Result<(Module, Report), Error> {
+    memory::declared(&module, options.memory())?;
     let wanted = PassOptions { verify: options.check || options.passes.verify, ..options.passes.clone() };
     let report = passes::run(&mut module, &wanted, trace)?;
     Ok((module, report))
@@ -61,9 +63,10 @@ pub fn optimize(
 /// Plans an optimised network.
 ///
 /// # Errors
-/// All nodes that cannot be compiled; a plan that is proved wrong, which is a bug of cnnc.
+/// All nodes that cannot be compiled; a run over `max_memory`; a plan that is proved wrong, which is a bug of cnnc.
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
     let program = plan::plan(&module, &options.features.target())?;
+    memory::needed(&program, options.memory())?;
     if options.check {
         check::check(&program).map_err(|rule| {
             Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc"))

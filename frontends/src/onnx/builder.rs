@@ -6,7 +6,8 @@
 //! constants of reals stay nodes, which a pass folds; a splat stays a splat when it is reshaped, however
 //! large it is.
 //!
-//! Refused, with `E_LIMIT`: values over 16 GiB, and more folding than 64 MiB a value or 256 MiB in all.
+//! Refused, with `E_LIMIT`: a value, or all inputs and constants together, over `max_memory`; more folding than
+//! 64 MiB a value, 256 MiB in all or [`ALL_WORK`] operations.
 
 use super::diagnostic::{Fault, ensure, fail, fault};
 use super::external::Folder;
@@ -15,9 +16,10 @@ use cnnc_ir::{Data, Expr, Graph, Module, Name, NodeId, Tensor, Type, Weights};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-const LARGEST_VALUE: usize = 16 << 30;
 const LARGEST_FOLD: usize = 64 << 20;
 const ALL_FOLDS: usize = 256 << 20;
+/// Operations that all folding may take: less than a second.
+const ALL_WORK: u64 = 100 << 20;
 /// Real constants of more elements are left to the passes.
 const SMALL: usize = 4096;
 
@@ -30,11 +32,17 @@ pub(super) struct Builder {
     wishes: HashMap<Name, usize>,
     /// Bytes read and written by folding so far.
     folded: usize,
+    /// Operations of folding so far.
+    worked: u64,
+    /// Bytes that a value, and inputs and constants together, may have.
+    max_memory: usize,
+    /// Bytes of inputs and constants so far.
+    declared: usize,
 }
 
 impl Builder {
     /// An empty module.
-    pub(super) fn new(name: &str, folder: Option<Folder>) -> Builder {
+    pub(super) fn new(name: &str, folder: Option<Folder>, max_memory: usize) -> Builder {
         let name = if name.is_empty() { "graph" } else { name };
         let module = Module {
             graph: Graph::new(Name::sanitized(name).as_str()),
@@ -42,33 +50,37 @@ impl Builder {
             input_names: Vec::new(),
             output_names: Vec::new(),
         };
-        Builder { module, folder, wishes: HashMap::new(), folded: 0 }
+        Builder { module, folder, wishes: HashMap::new(), folded: 0, worked: 0, max_memory, declared: 0 }
     }
 
     /// Adds an input of the graph.
     pub(super) fn input(&mut self, name: &str, ty: Type) -> Result<NodeId, Fault> {
+        self.declare(&ty)?;
         let node = self.fresh(name);
-        let id = self.module.graph.input(node.as_str(), within_limit(ty)?)?;
+        let id = self.module.graph.input(node.as_str(), ty)?;
         self.module.input_names.push(name.to_string());
         Ok(id)
     }
 
     /// Adds a constant.
     pub(super) fn constant(&mut self, name: &str, tensor: Tensor) -> Result<NodeId, Fault> {
+        self.declare(&tensor.ty())?;
         let name = self.fresh(name);
         Ok(self.module.constant(name.as_str(), Arc::new(tensor))?)
     }
 
     /// Adds a constant of equal elements, which take no memory.
     pub(super) fn splat(&mut self, name: &str, ty: Type, value: f64) -> Result<NodeId, Fault> {
+        self.declare(&ty)?;
         let name = self.fresh(name);
-        Ok(self.module.graph.constant(name.as_str(), within_limit(ty)?, Init::Splat(value))?)
+        Ok(self.module.graph.constant(name.as_str(), ty, Init::Splat(value))?)
     }
 
     /// Adds a node, or the constant that it computes.
     pub(super) fn add(&mut self, name: &str, op: Op, operands: &[NodeId]) -> Result<NodeId, Fault> {
         let expr = Expr::new(op, operands.to_vec());
-        let ty = within_limit(self.module.graph.infer(&expr)?)?;
+        let ty = self.module.graph.infer(&expr)?;
+        self.within_limit(&ty)?;
         if let Some(splat) = self.reshaped_splat(&expr) {
             return self.splat(name, ty, splat);
         }
@@ -127,6 +139,7 @@ impl Builder {
         }
         self.spend(reads)?;
         self.spend(ty.bytes())?;
+        self.work(expr, ty)?;
         let mut operands = Vec::with_capacity(expr.operands.len());
         for &operand in &expr.operands {
             let Some(tensor) = self.module.value(operand).transpose()? else { return Ok(None) };
@@ -142,6 +155,34 @@ impl Builder {
         if bytes > LARGEST_FOLD || self.folded > ALL_FOLDS {
             fail!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, {} in all", self.folded);
         }
+        Ok(())
+    }
+
+    /// Counts the operations of an expression that is evaluated.
+    fn work(&mut self, expr: &Expr, ty: &Type) -> Result<(), Fault> {
+        let types: Vec<&Type> = expr.operands.iter().map(|&o| self.module.graph.ty(o)).collect();
+        let cost = expr.op.cost(&types, ty);
+        self.worked = self.worked.saturating_add(cost.macs).saturating_add(cost.flops);
+        ensure!(self.worked <= ALL_WORK, E_LIMIT, "arithmetic on constants takes {} operations", self.worked);
+        Ok(())
+    }
+
+    /// Counts the bytes of an input or a constant.
+    fn declare(&mut self, ty: &Type) -> Result<(), Fault> {
+        self.within_limit(ty)?;
+        self.declared = self.declared.saturating_add(ty.bytes());
+        let (all, limit) = (self.declared, self.max_memory);
+        ensure!(
+            all <= limit,
+            E_LIMIT,
+            "inputs and constants take {all} bytes with {ty}, the limit is {limit}"
+        );
+        Ok(())
+    }
+
+    fn within_limit(&self, ty: &Type) -> Result<(), Fault> {
+        let (bytes, limit) = (ty.bytes(), self.max_memory);
+        ensure!(bytes <= limit, E_LIMIT, "a value of type {ty} takes {bytes} bytes, the limit is {limit}");
         Ok(())
     }
 
@@ -172,11 +213,6 @@ fn is_shape_arithmetic(op: &Op) -> bool {
             | Op::Dropout(_)
     );
     moves || op.is_elementwise()
-}
-
-fn within_limit(ty: Type) -> Result<Type, Fault> {
-    ensure!(ty.bytes() <= LARGEST_VALUE, E_LIMIT, "a value of type {ty} is larger than 16 GiB");
-    Ok(ty)
 }
 
 /// A count from a file as an extent.

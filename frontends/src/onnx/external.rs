@@ -12,15 +12,17 @@ use std::path::{Component, Path, PathBuf};
 
 /// The folder of a model.
 #[derive(Debug)]
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Bytes that a tensor may have.
+    largest: usize,
+}
 
 impl Folder {
-    /// The folder that this file stands in.
-    pub(super) fn of(model: &Path) -> Folder {
-        match model.parent() {
-            Some(folder) if folder != Path::new("") => Folder(folder.to_path_buf()),
-            _ => Folder(PathBuf::from(".")),
-        }
+    /// The folder that this file stands in, for tensors of at most `largest` bytes.
+    pub(super) fn of(model: &Path, largest: usize) -> Folder {
+        let path = model.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        Folder { path: path.to_path_buf(), largest }
     }
 
     /// The `bytes` bytes of a tensor.
@@ -28,6 +30,7 @@ impl Folder {
         let entry = Entry::new(entries)?;
         let length = entry.length.unwrap_or(bytes as u64);
         ensure!(length == bytes as u64, E_MODEL, "external length={length}, the shape needs {bytes} bytes");
+        ensure!(bytes <= self.largest, E_LIMIT, "it takes {bytes} bytes, the limit is {}", self.largest);
         let path = self.resolve(entry.location)?;
         let location = quoted(entry.location);
         let unreadable = |e: std::io::Error| fault!(E_IO, "external data {location} cannot be read: {e}");
@@ -41,9 +44,12 @@ impl Folder {
             "external data {location} has {size} bytes, offset={} and length={length} lie outside",
             entry.offset
         );
-        let mut data = vec![0; bytes];
+        let mut data = Vec::new();
+        let room = data.try_reserve_exact(bytes);
+        room.map_err(|_| fault!(E_LIMIT, "there is no memory for {bytes} bytes of external data"))?;
         file.seek(SeekFrom::Start(entry.offset)).map_err(unreadable)?;
-        file.read_exact(&mut data).map_err(unreadable)?;
+        file.take(length).read_to_end(&mut data).map_err(unreadable)?;
+        ensure!(data.len() == bytes, E_IO, "external data {location} became shorter while it was read");
         Ok(data)
     }
 
@@ -58,7 +64,7 @@ impl Folder {
             "external data {shown} is outside the folder of the model"
         );
         let unreadable = |e: std::io::Error| fault!(E_IO, "external data {shown} cannot be read: {e}");
-        let folder = self.0.canonicalize().map_err(unreadable)?;
+        let folder = self.path.canonicalize().map_err(unreadable)?;
         let path = folder.join(relative).canonicalize().map_err(unreadable)?;
         if !path.starts_with(&folder) {
             return Err(fault!(E_IO, "external data {shown} is a link out of the folder of the model")

@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the user decides about a model. Inputs are named as in the file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// What a symbolic first dimension of an input stands for; 1, where the input has more than one
     /// dimension, unless this or `shapes` says otherwise.
@@ -45,6 +45,14 @@ pub struct ImportOptions {
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// Inputs that become constants.
     pub freeze: BTreeMap<String, Tensor>,
+    /// Bytes that any value may have, and all inputs and constants together; 8 GiB.
+    pub max_memory: usize,
+}
+
+impl Default for ImportOptions {
+    fn default() -> ImportOptions {
+        ImportOptions { batch: None, shapes: BTreeMap::new(), freeze: BTreeMap::new(), max_memory: 8 << 30 }
+    }
 }
 
 /// Imports a model from memory. Weights in other files are refused, as there is no folder to find them in.
@@ -62,5 +70,5 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Module, Vec<Diagn
 /// As [`import`], and what keeps a file from being read.
 pub fn import_file(path: &Path, options: &ImportOptions) -> Result<Module, Vec<Diagnostic>> {
     let model = decode::model_file(path).map_err(|fault| vec![fault.into()])?;
-    importer::import(model, options, Some(Folder::of(path)))
+    importer::import(model, options, Some(Folder::of(path, options.max_memory)))
 }

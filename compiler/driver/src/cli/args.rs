@@ -25,6 +25,9 @@ pub(crate) struct Compilation {
     /// Keep weights below the smallest normal number, which are slow on most processors
     #[arg(long)]
     keep_denormals: bool,
+    /// The most memory that a value, the weights, or a run may take
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = size)]
+    max_memory: u64,
     /// Prove the plan, and verify the network after each pass
     #[arg(long)]
     check: bool,
@@ -45,6 +48,7 @@ impl Compilation {
             shapes: self.shapes.iter().cloned().collect(),
             check: self.check || default.check,
             name: None,
+            max_memory: self.max_memory,
         }
     }
 }
@@ -61,6 +65,16 @@ pub(crate) struct Source {
 /// The names of the passes.
 pub(crate) fn passes() -> PossibleValuesParser {
     PossibleValuesParser::new(PIPELINE.iter().map(|pass| pass.name))
+}
+
+/// Bytes, or a number of `KiB`, `MiB`, `GiB`; at most 1 TiB.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
+    let (digits, shift) = unit.unwrap_or((text, 0));
+    let size = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
+    let size = size.filter(|&size| size <= Options::MOST_MEMORY);
+    size.ok_or_else(|| "expected bytes, or a number of KiB, MiB or GiB, at most 1024GiB".to_string())
 }
 
 /// `name=1x3x224x224`; names may contain `=`.

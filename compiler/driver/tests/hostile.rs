@@ -1,0 +1,155 @@
+//! Files that were made to break compilers, and their well-formed controls, through the binary as a user runs it.
+//!
+//! Each is accepted or refused as the manifest beside the files says. Refused means: status 1, nothing written, one
+//! line a problem that says where, which rule, and a way out. Either way the process has 1 GiB of address space, and
+//! 2 s of processor time if the file is under 64 KiB. Every refusal is a text in `snapshots/`.
+//!
+//! Well-formed files that cnnc refuses for lack of an operator are listed by name; one that is accepted after all
+//! fails the test, so that the list shrinks.
+
+use std::fmt::Write as _;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Well-formed files with operators that cnnc lacks.
+const LACKING: &[&str] = &["000_good_quantize.onnx", "000_good_dequantize_axis.onnx", "o_int_min_div.onnx"];
+
+/// Address space of the process: weights, code, stacks and all.
+const SPACE: u64 = 1 << 30;
+
+fn folder() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models/bad");
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is missing", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+/// Runs `cnnc` within limits of address space and of seconds on the processor.
+fn cnnc(arguments: &[&Path], seconds: u64) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
+    command.args(arguments);
+    let limit = |resource, most| {
+        let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+        // SAFETY: the structure is whole, and only limits of this process are lowered.
+        match unsafe { libc::setrlimit(resource, &limit) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec only setrlimit is called, which is safe there.
+    unsafe {
+        command.pre_exec(move || {
+            limit(libc::RLIMIT_AS, SPACE)?;
+            limit(libc::RLIMIT_CPU, seconds)
+        })
+    };
+    command.output().unwrap()
+}
+
+/// What is wrong with a refusal.
+fn faults(file: &str, stderr: &str) -> Vec<&'static str> {
+    let mut faults = Vec::new();
+    let mut expect = |holds: bool, rule| (!holds).then(|| faults.push(rule));
+    expect(!stderr.is_empty(), "says something");
+    for line in stderr.lines() {
+        expect(line.starts_with("error: E_") && !line.contains("E_INTERNAL"), "starts with a code");
+        expect(line.contains("; help: "), "says a way out");
+        expect(!line.contains(char::is_control) && line.len() < 800, "is one line of text");
+    }
+    let names = match file.as_bytes() {
+        [b'a' | b'o' | b'q' | b'b', b'_', ..] if file != "b_flop_bomb.onnx" => "node 0 \"Y\" (",
+        [b't' | b'x', b'_', ..] if file != "t08_zero_dim.onnx" => "weight \"W\"",
+        _ => "",
+    };
+    expect(stderr.contains(names), "names what is wrong");
+    faults
+}
+
+#[test]
+fn files_are_judged_as_the_manifest_says() {
+    let Some(folder) = folder() else { return };
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.csv")).unwrap();
+    let (mut judged, mut wrong, mut texts) = (0, Vec::new(), String::new());
+    let mut lines: Vec<&str> = manifest.lines().skip(1).collect();
+    lines.sort_unstable();
+    for line in lines {
+        let (file, expected) = (line.split(',').next().unwrap(), last_column(line));
+        let path = folder.join(file);
+        let out = tempfile::tempdir().unwrap();
+        let small = std::fs::metadata(&path).unwrap().len() < 64 << 10;
+        let library = out.path().join("out.so");
+        let arguments = [Path::new("compile"), &path, Path::new("-o"), &library];
+        let output = cnnc(&arguments, if small { 2 } else { 20 });
+        let written: Vec<_> =
+            std::fs::read_dir(out.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let accepted = match output.status.code() {
+            Some(0) => written == ["out.so"] && stderr.is_empty(),
+            Some(1) => {
+                assert!(written.is_empty(), "{file}: {written:?} is left");
+                let faults = if LACKING.contains(&file) { Vec::new() } else { faults(file, &stderr) };
+                for rule in faults {
+                    wrong.push(format!("{file}: it is not so that a refusal {rule}: {stderr}"));
+                }
+                writeln!(texts, "{file}\n{}", stderr.trim_end()).unwrap();
+                false
+            }
+            status => panic!("{file}: status {status:?}, {:?}: {stderr}", output.status),
+        };
+        let as_expected = match expected.split([',', ' ', '(']).next() {
+            Some("accept") => accepted != LACKING.contains(&file),
+            Some("reject") => !accepted,
+            // What is left says what must not happen, not what must.
+            _ => LACKING.contains(&file) || accepted,
+        };
+        judged += 1;
+        if !as_expected {
+            wrong.push(format!("{file}: expected {expected:?}, accepted: {accepted} {stderr}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {judged} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(judged >= 80, "only {judged} files were judged");
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("refusals", texts);
+    });
+}
+
+/// The last of comma-separated values, some in double quotes.
+fn last_column(line: &str) -> String {
+    let mut quoted = false;
+    let mut start = 0;
+    for (at, c) in line.char_indices() {
+        quoted ^= c == '"';
+        if c == ',' && !quoted {
+            start = at + 1;
+        }
+    }
+    line[start..].trim_matches('"').to_string()
+}
+
+/// A limit that is too low for a good network refuses it, and says how to raise it.
+#[test]
+fn the_limit_of_memory_is_the_users() {
+    let Some(folder) = folder() else { return };
+    let path = folder.join("000_good_conv.onnx");
+    let out = tempfile::tempdir().unwrap();
+    let library = out.path().join("out.so");
+    let with = |limit: &str| {
+        let arguments =
+            ["compile".as_ref(), &*path, "-o".as_ref(), &library, "--max-memory".as_ref(), limit.as_ref()];
+        cnnc(&arguments, 2)
+    };
+    for limit in ["100", "1500"] {
+        let output = with(limit);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("E_LIMIT") && stderr.contains("--max-memory"), "{stderr}");
+        assert!(!library.exists());
+    }
+    assert_eq!(with("1MiB").status.code(), Some(0));
+    assert!(library.exists());
+    assert_eq!(with("2000GiB").status.code(), Some(2), "over 1 TiB");
+}
