@@ -11,7 +11,7 @@
 //! Declines when the producer has another reader or is a result, when the consumer changes the type, and when the pipe
 //! would grow past [`LONGEST`] stages: a kernel reads an operand for each. The piped
 //! value is the first operand, so it may be the second of `add` and `mul` alone: `max` and `min` answer their second
-//! operand when one is NaN.
+//! operand of two zeros.
 
 use crate::{Decline, Patch, Rule, facts};
 use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Stage};

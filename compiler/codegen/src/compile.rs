@@ -65,6 +65,7 @@ fn onnx_dtype(dtype: DType) -> u32 {
     let dtype = match dtype {
         DType::F32 => cnnc_runtime::DType::F32,
         DType::F64 => cnnc_runtime::DType::F64,
+        DType::F16 => cnnc_runtime::DType::F16,
         DType::I64 => cnnc_runtime::DType::I64,
         DType::I32 => cnnc_runtime::DType::I32,
         DType::I8 => cnnc_runtime::DType::I8,

@@ -18,6 +18,7 @@ pub mod verify;
 
 pub use error::Mismatch;
 pub use graph::{Expr, Graph, Name, Node, NodeId, Stage};
+pub use half::f16;
 pub use module::{Module, Weights};
 pub use ops::{Cost, Op, Operator};
 pub use real::Real;

@@ -1,6 +1,7 @@
 //! Tensors of the evaluator and of constants: a shape and its elements in row-major order.
 
 use crate::{DType, Mismatch, Shape, Type, error::require};
+use half::f16;
 
 /// The elements of a tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,6 +10,8 @@ pub enum Data {
     F32(Vec<f32>),
     /// IEEE 754 binary64.
     F64(Vec<f64>),
+    /// IEEE 754 binary16.
+    F16(Vec<f16>),
     /// Signed, 64 bits.
     I64(Vec<i64>),
     /// Signed, 32 bits.
@@ -104,7 +107,7 @@ macro_rules! elements {
     };
 }
 
-elements!(f32 => F32, f64 => F64, i64 => I64, i32 => I32, i8 => I8, u8 => U8, bool => Bool);
+elements!(f32 => F32, f64 => F64, f16 => F16, i64 => I64, i32 => I32, i8 => I8, u8 => U8, bool => Bool);
 
 /// Conversion by the rules of Rust's `as`: floats round to nearest, integers saturate, anything but 0 is
 /// true.
@@ -125,6 +128,21 @@ macro_rules! from_f64 {
 }
 
 from_f64!(f32, f64, i64, i32, i8, u8);
+
+impl FromF64 for f16 {
+    /// Through f32, whose last bit is set where it is not exact: so the second rounding sees what the first left.
+    fn from_f64_lossy(x: f64) -> f16 {
+        let near = x as f32;
+        if x.is_nan() || f64::from(near) == x {
+            return f16::from_f32(near);
+        }
+        let below = near.to_bits() - u32::from(f64::from(near).abs() > x.abs());
+        f16::from_f32(f32::from_bits(below | 1))
+    }
+    fn to_f64_lossy(self) -> f64 {
+        self.to_f64()
+    }
+}
 
 impl FromF64 for bool {
     fn from_f64_lossy(x: f64) -> bool {
@@ -152,7 +170,7 @@ macro_rules! le_bytes {
     })* };
 }
 
-le_bytes!(f32, f64, i64, i32, i8, u8);
+le_bytes!(f32, f64, f16, i64, i32, i8, u8);
 
 impl LeBytes for bool {
     fn to_bytes(self) -> impl Iterator<Item = u8> {
@@ -196,6 +214,7 @@ impl Data {
                 match to {
                     DType::F32 => Data::F32(x.iter().map(|&e| e as f32).collect()),
                     DType::F64 => Data::F64(x),
+                    DType::F16 => Data::F16(x.iter().map(|&e| FromF64::from_f64_lossy(e)).collect()),
                     DType::I64 => Data::I64(x.iter().map(|&e| e as i64).collect()),
                     DType::I32 => Data::I32(x.iter().map(|&e| e as i32).collect()),
                     DType::I8 => Data::I8(x.iter().map(|&e| e as i8).collect()),
@@ -302,7 +321,7 @@ pub(crate) use with_real;
 macro_rules! with_element {
     ($tensor:expr, $T:ident => $body:expr) => {
         $crate::tensor::with_element!(@ $tensor, $T => $body,
-            F32 f32, F64 f64, I64 i64, I32 i32, I8 i8, U8 u8, Bool bool)
+            F32 f32, F64 f64, F16 half::f16, I64 i64, I32 i32, I8 i8, U8 u8, Bool bool)
     };
     (@ $tensor:expr, $T:ident => $body:expr, $($v:ident $t:ty),*) => {
         match $tensor.data() {

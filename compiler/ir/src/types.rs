@@ -14,6 +14,8 @@ pub enum DType {
     F32,
     /// IEEE 754 binary64.
     F64,
+    /// IEEE 754 binary16, a format of storage: what is computed of it is computed in f32 and rounded.
+    F16,
     /// Signed, 64 bits.
     I64,
     /// Signed, 32 bits.
@@ -28,14 +30,15 @@ pub enum DType {
 
 impl DType {
     /// Every element type.
-    pub const ALL: [DType; 7] =
-        [DType::F32, DType::F64, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool];
+    pub const ALL: [DType; 8] =
+        [DType::F32, DType::F64, DType::F16, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool];
 
     /// Bytes of one element.
     pub fn bytes(self) -> usize {
         match self {
             DType::F64 | DType::I64 => 8,
             DType::F32 | DType::I32 => 4,
+            DType::F16 => 2,
             DType::I8 | DType::U8 | DType::Bool => 1,
         }
     }
@@ -45,6 +48,7 @@ impl DType {
         match self {
             DType::F32 => "f32",
             DType::F64 => "f64",
+            DType::F16 => "f16",
             DType::I64 => "i64",
             DType::I32 => "i32",
             DType::I8 => "i8",
@@ -60,7 +64,7 @@ impl DType {
 
     /// Whether its elements are floating-point numbers.
     pub fn is_float(self) -> bool {
-        matches!(self, DType::F32 | DType::F64)
+        matches!(self, DType::F32 | DType::F64 | DType::F16)
     }
 }
 

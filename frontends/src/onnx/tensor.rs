@@ -9,7 +9,7 @@
 use super::decode;
 use super::diagnostic::{Diagnostic, Fault, ensure, fail, fault};
 use super::external::Folder;
-use cnnc_ir::{DType, Data, Shape, Tensor};
+use cnnc_ir::{DType, Data, Shape, Tensor, f16};
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{Message, TensorProto};
 
@@ -76,6 +76,7 @@ fn number(dtype: DType) -> i32 {
         DType::I32 => 6,
         DType::I64 => 7,
         DType::Bool => 9,
+        DType::F16 => 10,
         DType::F64 => 11,
     }
 }
@@ -159,6 +160,10 @@ fn from_field(dtype: DType, proto: TensorProto) -> Result<Data, Fault> {
     Ok(match dtype {
         DType::F32 => Data::F32(proto.float_data),
         DType::F64 => Data::F64(proto.double_data),
+        // ONNX: the bits of an f16 stand in the low half of an int32.
+        DType::F16 => {
+            Data::F16(narrowed::<u16>(dtype, &proto.int32_data)?.into_iter().map(f16::from_bits).collect())
+        }
         DType::I64 => Data::I64(proto.int64_data),
         DType::I32 => Data::I32(proto.int32_data),
         DType::I8 => Data::I8(narrowed(dtype, &proto.int32_data)?),

@@ -30,9 +30,9 @@ pub enum Binary {
     Div,
     /// y / x
     DivInto,
-    /// x > y ? x : y
+    /// x > y ? x : y, NaN where either is one
     Max,
-    /// x < y ? x : y
+    /// x < y ? x : y, NaN where either is one
     Min,
 }
 
@@ -149,8 +149,8 @@ impl Binary {
             Binary::Mul => (Bin::Mul, false),
             Binary::Div => (Bin::Div, false),
             Binary::DivInto => (Bin::Div, true),
-            Binary::Max => (Bin::Max, false),
-            Binary::Min => (Bin::Min, false),
+            Binary::Max => return greatest(k, Bin::Max, x, y),
+            Binary::Min => return greatest(k, Bin::Min, x, y),
         };
         if !swapped {
             return k.bin_to(op, x, x, y);
@@ -162,6 +162,13 @@ impl Binary {
         };
         k.bin_to(op, x, y, x);
     }
+}
+
+/// `x = x op y`, of which the instruction gives y where x is NaN.
+fn greatest(k: &mut Builder, op: Bin, x: V, y: Operand) {
+    let nan = k.bin(Bin::Unordered, x, x);
+    k.bin_to(op, x, x, y);
+    k.bin_to(Bin::Or, x, x, nan);
 }
 
 /// `x = mask ? y : x`

@@ -63,6 +63,7 @@ fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
     let data = match ty.dtype {
         DType::F32 => file.into_vec().map(Data::F32),
         DType::F64 => file.into_vec().map(Data::F64),
+        DType::F16 => file.into_vec().map(Data::F16),
         DType::I64 => file.into_vec().map(Data::I64),
         DType::I32 => file.into_vec().map(Data::I32),
         DType::I8 => file.into_vec().map(Data::I8),
@@ -102,6 +103,7 @@ fn npy_bytes(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
     match tensor.data() {
         Data::F32(x) => all(&dims, x),
         Data::F64(x) => all(&dims, x),
+        Data::F16(x) => all(&dims, x),
         Data::I64(x) => all(&dims, x),
         Data::I32(x) => all(&dims, x),
         Data::I8(x) => all(&dims, x),

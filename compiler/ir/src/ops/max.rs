@@ -2,7 +2,7 @@
 //!
 //!     y = a > b ? a : b
 //!
-//! So where either is NaN the result is b, and of 0 and -0 it is b.
+//! NaN where either is one, and b of 0 and -0.
 //!
 //! (C1) The operands have one element type. (C2) Their shapes broadcast.
 
@@ -14,11 +14,11 @@ use crate::{Mismatch, Real, Tensor, Type};
 pub struct Max;
 
 impl elementwise::Binary for Max {
-    fn real<T: Real>(x: T, y: T) -> T {
-        if x > y { x } else { y }
+    fn real<T: Real>(&self, x: T, y: T) -> T {
+        if x > y || x.is_nan() { x } else { y }
     }
 
-    fn integer(x: i64, y: i64) -> i64 {
+    fn integer(&self, x: i64, y: i64) -> i64 {
         x.max(y)
     }
 }

@@ -1,4 +1,4 @@
-//! The operators: a closed set, one row in the table below and one file each.
+//! The operators: a closed set, one row in the table below and one file each; close kin share both.
 //!
 //! A file holds what an operator means: its formula, attributes, shape inference, reference evaluation and
 //! cost. How a file format spells it (frontends) and how it becomes code (codegen) stand in files of the same
@@ -6,7 +6,7 @@
 
 use crate::attrs::Attrs;
 use crate::error::mismatch;
-use crate::{Mismatch, Tensor, Type};
+use crate::{DType, Mismatch, Tensor, Type};
 
 /// What computing a node costs, whatever the algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub trait Operator: Clone + PartialEq + std::fmt::Debug {
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch>;
 
     /// The result, computed by plain loops. The types have been checked; reals are f32 or, when the evaluator
-    /// runs in double precision, f64 throughout, in `result` too.
+    /// runs in double precision, f64 throughout, in `result` too. f16 comes to casts alone, others see f32.
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor;
 
     /// What that costs.
@@ -62,9 +62,11 @@ fn dimension(rule: &str, axis: i64, x: &Type) -> Result<usize, Mismatch> {
 }
 
 macro_rules! operators {
-    ($($file:ident $op:ident,)*) => {
-        $(pub mod $file; pub use $file::$op;)*
-
+    ($($file:ident $($op:ident)+,)*) => {
+        $(pub mod $file; pub use $file::{$($op),+};)*
+        operators!(@ $($($op)+)*);
+    };
+    (@ $($op:ident)*) => {
         /// Every operator.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Op { $(#[doc = concat!("See [`", stringify!($op), "`].")] $op($op)),* }
@@ -112,8 +114,7 @@ macro_rules! operators {
                 match self { $(Op::$op(op) => op.infer(operands)),* }
             }
 
-            /// The result, computed by plain loops.
-            pub fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
+            fn eval_wide(&self, operands: &[&Tensor], result: &Type) -> Tensor {
                 match self { $(Op::$op(op) => op.eval(operands, result)),* }
             }
 
@@ -123,6 +124,22 @@ macro_rules! operators {
             }
         }
     };
+}
+
+impl Op {
+    /// The result, computed by plain loops. Of f16 it is computed in f32, and rounded to nearest even.
+    pub fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
+        let is_half = |dtype| dtype == DType::F16;
+        let half = is_half(result.dtype) || operands.iter().any(|x| is_half(x.data().dtype()));
+        // A cast knows both its types: a step between them would round twice.
+        if !half || matches!(self, Op::Cast(_)) {
+            return self.eval_wide(operands, result);
+        }
+        let wide = |dtype| if is_half(dtype) { DType::F32 } else { dtype };
+        let operands: Vec<Tensor> = operands.iter().map(|x| x.cast(wide(x.data().dtype()))).collect();
+        let operands: Vec<&Tensor> = operands.iter().collect();
+        self.eval_wide(&operands, &result.with_dtype(wide(result.dtype))).cast(result.dtype)
+    }
 }
 
 operators! {
@@ -146,6 +163,20 @@ operators! {
     exp Exp,
     sqrt Sqrt,
     rsqrt Rsqrt,
+    log Log,
+    erf Erf,
+    softplus Softplus,
+    prelu Prelu,
+    trigonometry Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh,
+    rounding Floor Ceil Round,
+    sign Abs Neg Sign,
+    pow Pow,
+    modulo Modulo,
+    comparison Equal Less LessEqual,
+    logic And Or Xor Not,
+    shift Shift,
+    select Select,
+    classification IsNan IsInf,
     batch_norm BatchNorm,
     lrn Lrn,
     softmax Softmax,

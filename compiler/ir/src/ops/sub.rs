@@ -14,11 +14,11 @@ use crate::{Mismatch, Real, Tensor, Type};
 pub struct Sub;
 
 impl elementwise::Binary for Sub {
-    fn real<T: Real>(x: T, y: T) -> T {
+    fn real<T: Real>(&self, x: T, y: T) -> T {
         x - y
     }
 
-    fn integer(x: i64, y: i64) -> i64 {
+    fn integer(&self, x: i64, y: i64) -> i64 {
         x.wrapping_sub(y)
     }
 }

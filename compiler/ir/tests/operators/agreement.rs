@@ -35,6 +35,41 @@ graph @every(%in: f32[1,1]) {
   %exp: f32[2,4,7,6] = exp %x
   %sqrt: f32[2,4,7,6] = sqrt %p
   %rsqrt: f32[2,4,7,6] = rsqrt %p, eps=0.001
+  %sin: f32[2,4,7,6] = sin %x
+  %cos: f32[2,4,7,6] = cos %x
+  %tan: f32[2,4,7,6] = tan %x
+  %sinh: f32[2,4,7,6] = sinh %x
+  %cosh: f32[2,4,7,6] = cosh %x
+  %asinh: f32[2,4,7,6] = asinh %x
+  %atan: f32[2,4,7,6] = atan %x
+  %erf: f32[2,4,7,6] = erf %x
+  %softplus: f32[2,4,7,6] = softplus %x
+  %floor: f32[2,4,7,6] = floor %x
+  %ceil: f32[2,4,7,6] = ceil %x
+  %round: f32[2,4,7,6] = round %x
+  %abs: f32[2,4,7,6] = abs %x
+  %neg: f32[2,4,7,6] = neg %x
+  %sign: f32[2,4,7,6] = sign %x
+  %asin: f32[2,4,7,6] = asin %sin
+  %acos: f32[2,4,7,6] = acos %sin
+  %atanh: f32[2,4,7,6] = atanh %sin
+  %acosh: f32[2,4,7,6] = acosh %cosh
+  %log: f32[2,4,7,6] = log %p
+  %prelu: f32[2,4,7,6] = prelu %x, %p
+  %pow: f32[2,4,7,6] = pow %p, %x
+  %mod: f32[2,4,7,6] = mod %x, %p, truncated=true
+  %equal: bool[2,4,7,6] = equal %x, %p
+  %less: bool[2,4,7,6] = less %x, %p
+  %less_equal: bool[2,4,7,6] = less_equal %x, %p
+  %is_nan: bool[2,4,7,6] = is_nan %x
+  %is_inf: bool[2,4,7,6] = is_inf %x, negative=false, positive=false
+  %and: bool[2,4,7,6] = and %less, %equal
+  %or: bool[2,4,7,6] = or %less, %equal
+  %xor: bool[2,4,7,6] = xor %less, %equal
+  %not: bool[2,4,7,6] = not %less
+  %select: f32[2,4,7,6] = select %less, %x, %p
+  %u: u8[2] = const [3,200]
+  %shift: u8[2] = shift %u, %u, right=true
   %batch_norm: f32[2,4,7,6] = batch_norm %x, %s, %s, %s, %s, eps=0.001
   %lrn: f32[2,4,7,6] = lrn %x, size=3, alpha=0.1, beta=0.5, bias=2
   %softmax: f32[2,4,7,6] = softmax %x, axis=1

@@ -4,7 +4,8 @@ use cnnc_ir::text;
 
 /// Values that the wrong lines read.
 const HEAD: &str = "\
-graph @wrong(%x: f32[1,4,8,8], %m: f32[2,3], %v: f32[4], %n: i64[2,3], %e: f32[1,4,0,8], %q: f32[5,1,3,3]) {
+graph @wrong(%x: f32[1,4,8,8], %m: f32[2,3], %v: f32[4], %n: i64[2,3], %e: f32[1,4,0,8], %q: f32[5,1,3,3], \
+%t: bool[2,3]) {
   %w: f32[6,4,3,3] = const rand(1)
 ";
 
@@ -44,6 +45,22 @@ const WRONG: &[(&str, &str)] = &[
     ("add %m, %n", "add: (C1): operands are f32[2,3] and i64[2,3]: both must have one element type"),
     ("add %m, %v", "add: (C2): shapes [2,3] and [4] do not broadcast: extents differ and neither is 1"),
     ("relu %n", "relu: (C1): the operand i64[2,3] is not real"),
+    ("abs %t", "abs: (C1): the operand bool[2,3] is no number"),
+    ("less %m, %n", "less: (C1): operands are f32[2,3] and i64[2,3]: both must have one element type"),
+    ("and %m, %m", "and: (C3): the operands are f32, they must be bool or integers"),
+    ("pow %t, %t", "pow: (C3): the operands are bool, they must be numbers"),
+    ("mod %m, %m", "mod: (C3): the operands are f32: they must be integers, or reals where truncated"),
+    ("shift %n, %n", "shift: (C3): the operands are i64, they must be u8"),
+    ("select %m, %m, %m", "select: (C1): the condition is f32[2,3], it must be bool"),
+    (
+        "select %t, %m, %n",
+        "select: (C2): operands are f32[2,3] and i64[2,3]: both must have one element type",
+    ),
+    (
+        "select %t, %m, %v",
+        "select: (C3): shapes [2,3] and [4] do not broadcast: extents differ and neither is 1",
+    ),
+    ("relu %m |> less %m", "less cannot be a stage: it changes f32[2,3] to bool[2,3]"),
     ("clip %x, min=NaN", "clip: (C2): bounds NaN and inf must be numbers"),
     (
         "batch_norm %x, %v, %v, %m, %v",
@@ -148,7 +165,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("relu %x |> reshape shape=[256]", "reshape cannot be a stage: it is not element-wise"),
     ("reshape %v, shape=[4,1,1] |> add %x", "add cannot be a stage: it changes f32[4,1,1] to f32[1,4,8,8]"),
-    ("cast %x, to=f16", "to must be an element type"),
+    ("cast %x, to=f8", "to must be an element type"),
     ("resize %x, mode=cubic", "mode must be one of nearest, linear"),
     ("transpose %x, perm=[0,1.5]", "perm must be a list of integers"),
     ("lrn %x, size=9223372036854775808", "size must be an integer"),

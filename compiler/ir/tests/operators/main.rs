@@ -5,6 +5,7 @@ mod convolution;
 mod errors;
 mod hostile;
 mod moving;
+mod pointwise;
 mod pools;
 mod values;
 

@@ -21,11 +21,11 @@ fn arithmetic() {
         ),
         (
             "%a: f32[4] = const [1,NaN,2,-0]\n%b: f32[4] = const [2,3,NaN,0]\n%y: f32[4] = max %a, %b",
-            &[2.0, 3.0, NAN, 0.0],
+            &[2.0, NAN, NAN, 0.0],
         ),
         (
             "%a: f32[4] = const [1,NaN,2,0]\n%b: f32[4] = const [2,3,NaN,-0]\n%y: f32[4] = min %a, %b",
-            &[1.0, 3.0, NAN, -0.0],
+            &[1.0, NAN, NAN, -0.0],
         ),
     ]);
 }

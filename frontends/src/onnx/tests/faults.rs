@@ -251,7 +251,7 @@ fn tensors_hold_what_their_shape_says() {
         (|t| t.dims = vec![1 << 40, 1 << 40], "E_LIMIT"),
         (|t| t.float_data = vec![1.0], "elements stand both in raw_data and in float_data"),
         (|t| t.data_type = 99, "element type 99 is none of ONNX's"),
-        (|t| t.data_type = 10, "element type float16 is not supported"),
+        (|t| t.data_type = 16, "element type bfloat16 is not supported"),
         (|t| t.segment = Some(Default::default()).into(), "tensors in segments are not supported"),
         (
             |t| {
@@ -276,7 +276,8 @@ fn tensors_hold_what_their_shape_says() {
 
 #[test]
 fn tensors_are_written_as_they_are_read() {
-    let tensors: [Tensor; 7] = [
+    let tensors: [Tensor; 8] = [
+        tensor(&[2], &[cnnc_ir::f16::from_f32(0.1), cnnc_ir::f16::NEG_INFINITY]),
         tensor(&[2], &[1.5f32, f32::NEG_INFINITY]),
         tensor(&[], &[0.1f64]),
         tensor(&[1, 2], &[i64::MIN, 7]),
