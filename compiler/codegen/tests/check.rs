@@ -142,7 +142,7 @@ fn an_input_that_is_written() {
 fn a_ring_too_short() {
     // Every address agrees, and all bytes are inside: only the rows are lost.
     let shorter = |call: &mut Call| {
-        for window in &mut call.window {
+        if let Some(window) = &mut call.window {
             window.ring = window.ring.map(|r| r - 1);
         }
         for arg in &mut call.args {
@@ -157,7 +157,7 @@ fn a_ring_too_short() {
     let break_it = in_group(|g| {
         for member in &mut g.members {
             member.calls.iter_mut().for_each(shorter);
-            for window in &mut member.window {
+            if let Some(window) = &mut member.window {
                 window.ring = window.ring.map(|r| r - 1);
             }
         }
