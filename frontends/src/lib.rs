@@ -1,5 +1,6 @@
-//! What cnnc reads: ONNX files.
+//! What cnnc reads: ONNX files, and the architectures that are built in.
 //!
-//! A frontend turns a file into a [`cnnc_ir::Module`] and knows nothing of what becomes of it.
+//! A frontend turns a file, or a name, into a [`cnnc_ir::Module`] and knows nothing of what becomes of it.
 
+pub mod arch;
 pub mod onnx;
