@@ -6,3 +6,4 @@ pub mod compiled;
 pub mod guarded;
 pub mod models;
 pub mod onnx_case;
+pub mod onnxruntime;

@@ -124,10 +124,21 @@ impl Module {
         self.graph.order().iter().map(|&id| self.graph.cost(id)).sum()
     }
 
-    /// How many parameters the network has: the elements of its real constants.
+    /// How many parameters the network has: the elements of those constants.
     pub fn parameters(&self) -> u64 {
-        let nodes = self.graph.order().iter().map(|&id| &self.graph[id]);
-        let real = nodes.filter(|node| node.is_const() && node.ty().dtype.is_float());
-        real.fold(0, |sum, node| sum.saturating_add(node.ty().elements() as u64))
+        let parameters = self.graph.order().iter().filter(|&&id| self.is_parameter(id));
+        parameters.fold(0, |sum, &id| sum.saturating_add(self.graph.ty(id).elements() as u64))
+    }
+
+    /// Whether a node is a parameter: a real constant that training would learn. Running statistics of batch
+    /// norms are none, nor are single numbers, which are parts of formulas.
+    pub fn is_parameter(&self, id: NodeId) -> bool {
+        let node = &self.graph[id];
+        let real = node.is_const() && node.ty().dtype.is_float() && node.ty().rank() > 0;
+        let statistic = |reader: NodeId| match self.graph[reader].op() {
+            Op::BatchNorm(_) => !self.graph.operands(reader)[..3].contains(&id),
+            _ => false,
+        };
+        real && (self.graph.readers(id).next().is_none() || !self.graph.readers(id).all(statistic))
     }
 }

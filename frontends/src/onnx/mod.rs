@@ -1,4 +1,4 @@
-//! ONNX: from the bytes of a model to a [`Module`].
+//! ONNX: from the bytes of a model to a [`Module`], and back by [`export`](export()).
 //!
 //!     bytes -> protobuf messages -> nodes in order -> one IR node a value, types known, shapes static
 //!
@@ -15,6 +15,7 @@ mod attributes;
 mod builder;
 mod decode;
 mod diagnostic;
+mod export;
 mod external;
 mod importer;
 mod node;
@@ -28,6 +29,7 @@ mod wire;
 mod tests;
 
 pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
+pub use export::{export, export_file};
 pub use tensor::{tensor_from_pb, tensor_to_pb};
 
 use cnnc_ir::{Module, Tensor};

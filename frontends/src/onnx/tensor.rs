@@ -23,15 +23,20 @@ pub fn tensor_from_pb(bytes: &[u8]) -> Result<Tensor, Diagnostic> {
 
 /// The bytes of a `TensorProto` file.
 pub fn tensor_to_pb(name: &str, tensor: &Tensor) -> Vec<u8> {
-    let proto = TensorProto {
-        name: name.to_string(),
-        dims: tensor.shape().dims().iter().map(|&d| d as i64).collect(),
-        data_type: number(tensor.data().dtype()),
-        raw_data: tensor.data().to_le_bytes(),
-        ..TensorProto::default()
-    };
+    let proto = proto(name, tensor.shape().dims(), tensor.data());
     // Writing into a vector fails only for messages that lack a required field, which proto3 does not have.
     proto.write_to_bytes().unwrap_or_default()
+}
+
+/// A tensor of a model, its elements as raw data.
+pub(super) fn proto(name: &str, dims: &[usize], data: &Data) -> TensorProto {
+    TensorProto {
+        name: name.to_string(),
+        dims: dims.iter().map(|&d| d as i64).collect(),
+        data_type: number(data.dtype()),
+        raw_data: data.to_le_bytes(),
+        ..TensorProto::default()
+    }
 }
 
 /// The names of ONNX's element types, by their number.
@@ -68,7 +73,7 @@ const NAMES: [&str; 29] = [
 ];
 
 /// The number that ONNX gives to an element type.
-fn number(dtype: DType) -> i32 {
+pub(super) fn number(dtype: DType) -> i32 {
     match dtype {
         DType::F32 => 1,
         DType::U8 => 2,

@@ -4,21 +4,23 @@
 use super::program::{Program, Space, Work};
 use super::{ALIGN, BufferId};
 
-/// The steps during which a buffer is alive: from its first access to its last.
-fn lives(program: &Program) -> Vec<Option<(usize, usize)>> {
-    let mut lives: Vec<Option<(usize, usize)>> = vec![None; program.buffers.len()];
-    for (step, s) in program.steps.iter().enumerate() {
-        for (BufferId(buffer), _) in s.accesses() {
-            let life = lives[buffer as usize].get_or_insert((step, step));
-            life.1 = step;
+impl Program {
+    /// For each buffer the steps during which it is alive, from its first access to its last.
+    pub fn lives(&self) -> Vec<Option<(usize, usize)>> {
+        let mut lives: Vec<Option<(usize, usize)>> = vec![None; self.buffers.len()];
+        for (step, s) in self.steps.iter().enumerate() {
+            for (BufferId(buffer), _) in s.accesses() {
+                let life = lives[buffer as usize].get_or_insert((step, step));
+                life.1 = step;
+            }
         }
+        lives
     }
-    lives
 }
 
 /// Gives every buffer of the workspace its offset, and the program its arena and scratch.
 pub(super) fn assign(mut program: Program) -> Program {
-    let lives = lives(&program);
+    let lives = program.lives();
     let mut order: Vec<usize> = (0..program.buffers.len())
         .filter(|&b| program.buffers[b].space == Space::Arena && lives[b].is_some())
         .collect();

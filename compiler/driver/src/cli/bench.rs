@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 /// A model on some threads, and what was measured.
-struct Bench<'m> {
+pub(crate) struct Bench<'m> {
     session: Session<'m>,
     /// Of every run, in seconds.
     latencies: Vec<f64>,
@@ -59,7 +59,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let peak = peak::gflops();
     let progress = Progress::new();
     progress.say("measuring");
-    let rounds = (u64::from(args.seconds) * 1000).div_ceil(SLICE.as_millis() as u64);
+    let rounds = rounds(args.seconds);
     for _ in 0..rounds {
         for bench in &mut benches {
             bench.slice(Bench::run)?;
@@ -82,13 +82,19 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 }
 
 impl<'m> Bench<'m> {
-    fn new(model: &'m Model, threads: u32) -> Result<Bench<'m>, Error> {
+    /// A model that has run once.
+    pub(crate) fn new(model: &'m Model, threads: u32) -> Result<Bench<'m>, Error> {
         let input = |(seed, info)| values::random(&open::ty(info)?, seed);
         let inputs = (1..).zip(model.inputs()).map(input).collect::<Result<Vec<_>, Error>>()?;
         let mut session = Session::new(model, &inputs, threads)?;
         session.run()?; // The first run is slow: pages and caches are cold.
         let steps = vec![f64::INFINITY; model.step_count() as usize];
         Ok(Bench { session, latencies: Vec::new(), steps })
+    }
+
+    /// Runs for some seconds.
+    pub(crate) fn run_for(&mut self, seconds: u32) -> Result<(), Error> {
+        (0..rounds(seconds)).try_for_each(|_| self.slice(Bench::run))
     }
 
     /// Runs at least once, and for a slice of time.
@@ -120,14 +126,26 @@ impl<'m> Bench<'m> {
         })
     }
 
-    fn minimum(&self) -> f64 {
+    /// The least latency, in seconds.
+    pub(crate) fn minimum(&self) -> f64 {
         self.latencies.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    fn median(&self) -> f64 {
+    /// The median of all latencies, in seconds.
+    pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.latencies.clone();
         sorted.sort_by(f64::total_cmp);
         sorted[sorted.len() / 2]
+    }
+
+    /// How many runs were timed.
+    pub(crate) fn runs(&self) -> usize {
+        self.latencies.len()
+    }
+
+    /// How many threads run it.
+    pub(crate) fn threads(&self) -> u32 {
+        self.session.threads()
     }
 
     /// The steps that were timed, each with its least time in seconds.
@@ -135,6 +153,11 @@ impl<'m> Bench<'m> {
         let times = manifest.steps.iter().zip(self.steps.iter().copied());
         times.filter(|(_, seconds)| seconds.is_finite()).collect()
     }
+}
+
+/// How many slices fill some seconds.
+fn rounds(seconds: u32) -> u64 {
+    (u64::from(seconds) * 1000).div_ceil(SLICE.as_millis() as u64)
 }
 
 fn macs(manifest: &Manifest) -> u64 {
@@ -155,13 +178,13 @@ fn print(manifest: &Manifest, benches: &[Bench], peak: Option<f64>) {
     let mut rows =
         vec![["threads", "min ms", "median ms", "runs", "GMAC/s", "of peak"].map(String::from).to_vec()];
     for bench in benches {
-        let (least, threads) = (bench.minimum(), bench.session.threads());
+        let (least, threads) = (bench.minimum(), bench.threads());
         let speed = gflops(macs(manifest), least);
         rows.push(vec![
             threads.to_string(),
             format!("{:.3}", least * 1e3),
             format!("{:.3}", bench.median() * 1e3),
-            bench.latencies.len().to_string(),
+            bench.runs().to_string(),
             format!("{:.2}", speed / 2.0),
             share(speed, peak, threads).map_or(String::new(), |percent| format!("{percent:.0} %")),
         ]);
@@ -171,7 +194,7 @@ fn print(manifest: &Manifest, benches: &[Bench], peak: Option<f64>) {
         output::line(format_args!("peak of one core, FMA on registers alone: {peak:.0} GFLOP/s"));
     }
     for bench in benches {
-        profile(&bench.timed(manifest), bench.session.threads(), peak);
+        profile(&bench.timed(manifest), bench.threads(), peak);
     }
 }
 
@@ -209,10 +232,10 @@ fn to_json(model: &Model, manifest: &Manifest, benches: &[Bench], peak: Option<f
     };
     let bench = |bench: &Bench| {
         json!({
-            "threads": bench.session.threads(),
+            "threads": bench.threads(),
             "min_ms": bench.minimum() * 1e3,
             "median_ms": bench.median() * 1e3,
-            "runs": bench.latencies.len(),
+            "runs": bench.runs(),
             "gmacs": gflops(macs(manifest), bench.minimum()) / 2.0,
             "steps": bench.timed(manifest).into_iter().map(step).collect::<Vec<Value>>(),
         })

@@ -37,6 +37,13 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) {
     }
 }
 
+/// A count with its digits in groups of three.
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
+    groups.collect::<Vec<_>>().join(",")
+}
+
 /// A count of bytes for people.
 pub(crate) fn bytes(count: u64) -> String {
     match count {

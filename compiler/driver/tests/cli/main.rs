@@ -3,6 +3,7 @@
 
 mod compile;
 mod examples;
+mod report;
 mod run;
 mod show;
 

@@ -1,4 +1,4 @@
-//! `check`, `explain`, `report` and `dump`: what is told about a network.
+//! `check`, `explain` and `dump`: what is told about a network.
 
 use crate::{CLASSIFIER, Folder, UNSUPPORTED};
 
@@ -32,29 +32,6 @@ fn explain_tells_what_each_pass_did() {
     assert!(text.contains("fuse-epilogue: 10 nodes became 9"), "{text}");
     let text = folder.cnnc("explain net.cnn --disable-pass fuse-epilogue").good();
     assert!(!text.contains("fuse-epilogue"), "{text}");
-}
-
-#[test]
-fn report_adds_up() {
-    let folder = Folder::with("net.cnn", CLASSIFIER);
-    let json = folder.cnnc("report net.cnn --json").json();
-    let (parameters, macs) = (16 * 27 + 16 + 8 * 144 + 2400, 16 * 27 * 120 + 8 * 144 * 30 + 2400);
-    assert_eq!(json["parameters"], parameters);
-    assert_eq!(json["macs"], macs);
-    let nodes = json["nodes"].as_array().unwrap();
-    assert_eq!(nodes.len(), 5);
-    for (key, total) in [("parameters", parameters), ("macs", macs)] {
-        let sum: u64 = nodes.iter().map(|node| node[key].as_u64().unwrap()).sum();
-        assert_eq!(sum, total, "{key}");
-    }
-    let [arena, bound] = ["arena_bytes", "arena_bound"].map(|key| json["memory"][key].as_u64().unwrap());
-    assert!(bound > 0 && arena >= bound);
-    assert!(folder.cnnc("report net.cnn").good().contains("over the bound"));
-
-    folder.write("bad.cnn", UNSUPPORTED);
-    let ran = folder.cnnc("report bad.cnn");
-    assert_eq!(ran.bad().len(), 2);
-    assert!(ran.stdout().contains("total"), "the table comes before the errors");
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! Where a network computes and where it keeps its parameters: two rows of bars, one bar a layer.
+
+use plotters::prelude::{ChartBuilder, Color, RGBColor, Rectangle};
+
+use super::{Area, Drawn, Theme, picture, tick};
+use crate::cli::report::layers::Layer;
+use cnnc::Error;
+
+const SIZE: (u32, u32) = (960, 380);
+
+/// Draws the layers of a network.
+pub(in crate::cli::report) fn layers(layers: &[Layer], theme: &Theme) -> Result<String, Error> {
+    picture(SIZE, |area| {
+        let (upper, lower) = area.split_vertically(SIZE.1 * 46 / 100);
+        let macs: Vec<f64> = layers.iter().map(|l| l.macs as f64 / 1e6).collect();
+        let parameters: Vec<f64> = layers.iter().map(|l| l.parameters() as f64 / 1e6).collect();
+        bars(&upper, &macs, "10^6 multiply-adds", "", theme.palette[0], theme)?;
+        bars(&lower, &parameters, "10^6 parameters", "layer", theme.palette[1], theme)
+    })
+}
+
+fn bars(area: &Area, values: &[f64], title: &str, below: &str, color: RGBColor, theme: &Theme) -> Drawn {
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let top = if most > 0.0 { most * 1.08 } else { 1.0 };
+    let room = if below.is_empty() { 8 } else { 44 };
+    let mut chart = ChartBuilder::on(area)
+        .margin_left(16)
+        .margin_right(16)
+        .margin_top(10)
+        .x_label_area_size(room)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..values.len().max(1) as f64, 0.0..top)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(if below.is_empty() { 0 } else { 10 })
+        .y_labels(4)
+        .bold_line_style(theme.grid)
+        .light_line_style(theme.grid.mix(0.0))
+        .axis_style(theme.quiet)
+        .label_style(theme.text(12, theme.quiet))
+        .axis_desc_style(theme.text(13, theme.ink))
+        .x_desc(below)
+        .y_desc(title)
+        .x_label_formatter(&tick)
+        .y_label_formatter(&tick)
+        .draw()?;
+    let bar = |(k, &value): (usize, &f64)| {
+        let left = k as f64;
+        Rectangle::new([(left + 0.1, 0.0), (left + 0.9, value)], color.mix(0.85).filled())
+    };
+    chart.draw_series(values.iter().enumerate().map(bar))?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! How ONNX spells each operator: the inverse of [`ops`](crate::onnx::ops), for one operator set.
+//!
+//! An operator becomes calls that run one behind the other: the first takes its operands, each other one the
+//! result before it, and all of them the constants that they name.
+
+use super::call::Call;
+use crate::onnx::diagnostic::{Fault, ensure, fail};
+use crate::onnx::tensor;
+use cnnc_ir::attrs::Keyword;
+use cnnc_ir::ops::{Clip, DepthMode, Padding, Resize, Slice};
+use cnnc_ir::{Op, Type};
+
+/// The calls of an operator whose first operand is of type x.
+pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
+    let call = match op {
+        Op::Add(_) => Call::new("Add"),
+        Op::AvgPool(p) => {
+            let pool = Call::new("AveragePool").window(&p.window());
+            pool.flag("count_include_pad", p.count_include_pad)
+        }
+        Op::BatchNorm(b) => Call::new("BatchNormalization").float("epsilon", b.eps),
+        Op::Cast(c) => Call::new("Cast").int("to", tensor::number(c.to).into()),
+        Op::Clip(c) => clip(c, x),
+        Op::Concat(c) => Call::new("Concat").int("axis", c.axis),
+        Op::Conv(c) => {
+            let conv = Call::new("Conv").hw("strides", c.stride).pads(c.pad).hw("dilations", c.dilation);
+            conv.int("group", c.groups as i64)
+        }
+        Op::DepthToSpace(d) => {
+            let mode = if d.mode == DepthMode::Dcr { "DCR" } else { "CRD" };
+            Call::new("DepthToSpace").int("blocksize", d.block).word("mode", mode)
+        }
+        Op::Div(_) => Call::new("Div"),
+        Op::Dropout(_) => Call::new("Dropout"),
+        Op::Elu(e) => Call::new("Elu").float("alpha", e.alpha),
+        Op::Exp(_) => Call::new("Exp"),
+        Op::Gather(g) => Call::new("Gather").int("axis", g.axis),
+        Op::Gemm(g) => Call::new("Gemm").flag("transA", g.trans_a).flag("transB", g.trans_b),
+        Op::Identity(_) => Call::new("Identity"),
+        Op::LeakyRelu(l) => Call::new("LeakyRelu").float("alpha", l.alpha),
+        Op::Lrn(l) => {
+            let lrn = Call::new("LRN").int("size", l.size as i64);
+            lrn.float("alpha", l.alpha).float("beta", l.beta).float("bias", l.bias)
+        }
+        Op::Matmul(_) => Call::new("MatMul"),
+        Op::Max(_) => Call::new("Max"),
+        Op::MaxPool(p) => Call::new("MaxPool").window(&p.window()),
+        Op::Min(_) => Call::new("Min"),
+        Op::Mul(_) => Call::new("Mul"),
+        Op::Padding(p) => padding(p, x),
+        Op::ReduceMax(r) => Call::new("ReduceMax").flag("keepdims", r.keep).list("axes", &r.axes),
+        Op::ReduceMean(r) => Call::new("ReduceMean").flag("keepdims", r.keep).list("axes", &r.axes),
+        Op::ReduceSum(r) => Call::new("ReduceSum").flag("keepdims", r.keep).list("axes", &r.axes),
+        Op::Relu(_) => Call::new("Relu"),
+        Op::Reshape(r) => {
+            Call::new("Reshape").flag("allowzero", r.shape.contains(&0)).list("shape", &r.shape)
+        }
+        Op::Resize(r) => resize(r, x)?,
+        Op::Rsqrt(r) => {
+            let moved = Call::new("Add").number("eps", x.dtype, r.eps);
+            return Ok(vec![moved, Call::new("Sqrt"), Call::new("Reciprocal")]);
+        }
+        Op::Sigmoid(_) => Call::new("Sigmoid"),
+        Op::Slice(s) => slice(s),
+        Op::Softmax(s) => Call::new("Softmax").int("axis", s.axis),
+        Op::Sqrt(_) => Call::new("Sqrt"),
+        Op::Sub(_) => Call::new("Sub"),
+        Op::Tanh(_) => Call::new("Tanh"),
+        Op::Transpose(t) => Call::new("Transpose").ints("perm", &t.perm),
+        Op::Const(_) | Op::Input(_) => fail!(E_MODEL, "it computes nothing"),
+    };
+    Ok(vec![call])
+}
+
+fn clip(clip: &Clip, x: &Type) -> Call {
+    let bound = |call: Call, name, bound: f32, none: f32| match bound == none {
+        true => call.without(name),
+        false => call.number(name, x.dtype, bound),
+    };
+    let above = bound(Call::new("Clip"), "min", clip.min, f32::NEG_INFINITY);
+    bound(above, "max", clip.max, f32::INFINITY)
+}
+
+fn padding(padding: &Padding, x: &Type) -> Call {
+    let pads = [&padding.before[..], &padding.after[..]].concat();
+    Call::new("Pad").list("pads", &pads).number("constant_value", x.dtype, padding.value)
+}
+
+/// ONNX computes the sizes from the scales or the scales from the sizes; which of them says what ours are is
+/// found by doing the same.
+fn resize(resize: &Resize, x: &Type) -> Result<Call, Fault> {
+    let Resize { mode, coordinate, nearest, scales, sizes } = resize;
+    let along = || x.dims().iter().map(|&n| n as f32).zip(scales.iter().zip(sizes));
+    let call = Call::new("Resize").word("mode", mode.word());
+    let call = call.word("coordinate_transformation_mode", coordinate.word());
+    let call = call.word("nearest_mode", nearest.word()).without("roi");
+    if along().all(|(n, (&scale, &size))| (n * scale).floor() as i64 == size) {
+        return Ok(call.reals("scales", scales));
+    }
+    let follows = along().all(|(n, (&scale, &size))| size as f32 / n == scale);
+    ensure!(
+        follows,
+        E_UNSUPPORTED,
+        "sizes={sizes:?} of {x} do not follow from scales={scales:?}, nor those from them"
+    );
+    Ok(call.without("scales").list("sizes", sizes))
+}
+
+fn slice(slice: &Slice) -> Call {
+    let step = |d: usize| slice.steps.get(d).copied().unwrap_or(1);
+    // ONNX: an end of -1 is the last element; in front of the first lies whatever is small enough.
+    let end = |(d, &end): (usize, &i64)| if step(d) < 0 && end < 0 { i64::MIN } else { end };
+    let ends: Vec<i64> = slice.ends.iter().enumerate().map(end).collect();
+    let axes: Vec<i64> = (0..slice.starts.len() as i64).collect();
+    let call = Call::new("Slice").list("starts", &slice.starts).list("ends", &ends).list("axes", &axes);
+    if slice.steps.is_empty() { call } else { call.list("steps", &slice.steps) }
+}
