@@ -116,7 +116,7 @@ fn a_terminal_shows_the_same() {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     let text = folder.cnnc("report --compare net.cnn three.cnn").good();
-    for part in ["a  net", "b  three", "10^6 parameters", "10^9 multiply-adds", "4,000"] {
+    for part in ["a  net", "b  three", "millions of parameters", "billions of multiply-adds", "4,000"] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     let marks = |letter: &str| text.lines().filter(|l| l.contains('|') && l.ends_with(letter)).count();
@@ -166,4 +166,14 @@ fn pictures_are_svg() {
     folder.cnnc("report net.cnn three.cnn --compare --svg . --dark").good();
     assert_ne!(svg, read("complexity.svg"));
     folder.cnnc("report net.cnn --dark").usage("--svg");
+}
+
+#[test]
+fn equal_names_are_told_apart() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    std::fs::create_dir(folder.path("deep")).unwrap();
+    folder.write("deep/net.cnn", THREE);
+    let json = folder.cnnc("report net.cnn deep/net.cnn net.cnn --json").json();
+    let names: Vec<&Value> = json["networks"].as_array().unwrap().iter().map(|net| &net["name"]).collect();
+    assert_eq!(names, ["net", "deep-net", "net-2"]);
 }

@@ -8,12 +8,57 @@ use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::tensor;
 use cnnc_ir::attrs::Keyword;
 use cnnc_ir::ops::{Clip, DepthMode, Padding, Resize, Slice};
-use cnnc_ir::{Op, Type};
+use cnnc_ir::{DType, Op, Type};
+
+/// Operators without attributes: our word, and that of ONNX.
+const PLAIN: [(&str, &str); 41] = [
+    ("abs", "Abs"),
+    ("acos", "Acos"),
+    ("acosh", "Acosh"),
+    ("add", "Add"),
+    ("asin", "Asin"),
+    ("asinh", "Asinh"),
+    ("atan", "Atan"),
+    ("atanh", "Atanh"),
+    ("ceil", "Ceil"),
+    ("cos", "Cos"),
+    ("cosh", "Cosh"),
+    ("div", "Div"),
+    ("dropout", "Dropout"),
+    ("equal", "Equal"),
+    ("erf", "Erf"),
+    ("exp", "Exp"),
+    ("floor", "Floor"),
+    ("identity", "Identity"),
+    ("is_nan", "IsNaN"),
+    ("less", "Less"),
+    ("less_equal", "LessOrEqual"),
+    ("log", "Log"),
+    ("matmul", "MatMul"),
+    ("max", "Max"),
+    ("min", "Min"),
+    ("mul", "Mul"),
+    ("neg", "Neg"),
+    ("pow", "Pow"),
+    ("prelu", "PRelu"),
+    ("relu", "Relu"),
+    ("round", "Round"),
+    ("select", "Where"),
+    ("sigmoid", "Sigmoid"),
+    ("sign", "Sign"),
+    ("sin", "Sin"),
+    ("sinh", "Sinh"),
+    ("softplus", "Softplus"),
+    ("sqrt", "Sqrt"),
+    ("sub", "Sub"),
+    ("tan", "Tan"),
+    ("tanh", "Tanh"),
+];
 
 /// The calls of an operator whose first operand is of type x.
 pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
     let call = match op {
-        Op::Add(_) => Call::new("Add"),
+        Op::And(_) => logic("And", "BitwiseAnd", x),
         Op::AvgPool(p) => {
             let pool = Call::new("AveragePool").window(&p.window());
             pool.flag("count_include_pad", p.count_include_pad)
@@ -30,28 +75,25 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
             let mode = if d.mode == DepthMode::Dcr { "DCR" } else { "CRD" };
             Call::new("DepthToSpace").int("blocksize", d.block).word("mode", mode)
         }
-        Op::Div(_) => Call::new("Div"),
-        Op::Dropout(_) => Call::new("Dropout"),
         Op::Elu(e) => Call::new("Elu").float("alpha", e.alpha),
-        Op::Exp(_) => Call::new("Exp"),
         Op::Gather(g) => Call::new("Gather").int("axis", g.axis),
         Op::Gemm(g) => Call::new("Gemm").flag("transA", g.trans_a).flag("transB", g.trans_b),
-        Op::Identity(_) => Call::new("Identity"),
+        Op::IsInf(i) => {
+            Call::new("IsInf").flag("detect_negative", i.negative).flag("detect_positive", i.positive)
+        }
         Op::LeakyRelu(l) => Call::new("LeakyRelu").float("alpha", l.alpha),
         Op::Lrn(l) => {
             let lrn = Call::new("LRN").int("size", l.size as i64);
             lrn.float("alpha", l.alpha).float("beta", l.beta).float("bias", l.bias)
         }
-        Op::Matmul(_) => Call::new("MatMul"),
-        Op::Max(_) => Call::new("Max"),
         Op::MaxPool(p) => Call::new("MaxPool").window(&p.window()),
-        Op::Min(_) => Call::new("Min"),
-        Op::Mul(_) => Call::new("Mul"),
+        Op::Modulo(m) => Call::new("Mod").flag("fmod", m.truncated),
+        Op::Not(_) => logic("Not", "BitwiseNot", x),
+        Op::Or(_) => logic("Or", "BitwiseOr", x),
         Op::Padding(p) => padding(p, x),
         Op::ReduceMax(r) => Call::new("ReduceMax").flag("keepdims", r.keep).list("axes", &r.axes),
         Op::ReduceMean(r) => Call::new("ReduceMean").flag("keepdims", r.keep).list("axes", &r.axes),
         Op::ReduceSum(r) => Call::new("ReduceSum").flag("keepdims", r.keep).list("axes", &r.axes),
-        Op::Relu(_) => Call::new("Relu"),
         Op::Reshape(r) => {
             Call::new("Reshape").flag("allowzero", r.shape.contains(&0)).list("shape", &r.shape)
         }
@@ -60,16 +102,22 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
             let moved = Call::new("Add").number("eps", x.dtype, r.eps);
             return Ok(vec![moved, Call::new("Sqrt"), Call::new("Reciprocal")]);
         }
-        Op::Sigmoid(_) => Call::new("Sigmoid"),
+        Op::Shift(s) => Call::new("BitShift").word("direction", if s.right { "RIGHT" } else { "LEFT" }),
         Op::Slice(s) => slice(s),
         Op::Softmax(s) => Call::new("Softmax").int("axis", s.axis),
-        Op::Sqrt(_) => Call::new("Sqrt"),
-        Op::Sub(_) => Call::new("Sub"),
-        Op::Tanh(_) => Call::new("Tanh"),
         Op::Transpose(t) => Call::new("Transpose").ints("perm", &t.perm),
-        Op::Const(_) | Op::Input(_) => fail!(E_MODEL, "it computes nothing"),
+        Op::Xor(_) => logic("Xor", "BitwiseXor", x),
+        op => match PLAIN.iter().find(|(word, _)| *word == op.name()) {
+            Some((_, name)) => Call::new(name),
+            None => fail!(E_UNSUPPORTED, "the operator has no form in ONNX"),
+        },
     };
     Ok(vec![call])
+}
+
+/// ONNX has one operator for truth values and one for integers.
+fn logic(of_bool: &'static str, of_bits: &'static str, x: &Type) -> Call {
+    Call::new(if x.dtype == DType::Bool { of_bool } else { of_bits })
 }
 
 fn clip(clip: &Clip, x: &Type) -> Call {

@@ -10,6 +10,7 @@ mod plots;
 mod receptive;
 mod text;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::value_parser;
@@ -83,8 +84,8 @@ struct Time {
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let (mut reports, mut problems) = (Vec::new(), Vec::new());
-    for path in &args.networks {
-        let (report, error) = report(args, path)?;
+    for (path, name) in args.networks.iter().zip(names(&args.networks)) {
+        let (report, error) = report(args, path, name)?;
         reports.push(report);
         problems.extend(error.iter().flat_map(|error| error.diagnostics().to_vec()));
     }
@@ -106,10 +107,27 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     if problems.is_empty() { Ok(()) } else { Err(Error::from(problems)) }
 }
 
+/// What the networks are called: as their files, with their folders where files have the same name.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().to_string();
+    let stems: Vec<String> = paths.iter().map(stem).collect();
+    let mut taken = HashSet::new();
+    let name = |(path, stem): (&PathBuf, &String)| {
+        let alone = stems.iter().filter(|other| *other == stem).count() == 1;
+        let name = match path.parent().and_then(Path::file_name) {
+            Some(folder) if !alone => format!("{}-{stem}", folder.to_string_lossy()),
+            _ => stem.clone(),
+        };
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let mut wishes = std::iter::once(name.clone()).chain(numbered);
+        wishes.find(|wish| taken.insert(wish.clone())).unwrap_or(name)
+    };
+    paths.iter().zip(&stems).map(name).collect()
+}
+
 /// The report of one network, and what keeps it from being compiled.
-fn report(args: &Args, path: &Path) -> Result<(Report, Option<Error>), Error> {
+fn report(args: &Args, path: &Path, name: String) -> Result<(Report, Option<Error>), Error> {
     let progress = Progress::new();
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().to_string();
     progress.say(format!("reading {name}"));
     let options = args.compilation.options();
     let module = cnnc::load(path, &options)?;

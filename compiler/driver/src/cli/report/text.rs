@@ -106,9 +106,9 @@ pub(super) fn compare(reports: &[Report]) {
         _ => r.parameters as f64 / 1e6,
     };
     let points: Vec<(f64, f64)> = reports.iter().map(|r| (r.cost.macs as f64 / 1e9, height(r))).collect();
-    output::line(if measured { "ms of a run" } else { "10^6 parameters" });
+    output::line(if measured { "milliseconds of a run" } else { "millions of parameters" });
     output::text(picture(&points));
-    output::line(format_args!("{:>width$}", "10^9 multiply-adds", width = PICTURE.0 + 8));
+    output::line(format_args!("{:>width$}", "billions of multiply-adds", width = PICTURE.0 + 8));
     output::line("");
     let header =
         ["", "network", "parameters", "MACs", "arena", "over bound", "packed weights", "ms", "GMAC/s"];

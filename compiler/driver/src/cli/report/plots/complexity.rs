@@ -45,7 +45,7 @@ fn draw(area: &Area, reports: &[Report], theme: &Theme) -> Drawn {
             (x.0..x.1).log_scale().with_key_points(decades(x.0, x.1)),
             (y.0..y.1).log_scale().with_key_points(decades(y.0, y.1)),
         )?;
-    let title = if measured { "time of one picture, ms" } else { "parameters, millions" };
+    let title = if measured { "milliseconds of a run" } else { "millions of parameters" };
     chart
         .configure_mesh()
         .bold_line_style(theme.grid)
@@ -53,7 +53,7 @@ fn draw(area: &Area, reports: &[Report], theme: &Theme) -> Drawn {
         .axis_style(theme.quiet)
         .label_style(theme.text(12, theme.quiet))
         .axis_desc_style(theme.text(13, theme.ink))
-        .x_desc("operations, 10^9 multiply-adds")
+        .x_desc("operations, billions of multiply-adds")
         .y_desc(title)
         .x_label_formatter(&tick)
         .y_label_formatter(&tick)

@@ -14,8 +14,8 @@ pub(in crate::cli::report) fn layers(layers: &[Layer], theme: &Theme) -> Result<
         let (upper, lower) = area.split_vertically(SIZE.1 * 46 / 100);
         let macs: Vec<f64> = layers.iter().map(|l| l.macs as f64 / 1e6).collect();
         let parameters: Vec<f64> = layers.iter().map(|l| l.parameters() as f64 / 1e6).collect();
-        bars(&upper, &macs, "10^6 multiply-adds", "", theme.palette[0], theme)?;
-        bars(&lower, &parameters, "10^6 parameters", "layer", theme.palette[1], theme)
+        bars(&upper, &macs, "millions of MACs", "", theme.palette[0], theme)?;
+        bars(&lower, &parameters, "millions of parameters", "layer", theme.palette[1], theme)
     })
 }
 
