@@ -21,6 +21,8 @@ pub trait Real:
     fn is_nan(self) -> bool;
     /// e to the power of it.
     fn exp(self) -> Self;
+    /// e to the power of it, less one, where that is small too.
+    fn exp_m1(self) -> Self;
     /// Its natural logarithm.
     fn ln(self) -> Self;
     /// The natural logarithm of one more, where it is small too.
@@ -89,7 +91,7 @@ macro_rules! real {
         }
     };
     ($t:ty, $erf:path) => {
-        real!($t, $erf, exp ln ln_1p sqrt abs floor ceil round_ties_even
+        real!($t, $erf, exp exp_m1 ln ln_1p sqrt abs floor ceil round_ties_even
             sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh);
     };
 }

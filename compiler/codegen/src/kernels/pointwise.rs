@@ -1,6 +1,7 @@
 //! Pointwise functions on a vector register: the stages of a pipe, wherever they run.
 
-use crate::vasm::{Addr, Bin, Builder, Operand, Un, V, math};
+use crate::vasm::math::{self, Function};
+use crate::vasm::{Addr, Bin, Builder, Operand, Un, V};
 
 /// Where the second operand of a pointwise function lies, seen from one vector of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,12 @@ pub enum Binary {
     Max,
     /// x < y ? x : y, NaN where either is one
     Min,
+    /// 0 > x ? y * x : x
+    Prelu,
+    /// x^y
+    Pow,
+    /// y^x
+    PowOf,
 }
 
 /// A function applied to each lane; reals are held by their bits so that equal kernels are found.
@@ -45,14 +52,22 @@ pub enum Pointwise {
     Clip(u32, u32),
     /// x < 0 ? alpha * x : x
     LeakyRelu(u32),
-    /// 1 / (1 + e^-x)
-    Sigmoid,
-    /// tanh x
-    Tanh,
     /// x < 0 ? alpha * (e^x - 1) : x
     Elu(u32),
-    /// e^x
-    Exp,
+    /// A function that takes many instructions.
+    Function(Function),
+    /// |x|
+    Abs,
+    /// -x
+    Neg,
+    /// 1 where x > 0, -1 where x < 0, else x
+    Sign,
+    /// The greatest integer not above.
+    Floor,
+    /// The least integer not below.
+    Ceil,
+    /// The nearest integer, ties to even.
+    Round,
     /// square root
     Sqrt,
     /// 1 / sqrt(x + eps)
@@ -67,7 +82,13 @@ pub(crate) type Fetch<'a> = dyn FnMut(&mut Builder, Source) -> Operand + 'a;
 impl Pointwise {
     /// Whether it needs more registers than a full register tile leaves.
     pub fn is_heavy(&self) -> bool {
-        matches!(self, Pointwise::Sigmoid | Pointwise::Tanh | Pointwise::Elu(_) | Pointwise::Exp)
+        matches!(
+            self,
+            Pointwise::Elu(_)
+                | Pointwise::Function(_)
+                | Pointwise::Sign
+                | Pointwise::Binary(Binary::Pow | Binary::PowOf, _)
+        )
     }
 
     /// Where its second operand lies.
@@ -99,22 +120,30 @@ impl Pointwise {
                 let scaled = k.bin(Bin::Mul, x, alpha);
                 select_to(k, x, negative, scaled);
             }
-            Pointwise::Sigmoid => {
-                let y = math::sigmoid(k, x);
+            Pointwise::Function(function) => {
+                let y = function.write(k, x);
                 k.mov_to(x, y);
             }
-            Pointwise::Tanh => {
-                let y = math::tanh(k, x);
-                k.mov_to(x, y);
-            }
-            Pointwise::Exp => {
-                let y = math::exp(k, x);
-                k.mov_to(x, y);
-            }
-            Pointwise::Elu(alpha) => {
-                let e = math::exp(k, x);
+            Pointwise::Abs => k.bin_to(Bin::And, x, x, Operand::Const(0x7fff_ffff)),
+            Pointwise::Neg => k.bin_to(Bin::Xor, x, x, SIGN),
+            Pointwise::Sign => {
+                let zero = k.splat(0.0);
+                let is_positive = k.bin(Bin::Lt, zero, x);
+                let is_negative = k.bin(Bin::Lt, x, zero);
                 let one = k.splat(1.0);
-                k.bin_to(Bin::Sub, e, e, one);
+                select_to(k, x, is_positive, one);
+                let minus = k.splat(-1.0);
+                select_to(k, x, is_negative, minus);
+            }
+            Pointwise::Floor => k.un_to(Un::Floor, x, x),
+            Pointwise::Ceil => {
+                k.bin_to(Bin::Xor, x, x, SIGN);
+                k.un_to(Un::Floor, x, x);
+                k.bin_to(Bin::Xor, x, x, SIGN);
+            }
+            Pointwise::Round => k.un_to(Un::Round, x, x),
+            Pointwise::Elu(alpha) => {
+                let e = math::exp_m1(k, x);
                 let alpha = k.splat_bits(alpha);
                 let scaled = k.bin(Bin::Mul, e, alpha);
                 let zero = k.splat(0.0);
@@ -151,16 +180,35 @@ impl Binary {
             Binary::DivInto => (Bin::Div, true),
             Binary::Max => return greatest(k, Bin::Max, x, y),
             Binary::Min => return greatest(k, Bin::Min, x, y),
+            Binary::Prelu => {
+                let zero = k.splat(0.0);
+                let negative = k.bin(Bin::Lt, x, zero);
+                let scaled = k.bin(Bin::Mul, x, y);
+                return select_to(k, x, negative, scaled);
+            }
+            Binary::Pow | Binary::PowOf => {
+                let y = register(k, y);
+                let (base, exponent) = if self == Binary::Pow { (x, y) } else { (y, x) };
+                let power = math::pow(k, base, exponent);
+                return k.mov_to(x, power);
+            }
         };
         if !swapped {
             return k.bin_to(op, x, x, y);
         }
-        let y = match y {
-            Operand::Reg(y) => y,
-            Operand::Mem(addr) => k.load(addr),
-            Operand::Const(bits) => k.splat_bits(bits),
-        };
+        let y = register(k, y);
         k.bin_to(op, x, y, x);
+    }
+}
+
+const SIGN: Operand = Operand::Const(0x8000_0000);
+
+/// An operand in a register.
+fn register(k: &mut Builder, operand: Operand) -> V {
+    match operand {
+        Operand::Reg(y) => y,
+        Operand::Mem(addr) => k.load(addr),
+        Operand::Const(bits) => k.splat_bits(bits),
     }
 }
 

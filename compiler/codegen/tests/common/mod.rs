@@ -75,3 +75,34 @@ fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -
     assert_eq!(bits(&fast), bits(&slow), "emitters differ\n{graph}");
     assert_eq!(bits(&fast), bits(&shared), "one thread and three differ\n{graph}");
 }
+
+/// Both emitters give the same bits for these inputs, and what the evaluation in f64 gives, each element within so many
+/// units of the last place of f32; NaN where that is one, zeros of the same sign.
+#[allow(dead_code, reason = "not every test has operators that are element-wise")]
+pub(crate) fn close(graph: &str, inputs: &[&[f32]], ulps: f64) {
+    let module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
+    let shape = |id| &module.graph.ty(id).shape;
+    let tensors: Vec<Tensor> =
+        module.graph.inputs().iter().zip(inputs).map(|(&id, x)| Tensor::of(shape(id), x.to_vec())).collect();
+    let wanted = evaluate(&module, &tensors, Precision::F64).unwrap();
+    let fast = run(&module, &Target::x86_64_v3(), &tensors, 1);
+    let slow = run(&module, &Target::clif(), &tensors, 1);
+    for ((want, fast), slow) in wanted.iter().zip(&fast).zip(&slow) {
+        let want = want.slice::<f64>();
+        assert!(!want.is_empty() && want.len() == fast.len());
+        for (i, &want) in want.iter().enumerate() {
+            let (got, other) = (fast[i], slow[i]);
+            let operands: Vec<f32> = inputs.iter().filter_map(|x| x.get(i).copied()).collect();
+            let about = || format!("element {i}, of {operands:?}: {got} and {other}, wanted {want}\n{graph}");
+            if want.is_nan() {
+                assert!(got.is_nan() && other.is_nan(), "{}", about());
+                continue;
+            }
+            assert_eq!(got.to_bits(), other.to_bits(), "{}", about());
+            let nearest = want as f32;
+            let last_place = f64::from(nearest.abs().next_up()) - f64::from(nearest.abs());
+            let near = f64::from((got - nearest).abs()) <= ulps * last_place || got == nearest;
+            assert!(near && (got != 0.0 || got.is_sign_negative() == want.is_sign_negative()), "{}", about());
+        }
+    }
+}

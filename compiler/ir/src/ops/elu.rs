@@ -25,7 +25,7 @@ impl Default for Elu {
 
 impl elementwise::Unary for Elu {
     fn real<T: Real>(&self, x: T) -> T {
-        if T::default() > x { T::from_f64(self.alpha.into()) * (x.exp() - T::from_f64(1.0)) } else { x }
+        if T::default() > x { T::from_f64(self.alpha.into()) * x.exp_m1() } else { x }
     }
 }
 

@@ -17,8 +17,10 @@ const RUN: usize = 4096;
 pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     // The pipe starts from an operand of the result's shape, so that the result may take its place.
+    let turns = || pointwise(&expr.op, Some(Source::Scalar(0)), true).is_some();
+    let shape = |v: NodeId| &p.ty(v).shape;
     let from = match expr.operands[..] {
-        [a, b] if p.ty(a).shape != p.ty(id).shape && p.ty(b).shape == p.ty(id).shape => (b, Some(a), true),
+        [a, b] if shape(a) != shape(id) && shape(b) == shape(id) && turns() => (b, Some(a), true),
         [a, b] => (a, Some(b), false),
         _ => (expr.operands[0], None, false),
     };

@@ -2,6 +2,7 @@
 
 use crate::kernels::pointwise::{Binary, Pointwise, Source};
 use crate::plan::{Access, Arg, Layout, Place, Planner, Term, pack};
+use crate::vasm::math::Function;
 use cnnc_ir::{NodeId, Op, Stage};
 use std::ops::Range;
 
@@ -47,10 +48,7 @@ pub(super) fn pointwise(op: &Op, source: Option<Source>, swapped: bool) -> Optio
         Op::Relu(_) => Some(Pointwise::Relu),
         Op::Clip(c) => Some(Pointwise::Clip(c.min.to_bits(), c.max.to_bits())),
         Op::LeakyRelu(l) => Some(Pointwise::LeakyRelu(l.alpha.to_bits())),
-        Op::Sigmoid(_) => Some(Pointwise::Sigmoid),
-        Op::Tanh(_) => Some(Pointwise::Tanh),
         Op::Elu(e) => Some(Pointwise::Elu(e.alpha.to_bits())),
-        Op::Exp(_) => Some(Pointwise::Exp),
         Op::Sqrt(_) => Some(Pointwise::Sqrt),
         Op::Rsqrt(r) => Some(Pointwise::Rsqrt(r.eps.to_bits())),
         Op::Add(_) => binary(Binary::Add, Binary::Add),
@@ -59,8 +57,40 @@ pub(super) fn pointwise(op: &Op, source: Option<Source>, swapped: bool) -> Optio
         Op::Div(_) => binary(Binary::Div, Binary::DivInto),
         Op::Max(_) if !swapped => binary(Binary::Max, Binary::Max),
         Op::Min(_) if !swapped => binary(Binary::Min, Binary::Min),
-        _ => None,
+        Op::Prelu(_) if !swapped => binary(Binary::Prelu, Binary::Prelu),
+        Op::Pow(_) => binary(Binary::Pow, Binary::PowOf),
+        Op::Abs(_) => Some(Pointwise::Abs),
+        Op::Neg(_) => Some(Pointwise::Neg),
+        Op::Sign(_) => Some(Pointwise::Sign),
+        Op::Floor(_) => Some(Pointwise::Floor),
+        Op::Ceil(_) => Some(Pointwise::Ceil),
+        Op::Round(_) => Some(Pointwise::Round),
+        _ => function(op).map(Pointwise::Function),
     }
+}
+
+/// The function of many instructions that an operator is.
+fn function(op: &Op) -> Option<Function> {
+    Some(match op {
+        Op::Exp(_) => Function::Exp,
+        Op::Log(_) => Function::Log,
+        Op::Sigmoid(_) => Function::Sigmoid,
+        Op::Softplus(_) => Function::Softplus,
+        Op::Erf(_) => Function::Erf,
+        Op::Sin(_) => Function::Sin,
+        Op::Cos(_) => Function::Cos,
+        Op::Tan(_) => Function::Tan,
+        Op::Asin(_) => Function::Asin,
+        Op::Acos(_) => Function::Acos,
+        Op::Atan(_) => Function::Atan,
+        Op::Sinh(_) => Function::Sinh,
+        Op::Cosh(_) => Function::Cosh,
+        Op::Tanh(_) => Function::Tanh,
+        Op::Asinh(_) => Function::Asinh,
+        Op::Acosh(_) => Function::Acosh,
+        Op::Atanh(_) => Function::Atanh,
+        _ => return None,
+    })
 }
 
 /// What an operand is to a result of shape `[N, C, ..]`, apart from where it lies.

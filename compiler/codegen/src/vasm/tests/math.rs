@@ -3,7 +3,7 @@
 
 use super::host::{Compiled, is_able};
 use super::{EMITTERS, Random, SPECIAL, VECTOR_BYTES};
-use crate::vasm::{Builder, LANES, V, math};
+use crate::vasm::{Bin, Builder, LANES, V, math};
 
 const POINTS: usize = 1_000_000;
 
@@ -23,50 +23,122 @@ fn ulps(got: f32, want: f64) -> f64 {
 
 /// Asserts the worst error over all points, of which half lie within `bend` of zero.
 fn check(name: &str, function: Function, exact: impl Fn(f64) -> f64, bend: f32) {
+    check_up_to(name, function, exact, bend, f32::INFINITY);
+}
+
+/// Like [`check`]; of x beyond `reach` the result is only asserted to be a number.
+fn check_up_to(name: &str, function: Function, exact: impl Fn(f64) -> f64, bend: f32, reach: f32) {
     let mut random = Random(bend.to_bits().into());
     let mut points: Vec<f32> = SPECIAL.iter().map(|bits| f32::from_bits(*bits)).collect();
     while points.len() < POINTS {
         points.push(f32::from_bits(random.next() as u32));
-        points.push((random.below(1 << 32) as f64 / f64::from(1 << 31) - 1.0) as f32 * bend);
+        points.push((random.below(1 << 32) as f64 / f64::from(1_u32 << 31) - 1.0) as f32 * bend);
     }
+    let results = run(name, &[&points], |k, x| function(k, x[0]));
+    let mut worst = Worst::new(name);
+    for (i, &x) in points.iter().enumerate().take(POINTS) {
+        if x.abs() <= reach || !x.is_finite() {
+            worst.see(&[x], [results[0][i], results[1][i]], exact(x.into()));
+        } else {
+            assert!(!results[0][i].is_nan(), "{name}({x}) = {}", results[0][i]);
+        }
+    }
+    let least = if reach.is_finite() { POINTS / 2 } else { POINTS * 9 / 10 };
+    assert!(worst.numbers > least);
+}
+
+/// The results of a function by both emitters, at points of as many coordinates as it has operands.
+fn run(name: &str, points: &[&[f32]], function: impl Fn(&mut Builder, &[V]) -> V) -> [Vec<f32>; 2] {
     let mut k = Builder::new(name);
-    let (x, y) = (k.arg(0), k.arg(1));
+    let args: Vec<_> = (0..=points.len() as u32).map(|i| k.arg(i)).collect();
     k.repeat((POINTS / LANES) as u64, |k| {
-        let v = k.load(x.at(0));
-        let result = function(k, v);
-        k.store(result, y.at(0));
-        k.advance(x, VECTOR_BYTES);
-        k.advance(y, VECTOR_BYTES);
+        let operands: Vec<V> = args[1..].iter().map(|arg| k.load(arg.at(0))).collect();
+        let result = function(k, &operands);
+        k.store(result, args[0].at(0));
+        args.iter().for_each(|&arg| k.advance(arg, VECTOR_BYTES));
     });
     let kernel = k.finish();
-    let [first, second] = EMITTERS.map(|emitter| {
+    EMITTERS.map(|emitter| {
         let mut results = vec![0_f32; POINTS];
         let compiled = Compiled::new(&kernel, emitter).expect("few registers");
-        // SAFETY: both arrays are of POINTS lanes.
-        unsafe { compiled.run(&[points.as_ptr() as u64, results.as_mut_ptr() as u64]) };
+        let mut words = vec![results.as_mut_ptr() as u64];
+        words.extend(points.iter().map(|x| x.as_ptr() as u64));
+        // SAFETY: all arrays are of POINTS lanes.
+        unsafe { compiled.run(&words) };
         results
-    });
-    let mut worst = (0.0, 0.0);
-    let mut numbers = 0;
-    for ((x, got), other) in points.iter().zip(first).zip(second).take(POINTS) {
-        numbers += usize::from(!x.is_nan());
-        let want = exact(f64::from(*x));
+    })
+}
+
+/// The worst error so far, and where.
+struct Worst<'a> {
+    name: &'a str,
+    error: f64,
+    at: Vec<f32>,
+    numbers: usize,
+}
+
+impl<'a> Worst<'a> {
+    fn new(name: &'a str) -> Worst<'a> {
+        Worst { name, error: 0.0, at: Vec::new(), numbers: 0 }
+    }
+
+    /// Compares what both emitters got with what is right.
+    fn see(&mut self, at: &[f32], [got, other]: [f32; 2], want: f64) {
+        let name = self.name;
+        self.numbers += usize::from(!at.iter().any(|x| x.is_nan()));
         if want.is_nan() {
-            assert!(got.is_nan() && other.is_nan(), "{name}({x}) = {got}, {other}");
-            continue;
+            assert!(got.is_nan() && other.is_nan(), "{name}{at:?} = {got}, {other}");
+            return;
         }
-        assert_eq!(got.to_bits(), other.to_bits(), "{name}({x}) = {got}, {other}");
+        assert_eq!(got.to_bits(), other.to_bits(), "{name}{at:?} = {got}, {other}");
         let error = ulps(got, want);
-        assert!(error <= 4.0, "{name}({x:e}) = {got:e}, {error} ulp from {want:e}");
-        if *x == 0.0 {
-            assert_eq!(got.to_bits(), (want as f32).to_bits(), "{name}({x:?}) = {got:?}");
+        assert!(error <= 4.0, "{name}{at:?} = {got:e}, {error} ulp from {want:e}");
+        if at[0] == 0.0 {
+            assert_eq!(got.to_bits(), (want as f32).to_bits(), "{name}{at:?} = {got:?}");
         }
-        if error > worst.0 {
-            worst = (error, *x);
+        if error > self.error {
+            (self.error, self.at) = (error, at.to_vec());
         }
     }
-    assert!(numbers > POINTS * 9 / 10);
-    eprintln!("{name}: at most {:.3} ulp, at {:e}, of {numbers} points", worst.0, worst.1);
+}
+
+impl Drop for Worst<'_> {
+    fn drop(&mut self) {
+        eprintln!(
+            "{}: at most {:.3} ulp, at {:?}, of {} points",
+            self.name, self.error, self.at, self.numbers
+        );
+    }
+}
+
+#[test]
+fn powers_are_within_four_ulps() {
+    if !is_able() {
+        return;
+    }
+    let mut random = Random(7);
+    let special =
+        SPECIAL.iter().map(|bits| f32::from_bits(*bits)).chain([1.0, -1.0, 0.5, 2.0, 3.0, -3.0, -4.0]);
+    let special: Vec<f32> = special.collect();
+    let (mut x, mut y): (Vec<f32>, Vec<f32>) =
+        special.iter().flat_map(|&x| special.iter().map(move |&y| (x, y))).unzip();
+    let mut unit = || random.next() as u32 as f32 / u32::MAX as f32;
+    while x.len() < POINTS {
+        // Any number to a power that stays in range, one near 1 to a large one, and small integers.
+        let bits = f32::from_bits((unit() * f32::INFINITY.to_bits() as f32) as u32);
+        x.push(bits);
+        y.push((unit() * 200.0 - 100.0) / bits.log2());
+        x.push(1.0 + (unit() - 0.5) * 0.01);
+        y.push((unit() - 0.5) * 3e4);
+        x.push((unit() * 40.0).floor() - 20.0);
+        y.push((unit() * 40.0).floor() - 20.0);
+    }
+    let results = run("pow", &[&x, &y], |k, x| math::pow(k, x[0], x[1]));
+    let mut worst = Worst::new("pow");
+    for i in 0..POINTS {
+        worst.see(&[x[i], y[i]], [results[0][i], results[1][i]], f64::from(x[i]).powf(y[i].into()));
+    }
+    assert!(worst.numbers > POINTS * 9 / 10);
 }
 
 #[test]
@@ -75,6 +147,32 @@ fn functions_are_within_four_ulps() {
         return;
     }
     check("exp", math::exp, f64::exp, 110.0);
+    let below = |k: &mut Builder, x: V| {
+        let least = k.bin(Bin::Min, x, 88.0);
+        math::exp_m1(k, least)
+    };
+    check("exp - 1", below, |x| x.min(88.0).exp_m1(), 20.0);
+    check("softplus", math::softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), 110.0);
+    check("softplus near zero", math::softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), 4.0);
+    // Up to a million, zeros of the functions included.
+    check_up_to("sin", math::sin, f64::sin, 1e6, 1e6);
+    check_up_to("sin near zero", math::sin, f64::sin, 7.0, 1e6);
+    check_up_to("cos", math::cos, f64::cos, 1e6, 1e6);
+    check_up_to("cos near zero", math::cos, f64::cos, 7.0, 1e6);
+    check_up_to("tan", math::tan, f64::tan, 1e6, 1e6);
+    check_up_to("tan near zero", math::tan, f64::tan, 7.0, 1e6);
+    check("asin", math::asin, f64::asin, 1.0);
+    check("acos", math::acos, f64::acos, 1.0);
+    check("atan", math::atan, f64::atan, 10.0);
+    check("atan near zero", math::atan, f64::atan, 1.0);
+    check("sinh", math::sinh, f64::sinh, 90.0);
+    check("sinh near zero", math::sinh, f64::sinh, 2.0);
+    check("cosh", math::cosh, f64::cosh, 90.0);
+    check("asinh", math::asinh, f64::asinh, 1e6);
+    check("asinh near zero", math::asinh, f64::asinh, 2.0);
+    check("acosh", math::acosh, f64::acosh, 1e3);
+    check("acosh near one", math::acosh, f64::acosh, 2.0);
+    check("atanh", math::atanh, f64::atanh, 1.0);
     check("exp near zero", math::exp, f64::exp, 1.0);
     check("log", math::log, f64::ln, 1e4);
     check("log near one", math::log, f64::ln, 2.0);
