@@ -4,10 +4,9 @@
 use cnnc_codegen::Target;
 use cnnc_ir::ops::Init;
 use cnnc_ir::{Module, Tensor};
-use cnnc_runtime::abi::{CnncCall, CnncModel};
 use cnnc_runtime::{Model, Workspace};
 use cnnc_tests::compiled::{bits, jit, run, run_in, write};
-use cnnc_tests::guarded::{Guarded, Tight};
+use cnnc_tests::guarded::{Tight, run_guarded};
 use cnnc_tests::models::{import, shared};
 use std::path::Path;
 use std::process::Command;
@@ -114,48 +113,6 @@ fn two_models_at_once() {
     });
 }
 
-/// Runs a model with every buffer against an inaccessible page and full of one byte; inputs are read-only.
-fn run_guarded(model: &Model, x: &Tensor, tight: Tight, fill: u8) -> Vec<u32> {
-    let words = x.slice::<f32>();
-    let mut input = Guarded::new(4 * words.len(), 4, tight, 0);
-    for (to, from) in input.bytes().chunks_exact_mut(4).zip(words) {
-        to.copy_from_slice(&from.to_le_bytes());
-    }
-    input.read_only();
-    let mut weights = Guarded::new(model.weights().len(), 64, tight, 0);
-    weights.bytes().copy_from_slice(model.weights());
-    weights.read_only();
-    let workspace_bytes = model.arena_bytes() + model.scratch_bytes();
-    let workspace = Guarded::new(workspace_bytes, model.workspace_align(), tight, fill);
-    let mut outputs: Vec<Guarded> =
-        model.outputs().iter().map(|t| Guarded::new(t.bytes, 4, tight, fill)).collect();
-    let pointers: Vec<*mut std::ffi::c_void> = outputs.iter().map(|o| o.as_ptr().cast()).collect();
-    let inputs = [input.as_ptr().cast::<std::ffi::c_void>().cast_const()];
-    let call = CnncCall {
-        struct_bytes: size_of::<CnncCall>() as u32,
-        flags: 0,
-        inputs: inputs.as_ptr(),
-        outputs: pointers.as_ptr(),
-        workspace: workspace.as_ptr().cast(),
-        workspace_bytes: workspace_bytes as u64,
-        weights: weights.as_ptr().cast(),
-        weights_bytes: model.weights().len() as u64,
-        executor: std::ptr::null(),
-        on_step: None,
-        step_context: std::ptr::null_mut(),
-    };
-    let raw: *const CnncModel = model.as_raw();
-    // SAFETY: every pointer of the call is to a live buffer of the size that the model asks for.
-    let status = unsafe { ((*raw).run.unwrap())(raw, &call) };
-    assert_eq!(status, 0);
-    outputs
-        .iter_mut()
-        .flat_map(|o| {
-            o.bytes().chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
 #[test]
 fn guard_pages() {
     each(|name, module, x| {
@@ -164,8 +121,12 @@ fn guard_pages() {
         let wanted = bits(&run(&model, std::slice::from_ref(&x), 1));
         for tight in [Tight::Front, Tight::Back] {
             for fill in [0xFF, 0xA5] {
-                let got = run_guarded(&model, &x, tight, fill);
-                assert!(got == wanted, "{name}: {tight:?} buffers full of {fill:#x} change the result");
+                let got = run_guarded(&model, std::slice::from_ref(&x), tight, fill).unwrap();
+                let got: Vec<Vec<f32>> = got.iter().map(|y| y.slice::<f32>().to_vec()).collect();
+                assert!(
+                    bits(&got) == wanted,
+                    "{name}: {tight:?} buffers full of {fill:#x} change the result"
+                );
             }
         }
     });

@@ -1,4 +1,5 @@
-//! The cases of the onnx package, each the whole way: import, passes, plan, code, a run through the C ABI.
+//! The cases of the onnx package, each the whole way: import, passes, plan, code, runs through the C ABI in memory
+//! between inaccessible pages.
 //!
 //! ```text
 //! cargo test -p cnnc-tests --test onnx_suite                              all, against the expectations
@@ -16,7 +17,7 @@ use cnnc_frontends::onnx::{ImportOptions, import_file};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::{Module, Shape, Tensor};
 use cnnc_tests::close::close;
-use cnnc_tests::compiled::run_tensors;
+use cnnc_tests::guarded::{Tight, run_guarded};
 use cnnc_tests::models::root;
 use cnnc_tests::onnx_case::{Case, cases};
 use std::collections::BTreeMap;
@@ -67,7 +68,14 @@ fn compiled(module: Module, inputs: &[Tensor]) -> Result<(Vec<Tensor>, bool), St
     let graph = &compiled.module().graph;
     let constant = graph.outputs().iter().all(|&id| graph[id].is_const());
     let model = compiled.jit().map_err(|e| format!("compile: {e}"))?;
-    Ok((run_tensors(&model, inputs).map_err(|e| format!("run: {e}"))?, constant))
+    let run = |tight, fill| run_guarded(&model, inputs, tight, fill).map_err(|e| format!("run: {e}"));
+    let (outputs, again) = (run(Tight::Back, 0xFF)?, run(Tight::Front, 0xA5)?);
+    let bytes =
+        |outputs: &[Tensor]| -> Vec<u8> { outputs.iter().flat_map(|y| y.data().to_le_bytes()).collect() };
+    match bytes(&outputs) == bytes(&again) {
+        true => Ok((outputs, constant)),
+        false => Err("run: what was in memory before changes the result".into()),
+    }
 }
 
 fn evaluated(module: Module, inputs: &[Tensor]) -> Result<(Vec<Tensor>, bool), String> {
@@ -160,10 +168,12 @@ fn every_case_does_as_expected() {
         let wanted = |case: &&Case| names.split(',').any(|name| case.name.contains(name));
         let some: Vec<Case> = all.iter().filter(wanted).cloned().collect();
         assert!(!some.is_empty(), "no case is called like {names}");
-        for (case, verdict) in some.iter().zip(verdicts(&some, engine)) {
-            match verdict {
-                Ok(_) => say(&format!("ok    {} ({})", case.name, case.tier)),
-                Err(why) => say(&format!("FAIL  {} ({}): {why}", case.name, case.tier)),
+        // One after the other, so that a crash shows its case.
+        for case in &some {
+            let _ = write!(std::io::stderr(), "{} ({}): ", case.name, case.tier);
+            match &verdicts(std::slice::from_ref(case), engine)[0] {
+                Ok(_) => say("ok"),
+                Err(why) => say(&format!("FAIL {why}")),
             }
         }
         return;

@@ -3,9 +3,9 @@
 use cnnc_codegen::artifact::c_identifier;
 use cnnc_codegen::plan::{Program, check::check, plan, print};
 use cnnc_codegen::{Origin, Target};
-use cnnc_ir::{DType, Data, Module, Shape, Tensor};
+use cnnc_ir::{Module, Tensor};
 use cnnc_passes::PassOptions;
-use cnnc_runtime::{Model, TensorInfo, Workspace};
+use cnnc_runtime::{Model, Workspace};
 use std::path::Path;
 
 /// A module after all passes, verified after each.
@@ -54,26 +54,6 @@ pub fn run(model: &Model, inputs: &[Tensor], threads: u32) -> Vec<Vec<f32>> {
     workspace.bytes_mut().fill(0xFF);
     let inputs: Vec<&[f32]> = inputs.iter().map(Tensor::slice::<f32>).collect();
     run_in(model, &inputs, &mut workspace)
-}
-
-/// Runs a model of any element types on one thread; the workspace and the outputs hold 0xFF before.
-///
-/// # Errors
-/// What the model refuses.
-pub fn run_tensors(model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let mut workspace = Workspace::new(model, 1).map_err(|e| e.to_string())?;
-    workspace.bytes_mut().fill(0xFF);
-    let inputs: Vec<Vec<u8>> = inputs.iter().map(|x| x.data().to_le_bytes()).collect();
-    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-    let mut outputs: Vec<Vec<u8>> = model.outputs().iter().map(|t| vec![0xFF; t.bytes]).collect();
-    let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
-    model.run(&inputs, &mut slices, &mut workspace).map_err(|e| e.to_string())?;
-    let tensor = |(info, bytes): (&TensorInfo, &Vec<u8>)| {
-        let dtype = DType::from_name(&info.dtype.to_string()).ok_or("an element type that the IR lacks")?;
-        let shape = Shape::from_signed(&info.shape).map_err(|e| e.to_string())?;
-        Tensor::new(shape, Data::from_le_bytes(dtype, bytes)).map_err(|e| e.to_string())
-    };
-    model.outputs().iter().zip(&outputs).map(tensor).collect()
 }
 
 /// Runs a model in a workspace that is there.

@@ -1,5 +1,9 @@
-//! Memory that ends, or begins, at a page which nobody may touch.
+//! Memory that ends, or begins, at a page which nobody may touch, and runs of models in such memory.
 
+use cnnc_ir::{DType, Data, Shape, Tensor};
+use cnnc_runtime::abi::{CnncCall, CnncModel};
+use cnnc_runtime::{Model, TensorInfo};
+use std::ffi::c_void;
 use std::io::Error;
 
 /// Bytes with an inaccessible page close before and behind them.
@@ -71,4 +75,56 @@ impl Drop for Guarded {
         // SAFETY: the mapping is ours and nobody can hold a reference into it any more.
         unsafe { libc::munmap(self.map, self.length) };
     }
+}
+
+/// Runs a model on one thread with every buffer against an inaccessible page; workspace and outputs are full of `fill`,
+/// inputs and weights are read-only.
+///
+/// # Errors
+/// The status of a call that the model refuses.
+pub fn run_guarded(model: &Model, inputs: &[Tensor], tight: Tight, fill: u8) -> Result<Vec<Tensor>, String> {
+    assert_eq!(inputs.len(), model.inputs().len(), "inputs");
+    let read_only = |bytes: &[u8], align| {
+        let mut memory = Guarded::new(bytes.len(), align, tight, 0);
+        memory.bytes().copy_from_slice(bytes);
+        memory.read_only();
+        memory
+    };
+    let inputs: Vec<Guarded> = inputs.iter().map(|x| read_only(&x.data().to_le_bytes(), 1)).collect();
+    for (given, wanted) in inputs.iter().zip(model.inputs()) {
+        assert_eq!(given.bytes, wanted.bytes, "bytes of an input");
+    }
+    let weights = read_only(model.weights(), model.weights_align());
+    let workspace_bytes = model.arena_bytes() + model.scratch_bytes();
+    let workspace = Guarded::new(workspace_bytes, model.workspace_align(), tight, fill);
+    let mut outputs: Vec<Guarded> =
+        model.outputs().iter().map(|t| Guarded::new(t.bytes, 1, tight, fill)).collect();
+    let given: Vec<*const c_void> = inputs.iter().map(|x| x.as_ptr().cast::<c_void>().cast_const()).collect();
+    let results: Vec<*mut c_void> = outputs.iter().map(|y| y.as_ptr().cast()).collect();
+    let call = CnncCall {
+        struct_bytes: size_of::<CnncCall>() as u32,
+        flags: 0,
+        inputs: given.as_ptr(),
+        outputs: results.as_ptr(),
+        workspace: workspace.as_ptr().cast(),
+        workspace_bytes: workspace_bytes as u64,
+        weights: weights.as_ptr().cast(),
+        weights_bytes: model.weights().len() as u64,
+        executor: std::ptr::null(),
+        on_step: None,
+        step_context: std::ptr::null_mut(),
+    };
+    let raw: *const CnncModel = model.as_raw();
+    // SAFETY: every pointer of the call is to a live buffer of the size that the model asks for.
+    let status = unsafe { ((*raw).run.unwrap())(raw, &call) };
+    if status != 0 {
+        return Err(format!("status {status}"));
+    }
+    Ok(model.outputs().iter().zip(&mut outputs).map(|(info, y)| tensor(info, y.bytes())).collect())
+}
+
+/// The tensor that a model wrote.
+fn tensor(info: &TensorInfo, bytes: &[u8]) -> Tensor {
+    let dtype = DType::from_name(info.dtype.name()).unwrap();
+    Tensor::new(Shape::from_signed(&info.shape).unwrap(), Data::from_le_bytes(dtype, bytes)).unwrap()
 }

@@ -1,9 +1,11 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
-//! the cases of the onnx package.
+//! the cases of the onnx package, mutants of models.
 
 pub mod close;
 pub mod compiled;
 pub mod guarded;
 pub mod models;
+pub mod mutate;
 pub mod onnx_case;
 pub mod onnxruntime;
+pub mod random;

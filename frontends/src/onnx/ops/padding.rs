@@ -85,7 +85,8 @@ fn border(
         ensure!(n > 0, E_MODEL, "dimension {d} of {} has no elements to repeat", node.ty(x));
         let end = n.checked_add(after).filter(|end| end.checked_add(before).is_some());
         let end = end.ok_or_else(|| fault!(E_LIMIT, "the padding overflows"))?;
-        node.builder.spend((before + end) as usize * size_of::<i64>())?;
+        let count = usize::try_from(before + end).unwrap_or(0);
+        node.builder.spend(count.saturating_mul(size_of::<i64>()))?;
         let places: Vec<i64> = (-before..end).map(|place| source(place, n)).collect();
         let name = format!("{}.places", node.name());
         let places = Tensor::of(&Shape::new([places.len()])?, places);

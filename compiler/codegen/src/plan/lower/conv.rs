@@ -77,7 +77,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     };
     let bias = match expr.operands.get(2) {
         Some(&b) if apart => Some(group_channels(p, b, group_outputs)?),
-        Some(&b) => Some(super::pipe::channels(p, b, Layout::Plain)?),
+        Some(&b) => Some(super::pipe::channels(p, b)?),
         None => None,
     };
     let to = match apart {

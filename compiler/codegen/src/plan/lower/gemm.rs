@@ -19,7 +19,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), Stri
     let mut bias = None;
     if let Some(&c) = expr.operands.get(2) {
         if matches!(pipe::role(p, c, id), Role::Channel) {
-            bias = Some(pipe::channels(p, c, Layout::Plain)?);
+            bias = Some(pipe::channels(p, c)?);
         } else {
             expr.stages.insert(0, Stage { op: Op::Add(Add), operands: vec![c] });
         }

@@ -34,7 +34,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let input = p.operand(x, Layout::Blocked)?;
     let weights = p.pack(w, "grouped", |_, t| Ok(packed(t, lanes)))?;
     let bias = match expr.operands.get(2) {
-        Some(&b) => Some(pipe::channels(p, b, Layout::Plain)?),
+        Some(&b) => Some(pipe::channels(p, b)?),
         None => None,
     };
     let index = |dim, stride| Term::Index { dim, stride };

@@ -1,9 +1,10 @@
 //! The pipe behind a node, as pointwise functions of a kernel and the arguments that they read.
 
+use super::reorder;
 use crate::kernels::pointwise::{Binary, Pointwise, Source};
-use crate::plan::{Access, Arg, Layout, Place, Planner, Term, pack};
+use crate::plan::{Access, Arg, Layout, Place, Planner, Space, Term, at, pack};
 use crate::vasm::math::Function;
-use cnnc_ir::{NodeId, Op, Stage};
+use cnnc_ir::{NodeId, Op, Shape, Stage};
 use std::ops::Range;
 
 /// How a kernel's unit sees the operands of a pipe.
@@ -167,7 +168,7 @@ fn source(
         }
         Role::Channel => {
             let Some((terms, span)) = &view.channel else { return Ok(None) };
-            let place = channels(p, operand, view.layout)?;
+            let place = channels(p, operand)?;
             pipe.args.push(read(place, terms.to_vec(), span.clone()));
             Some(Source::Channel(next))
         }
@@ -175,12 +176,24 @@ fn source(
     })
 }
 
-/// One number a channel, filled up to whole vectors where it is a constant.
-pub(super) fn channels(p: &mut Planner, operand: NodeId, layout: Layout) -> Result<Place, String> {
+/// One number a channel, filled up to whole vectors.
+pub(super) fn channels(p: &mut Planner, operand: NodeId) -> Result<Place, String> {
     if p.module.graph[operand].is_const() {
         return p.pack(operand, "channels", |p, t| Ok(pack::padded(t.slice::<f32>(), p.target.lanes)));
     }
-    p.operand(operand, layout)
+    let channels = p.ty(operand).elements();
+    if p.layout(operand) == Some(Layout::Blocked) && p.ty(operand).dims()[1] == channels {
+        return p.operand(operand, Layout::Blocked);
+    }
+    let plain = p.operand(operand, Layout::Plain)?;
+    if channels.is_multiple_of(p.target.lanes) {
+        return Ok(plain);
+    }
+    let name = format!("{}.channels", p.name(operand));
+    let shape = Shape::new([1, channels]).map_err(|m| m.0)?;
+    let filled = at(p.buffer(&name, &shape, Layout::Blocked, Space::Arena));
+    reorder::images(p, &name, [1, channels, 1], plain, filled, true);
+    Ok(filled)
 }
 
 /// An address that is read.
