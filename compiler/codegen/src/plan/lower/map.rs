@@ -88,9 +88,7 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
     for &value in &values {
         let source = match role(p, value, id) {
             Role::Number(x) => Operand::Number(x.to_bits()),
-            Role::Channel if layout == Layout::Blocked => {
-                Operand::Channel(super::pipe::channels(p, value, layout)?)
-            }
+            Role::Channel if layout == Layout::Blocked => Operand::Channel(super::pipe::channels(p, value)?),
             _ => Operand::Tensor(p.operand(value, layout)?, strides(p, value, id)),
         };
         operands.push(source);
