@@ -145,7 +145,7 @@ fn is_short(module: &Module, program: &Program) -> bool {
     let cost = module.total_cost();
     let elements: usize = module.graph.order().iter().map(|&id| module.graph.ty(id).elements()).sum();
     let steps = program.steps.iter().map(|step| step.macs).fold(0, u64::saturating_add);
-    [cost.macs, cost.flops, elements as u64, steps].into_iter().all(|work| work < SHORT)
+    [cost.macs, cost.flops, 16 * elements as u64, steps].into_iter().all(|work| work < SHORT)
 }
 
 /// Holds a result against the evaluator's in f64 and in f32.

@@ -5,7 +5,7 @@
 //!
 //! One symbol means one number wherever it stands. A declared extent below 0 is a dimension without a name.
 //!
-//! Refused: dimensions that stay unbound, bindings that contradict the file or each other, and those that
+//! Refused: names that C cannot write, dimensions that stay unbound, bindings that contradict the file or each other, and those that
 //! bind nothing.
 
 use super::ImportOptions;
@@ -46,6 +46,8 @@ impl Declared {
             _ => fail!(E_MODEL, "it has no type"),
         };
         let dtype = tensor::dtype(tensor.elem_type.into())?;
+        // Callers know inputs and outputs by their names, and those of C know no NUL.
+        ensure!(!info.name.contains('\0'), E_UNSUPPORTED, "its name holds a NUL: give it another");
         Ok(Declared { name: info.name.clone(), dtype, dims: tensor.shape.as_ref().map(dimensions) })
     }
 

@@ -4,7 +4,8 @@
 //!     g = o / (O / groups)
 //!
 //! Operands: x `[N, groups*C, H, W]`, w `[O, C, KH, KW]`, b `[O]` (optional). Result `[N, O, OH, OW]` with
-//! `OH = (H + top + bottom - (KH - 1) * dilation - 1) / stride + 1`; elements outside x count as zero.
+//! `OH = (H + top + bottom - (KH - 1) * dilation - 1) / stride + 1`; terms outside x are no part of a
+//! sum: a weight that is infinite or no number counts where it meets an element, not where it meets padding.
 //!
 //! (C1) operands are real, of one type, x and w of rank 4, b of rank 1. (C2) x has groups*C channels.
 //! (C3) O is a positive multiple of groups, and b has O elements. And the rules of [windows](super::Window):
@@ -115,7 +116,10 @@ impl Conv {
                     y.fill(bias);
                 }
             }
-            let tap = |i: usize, k: usize| ws[(first + i) * depth + k];
+            // The product takes padding as zeros, which only a finite weight makes nothing of.
+            let weights = &ws[first * depth..(first + o) * depth];
+            let finite = |i: usize, k: usize| Some(weights[i * depth + k]).filter(|&w| is_finite(w));
+            let tap = |i: usize, k: usize| finite(i, k).unwrap_or_default();
             add_product(y, oh * ow, depth, tap, |ks, column, panel| {
                 // Where each lane's window meets each row and column of the kernel; beyond the plane for
                 // padding.
@@ -136,7 +140,22 @@ impl Conv {
                     }
                 }
             });
+            for (at, &w) in weights.iter().enumerate().filter(|(_, w)| !is_finite(**w)) {
+                let (i, k) = (at / depth, at % depth);
+                let (u, v) = (k % taps / sides[1].kernel, k % sides[1].kernel);
+                let plane = &image[k / taps * height * width..][..height * width];
+                for (window, y) in y[i * oh * ow..(i + 1) * oh * ow].iter_mut().enumerate() {
+                    let (row, column) = (sides[0].element(window / ow, u), sides[1].element(window % ow, v));
+                    if let (Some(row), Some(column)) = (row, column) {
+                        *y += w * plane[row * width + column];
+                    }
+                }
+            }
         });
         Tensor::of(&result.shape, y)
     }
+}
+
+fn is_finite<T: Real>(x: T) -> bool {
+    x.to_f64().is_finite()
 }

@@ -4,7 +4,7 @@
 //! are `(extent + before + after - (kernel - 1) * dilation - 1) / stride + 1` windows, rounded down, or with
 //! `ceil` rounded up without a last window that would start behind the extent, in the padding.
 //!
-//! (W1) kernel, stride and dilation are positive. (W2) one window at least fits. (W3) pools only: the padding
+//! (W1) kernel, stride and dilation are positive and at most [`LARGEST`]. (W2) one window at least fits. (W3) pools only: the padding
 //! on each side is smaller than the kernel.
 
 use crate::attrs::{Hw, Pad};
@@ -12,6 +12,9 @@ use crate::error::{mismatch, require};
 use crate::{Cost, Mismatch, Real, Tensor, Type};
 use rayon::prelude::*;
 use std::ops::Range;
+
+/// The most that a kernel, a stride or a dilation may be: products with sizes in bytes cannot overflow.
+pub const LARGEST: usize = 1 << 20;
 
 /// A window and the steps it slides by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +69,10 @@ impl Window {
     /// How many windows there are over the planes of x: rows and columns of the result.
     pub(super) fn infer(&self, x: &Type) -> Result<[usize; 2], Mismatch> {
         let Window { kernel, stride, pad, dilation, .. } = *self;
-        let positive = [kernel, stride, dilation].iter().all(|&Hw(h, w)| h > 0 && w > 0);
+        let legal = [kernel, stride, dilation].iter().all(|&Hw(h, w)| h.min(w) > 0 && h.max(w) <= LARGEST);
         require!(
-            positive,
-            "(W1): kernel {kernel}, stride {stride}, dilation {dilation}: all must be positive"
+            legal,
+            "(W1): kernel {kernel}, stride {stride}, dilation {dilation}: all must be positive, at most {LARGEST}"
         );
         let [rows, columns] = self.over(x.dims()[2], x.dims()[3]);
         match (rows.count(), columns.count()) {

@@ -18,6 +18,10 @@ fn by_hand() {
            %y: f32[1,1,1,3] = conv %x, %w, dilation=1x2, pad=[0,1,0,0]"),
         [20.0, 31.0, 42.0]
     );
+    // An infinite weight meets elements, not padding.
+    let met = y("%x: f32[1,1,1,3] = const [1,0,-1]\n%w: f32[1,1,1,2] = const [inf,2]\n\
+                 %y: f32[1,1,1,4] = conv %x, %w, pad=[0,1,0,1]");
+    assert!(met[0] == 2.0 && met[1] == f32::INFINITY && met[2].is_nan() && met[3] == f32::NEG_INFINITY);
 }
 
 /// What the text's `rand(seed)` gives a tensor of that shape.

@@ -134,6 +134,8 @@ fn names_are_unique_in_the_file_and_legal_in_the_graph() {
     assert!(problem(&twice).contains(r#"the name "y" is defined twice"#));
     let weights = Model::new(13).input("x", &[1]).weight("w", counting(&[1])).weight("w", counting(&[1]));
     assert!(problem(&weights.output("x")).contains(r#"the name "w" is defined twice"#));
+    let nul = relu(Model::new(13).input("x", &[1]).input("a\0b", &[1])).output("y");
+    assert!(problem(&nul).contains(r#"input "a\0b": its name holds a NUL"#));
     let odd = Model::new(13).input("a b", &[1]).node("Relu", &["a b"], &["a_b"], &[]);
     let odd = odd.node("Relu", &["a_b"], &["../%s\n"], &[]).output("../%s\n");
     let module = odd.import();
