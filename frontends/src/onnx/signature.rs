@@ -5,8 +5,8 @@
 //!
 //! One symbol means one number wherever it stands. A declared extent below 0 is a dimension without a name.
 //!
-//! Refused: names that C cannot write, dimensions that stay unbound, bindings that contradict the file or each other, and those that
-//! bind nothing.
+//! Refused: names that C cannot write, dimensions that stay unbound, bindings that contradict the file or
+//! each other, and those that bind nothing.
 
 use super::ImportOptions;
 use super::diagnostic::{Fault, ensure, fail, fault, quoted};

@@ -4,8 +4,8 @@
 //! are `(extent + before + after - (kernel - 1) * dilation - 1) / stride + 1` windows, rounded down, or with
 //! `ceil` rounded up without a last window that would start behind the extent, in the padding.
 //!
-//! (W1) kernel, stride and dilation are positive and at most [`LARGEST`]. (W2) one window at least fits. (W3) pools only: the padding
-//! on each side is smaller than the kernel.
+//! (W1) kernel, stride and dilation are positive and at most [`LARGEST`]. (W2) one window at least fits.
+//! (W3) pools only: the padding on each side is smaller than the kernel.
 
 use crate::attrs::{Hw, Pad};
 use crate::error::{mismatch, require};
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// The most that a kernel, a stride or a dilation may be: products with sizes in bytes cannot overflow.
-pub const LARGEST: usize = 1 << 20;
+pub(super) const LARGEST: usize = 1 << 20;
 
 /// A window and the steps it slides by.
 #[derive(Clone, Debug, PartialEq, Eq)]

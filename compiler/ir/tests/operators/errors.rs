@@ -21,7 +21,10 @@ const WRONG: &[(&str, &str)] = &[
         "conv: (C2): input f32[1,4,8,8] has 4 channels, weight f32[6,4,3,3] with groups=0 expects 0",
     ),
     ("conv %x, %w, %v", "conv: (C3): bias f32[4] must be [6], one element for each output channel"),
-    ("conv %x, %w, stride=0", "conv: (W1): kernel 3x3, stride 0x0, dilation 1x1: all must be positive, at most 1048576"),
+    (
+        "conv %x, %w, stride=0",
+        "conv: (W1): kernel 3x3, stride 0x0, dilation 1x1: all must be positive, at most 1048576",
+    ),
     (
         "conv %x, %w, dilation=5x1, pad=1",
         "conv: (W2): a 3x3 kernel with dilation 5x1 does not fit into f32[1,4,8,8] padded by 2x2",
@@ -76,7 +79,10 @@ const WRONG: &[(&str, &str)] = &[
     ("softmax %m", "softmax: (C2): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
     ("max_pool %m, kernel=2", "max_pool: (C1): x f32[2,3] must be real and of rank 4"),
     ("max_pool %e, kernel=2, pad=1", "max_pool: (C2): the planes of x f32[1,4,0,8] have no elements"),
-    ("max_pool %x", "max_pool: (W1): kernel 0x0, stride 1x1, dilation 1x1: all must be positive, at most 1048576"),
+    (
+        "max_pool %x",
+        "max_pool: (W1): kernel 0x0, stride 1x1, dilation 1x1: all must be positive, at most 1048576",
+    ),
     (
         "avg_pool %x, kernel=9",
         "avg_pool: (W2): a 9x9 kernel with dilation 1x1 does not fit into f32[1,4,8,8] padded by 0x0",
