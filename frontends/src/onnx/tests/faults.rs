@@ -61,12 +61,21 @@ fn inputs_are_counted() {
 
 #[test]
 fn optional_outputs_may_stand_there_but_not_be_read() {
-    let dropout = Model::new(13).input("x", &[4]).node("Dropout", &["x"], &["a", "mask"], &[]);
-    let unread = dropout.clone().node("Relu", &["a"], &["y"], &[]).output("y");
-    assert_eq!(unread.result(&[counting(&[4])]).1, [1.0, 2.0, 3.0, 4.0]);
-    let read = dropout.clone().node("Relu", &["mask"], &["y"], &[]).output("y");
-    assert!(problem(&read).contains(r#"it reads output 1 of node 0 "a" (Dropout), which is not supported"#));
-    assert!(problem(&dropout.output("mask")).contains(r#"output "mask" is output 1 of node 0"#));
+    let one = || tensor(&[1], &[1.0f32]);
+    let names = ["scale", "shift", "mean", "var"];
+    let model = names.iter().fold(Model::new(7).input("x", &[2, 1]), |model, name| model.weight(name, one()));
+    let norm = model.node(
+        "BatchNormalization",
+        &["x", "scale", "shift", "mean", "var"],
+        &["a", "statistics"],
+        &[("epsilon", Float(0.0))],
+    );
+    let unread = norm.clone().node("Relu", &["a"], &["y"], &[]).output("y");
+    assert_eq!(unread.result(&[tensor(&[2, 1], &[0.0f32, 3.0])]).1, [0.0, 3.0]);
+    let read = norm.clone().node("Relu", &["statistics"], &["y"], &[]).output("y");
+    let problem_of_read = r#"it reads output 1 of node 0 "a" (BatchNormalization), which is not supported"#;
+    assert!(problem(&read).contains(problem_of_read));
+    assert!(problem(&norm.output("statistics")).contains(r#"output "statistics" is output 1 of node 0"#));
 }
 
 #[test]

@@ -225,3 +225,22 @@ fn composed_activations() {
     let exact = [0.0, -1.0 / 3.0, 0.0, 2.0 * 5.0 / 6.0];
     assert!(swish.iter().zip(exact).all(|(a, b)| (a - b).abs() < 1e-6), "{swish:?}");
 }
+
+#[test]
+fn dropout_masks_nothing() {
+    let with = |opset, inputs: &[&str], training: bool, ratio: f32| {
+        let model = Model::new(opset).input("x", &[2]).weight("ratio", tensor(&[], &[ratio]));
+        let model = model.weight("training", tensor(&[], &[training]));
+        model.node("Dropout", inputs, &["y", "mask"], &[]).output("y")
+    };
+    let x = tensor(&[2], &[1.5f32, -2.0]);
+    let run = |model: Model| model.run(std::slice::from_ref(&x)).remove(0);
+    assert_eq!(run(with(13, &["x", "ratio"], false, 0.5)), x);
+    assert_eq!(run(with(13, &["x", "ratio", "training"], false, 0.5)), x);
+    assert_eq!(run(with(13, &["x", "ratio", "training"], true, 0.0)), x);
+    assert!(with(13, &["x", "ratio", "training"], true, 0.5).problems()[0].contains("at random"));
+    let float_mask = with(7, &["x"], false, 0.5).output("mask").run(std::slice::from_ref(&x));
+    assert_eq!(float_mask[1], tensor(&[2], &[1.0f32, 1.0]));
+    let bool_mask = with(13, &["x"], false, 0.5).text();
+    assert!(!bool_mask.contains("mask"), "a mask that nobody reads is not there: {bool_mask}");
+}
