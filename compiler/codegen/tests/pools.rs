@@ -54,7 +54,9 @@ fn integers_are_exact() {
              %s: f32[2,{c},1,1] = reduce_sum %x, axes=[2,3]\n  \
              %t: f32[{c},10] = reduce_sum %x, axes=[0,2], keep=false\n  \
              %u: f32[2,{c},1,1] = reduce_mean %m, axes=[2,3]\n  %v: f32[2,1,6,1] = reduce_max %x, axes=[1,3]\n  \
-             return %m, %a, %s, %t, %u, %v\n}}\n"
+             %w: f32[6,10] = reduce_min %x, axes=[1,0], keep=false\n  \
+             %z: f32[2] = reduce_sum_square %x, axes=[1,2,3], keep=false\n  \
+             return %m, %a, %s, %t, %u, %v, %w, %z\n}}\n"
         ));
     }
 }
@@ -82,9 +84,12 @@ fn softmaxes() {
     }
 }
 
-/// One reduction, by all three operators.
+const REDUCTIONS: [&str; 6] =
+    ["reduce_mean", "reduce_max", "reduce_min", "reduce_sum", "reduce_sum_square", "reduce_prod"];
+
+/// One reduction, by every operator.
 fn reduce(x: &str, axes: &str, kept: &str, gone: &str) {
-    for op in ["reduce_mean", "reduce_max", "reduce_sum"] {
+    for op in REDUCTIONS {
         agree(&format!(
             "graph @g(%x: f32[{x}]) {{\n  %y: f32[{kept}] = {op} %x, axes=[{axes}] |> relu\n  \
              %z: f32[{gone}] = {op} %x, axes=[{axes}], keep=false\n  return %y, %z\n}}\n"
@@ -108,7 +113,7 @@ fn reductions() {
 #[test]
 fn reductions_in_blocks() {
     for c in CHANNELS {
-        for op in ["reduce_mean", "reduce_max", "reduce_sum"] {
+        for op in REDUCTIONS {
             agree(&format!(
                 "graph @g(%x: f32[2,{c},5,7]) {{\n  %w: f32[{c},{c},1,1] = const rand(1)\n  \
                  %a: f32[2,{c},5,7] = conv %x, %w\n  %b: f32[2,{c},1,1] = {op} %a, axes=[2,3]\n  \

@@ -9,8 +9,10 @@ mod error;
 pub mod eval;
 mod graph;
 mod module;
+
 pub mod ops;
 mod real;
+mod scalar;
 mod tensor;
 pub mod text;
 mod types;

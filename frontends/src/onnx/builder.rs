@@ -91,6 +91,12 @@ impl Builder {
         Ok(self.module.graph.add(name.as_str(), expr)?)
     }
 
+    /// Gives a node another name.
+    pub(super) fn rename(&mut self, id: NodeId, name: &str) -> Result<(), Fault> {
+        let name = self.fresh(name);
+        Ok(self.module.rename(id, name)?)
+    }
+
     /// The elements of a constant node; `None` for every other node.
     pub(super) fn value(&mut self, id: NodeId) -> Result<Option<Arc<Tensor>>, Fault> {
         if !self.module.graph[id].is_const() {

@@ -133,6 +133,13 @@ impl Node<'_> {
         Ok(vec![self.builder.add(&name, op.into(), operands)?])
     }
 
+    /// Makes a node that was added on the way the one that computes the only output.
+    pub(super) fn named(&mut self, id: NodeId) -> Outcome {
+        let name = self.name().to_string();
+        self.builder.rename(id, &name)?;
+        Ok(vec![id])
+    }
+
     /// Adds a node on the way to the output, named after it.
     pub(super) fn step(
         &mut self,

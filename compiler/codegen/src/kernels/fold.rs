@@ -1,11 +1,13 @@
-//! Folding many elements into one: the sum or the maximum, in registers.
+//! Folding many elements into one, in registers: sums, products, extremes.
 //!
 //! ```text
-//! sum: acc + x, from 0        max: x > acc ? x : acc, from -inf
+//! sum: acc + x, from 0              max: x > acc ? x : acc, from -inf
+//! squares: acc + x * x, from 0      min: x < acc ? x : acc, from inf
+//! product: acc * x, from 1
 //! ```
 //!
 //! INVARIANT: the order depends on nothing but the number of elements: element i goes into partial i mod n in
-//! ascending order, and partials are combined pairwise at the end. NaN never wins a maximum.
+//! ascending order, and partials are combined pairwise at the end. NaN never wins a maximum or a minimum.
 
 use crate::vasm::{Bin, Builder, LANES, P, Un, V};
 
@@ -14,8 +16,14 @@ use crate::vasm::{Bin, Builder, LANES, P, Un, V};
 pub enum Fold {
     /// Their sum.
     Sum,
+    /// The sum of their squares.
+    Squares,
+    /// Their product.
+    Product,
     /// The greater one.
     Max,
+    /// The lesser one.
+    Min,
 }
 
 /// How the elements of lines lie in memory.
@@ -39,16 +47,28 @@ impl Fold {
     /// The fold of nothing.
     pub(super) fn start(self) -> f32 {
         match self {
-            Fold::Sum => 0.0,
+            Fold::Sum | Fold::Squares => 0.0,
+            Fold::Product => 1.0,
             Fold::Max => f32::NEG_INFINITY,
+            Fold::Min => f32::INFINITY,
         }
     }
 
-    /// `acc = fold(acc, x)`
+    /// Takes an element in: `acc = fold(acc, x)`.
     pub(super) fn add(self, k: &mut Builder, acc: V, x: V) {
         match self {
-            Fold::Sum => k.bin_to(Bin::Add, acc, acc, x),
-            Fold::Max => k.bin_to(Bin::Max, acc, x, acc),
+            Fold::Squares => k.fma(acc, x, x),
+            _ => self.combine(k, acc, x),
+        }
+    }
+
+    /// Takes in what was folded of other elements.
+    fn combine(self, k: &mut Builder, acc: V, other: V) {
+        match self {
+            Fold::Sum | Fold::Squares => k.bin_to(Bin::Add, acc, acc, other),
+            Fold::Product => k.bin_to(Bin::Mul, acc, acc, other),
+            Fold::Max => k.bin_to(Bin::Max, acc, other, acc),
+            Fold::Min => k.bin_to(Bin::Min, acc, other, acc),
         }
     }
 
@@ -61,7 +81,7 @@ impl Fold {
     pub(super) fn across(self, k: &mut Builder, acc: V) {
         for un in [Un::SwapHalves, Un::Permute(0b01_00_11_10), Un::Permute(0b10_11_00_01)] {
             let other = k.un(un, acc);
-            self.add(k, acc, other);
+            self.combine(k, acc, other);
         }
     }
 
@@ -110,7 +130,7 @@ impl Fold {
         let mut step = 1;
         while step < accs.len() {
             for pair in accs.chunks(2 * step).filter(|c| c.len() > step) {
-                self.add(k, pair[0], pair[step]);
+                self.combine(k, pair[0], pair[step]);
             }
             step *= 2;
         }

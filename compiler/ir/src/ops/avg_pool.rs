@@ -15,6 +15,7 @@
 use super::window::pool;
 use super::{Cost, Operator, Window};
 use crate::attrs::{Attrs, Hw, Pad};
+use crate::error::require;
 use crate::tensor::with_real;
 use crate::{Mismatch, Real, Tensor, Type};
 
@@ -62,7 +63,9 @@ impl Operator for AvgPool {
     }
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
-        self.window().infer_pool(operands[0])
+        let x = operands[0];
+        require!(x.dtype.is_float(), "(C1): x {x} is not real");
+        self.window().infer_pool(x)
     }
 
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
@@ -73,8 +76,8 @@ impl Operator for AvgPool {
             false => sides[side].taps(i).len() as f64,
         };
         with_real!(x, T => {
-            let mean = |sum: T, i, j| sum / T::from_f64(taps(0, i) * taps(1, j));
-            pool(&self.window(), x, T::default(), |sum: T, x: T| sum + x, mean, result)
+            let mean = |sum: T, _, [i, j]: [usize; 2]| sum / T::from_f64(taps(0, i) * taps(1, j));
+            pool(&self.window(), x, T::default(), |sum: T, x: T, _| sum + x, mean, result)
         })
     }
 

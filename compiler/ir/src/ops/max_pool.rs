@@ -2,20 +2,22 @@
 //!
 //!     y[n,c,i,j] = max over u,v of x[n, c, i*s+u*d-p, j*s+v*d-p]
 //!
-//! The maximum is taken in ascending order by `acc = x > acc ? x : acc`, from -inf: NaN never wins, and
-//! padding takes no part.
+//! The maximum is taken in ascending order by `acc = x > acc ? x : acc`, from -inf or the least
+//! integer: NaN never wins, and padding takes no part.
 //!
 //! Operand: x `[N, C, H, W]`. Result `[N, C, OH, OW]`, one element for each window.
 //!
-//! (C1) x is real and of rank 4. (C2) H and W are positive. And the rules of [windows](super::Window): (W1)
+//! (C1) x is of numbers and of rank 4. (C2) H and W are positive. And the rules of [windows](super::Window): (W1)
 //! kernel, stride and dilation are positive, (W2) a window fits, (W3) the padding on each side is smaller
 //! than the kernel.
 
+use super::elementwise::with_scalar;
 use super::window::pool;
 use super::{Cost, Operator, Window};
 use crate::attrs::{Attrs, Hw, Pad};
-use crate::tensor::with_real;
-use crate::{Mismatch, Real, Tensor, Type};
+use crate::error::require;
+use crate::scalar::Scalar;
+use crate::{DType, Mismatch, Tensor, Type};
 
 /// The greatest element under each window.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +53,15 @@ impl Operator for MaxPool {
     }
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
-        self.window().infer_pool(operands[0])
+        let x = operands[0];
+        require!(x.dtype != DType::Bool, "(C1): x {x} is not of numbers");
+        self.window().infer_pool(x)
     }
 
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
-        with_real!(operands[0], T => {
-            let greater = |acc: T, x: T| if x > acc { x } else { acc };
-            let least = T::from_f64(f64::NEG_INFINITY);
-            pool(&self.window(), operands[0], least, greater, |max, _, _| max, result)
+        with_scalar!(operands[0], T => {
+            let greater = |acc: T, x: T, _| if x > acc { x } else { acc };
+            pool(&self.window(), operands[0], T::LEAST, greater, |max, _, _| max, result)
         })
     }
 

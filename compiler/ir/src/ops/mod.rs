@@ -146,6 +146,7 @@ operators! {
     input Input,
     constant Const,
     conv Conv,
+    conv_transpose ConvTranspose,
     gemm Gemm,
     matmul Matmul,
     add Add,
@@ -181,10 +182,12 @@ operators! {
     lrn Lrn,
     softmax Softmax,
     max_pool MaxPool,
+    arg_max_pool ArgMaxPool,
     avg_pool AvgPool,
-    reduce_mean ReduceMean,
-    reduce_max ReduceMax,
-    reduce_sum ReduceSum,
+    reduce ReduceSum ReduceSumSquare ReduceMean ReduceProd ReduceMax ReduceMin,
+    arg_max ArgMax,
+    top_k TopK,
+    cum_sum CumSum,
     concat Concat,
     slice Slice,
     padding Padding,
@@ -199,11 +202,12 @@ operators! {
 }
 
 pub use constant::Init;
+pub use conv_transpose::Spread;
 pub use depth_to_space::DepthMode;
 pub use resize::{Coordinate, NearestMode, ResizeMode, Source};
 pub use window::{Sliding, Window};
 mod elementwise;
+mod lines;
 mod product;
-mod reduce;
 mod view;
 mod window;

@@ -6,6 +6,7 @@
 //!
 //! (C1) x is real. (C2) axis is a dimension of x, counted from the outermost, from 0.
 
+use super::lines::Lines;
 use super::{Cost, Operator, dimension};
 use crate::attrs::Attrs;
 use crate::error::require;
@@ -50,21 +51,18 @@ impl Operator for Softmax {
 
 impl Softmax {
     fn normalize<T: Real>(&self, x: &Tensor) -> Tensor {
-        let axis = self.axis as usize;
-        let (extent, inner) = (x.shape()[axis], x.shape().strides()[axis]);
+        let lines = Lines::along(x.shape(), self.axis as usize);
         let mut y = x.slice::<T>().to_vec();
-        for block in y.chunks_mut((extent * inner).max(1)) {
-            for i in 0..inner {
-                let line = || (i..extent * inner).step_by(inner);
-                let m = line()
-                    .fold(T::from_f64(f64::NEG_INFINITY), |m, j| if block[j] > m { block[j] } else { m });
-                for j in line() {
-                    block[j] = (block[j] - m).exp();
-                }
-                let sum = line().fold(T::default(), |sum, j| sum + block[j]);
-                for j in line() {
-                    block[j] = block[j] / sum;
-                }
+        for start in lines.starts() {
+            let places = || lines.places(start);
+            let least = T::from_f64(f64::NEG_INFINITY);
+            let m = places().fold(least, |m, j| if y[j] > m { y[j] } else { m });
+            for j in places() {
+                y[j] = (y[j] - m).exp();
+            }
+            let sum = places().fold(T::default(), |sum, j| sum + y[j]);
+            for j in places() {
+                y[j] = y[j] / sum;
             }
         }
         Tensor::of(x.shape(), y)

@@ -9,7 +9,7 @@
 
 use crate::attrs::{Hw, Pad};
 use crate::error::{mismatch, require};
-use crate::{Cost, Mismatch, Real, Tensor, Type};
+use crate::{Cost, Element, Mismatch, Tensor, Type};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -86,7 +86,7 @@ impl Window {
 
     /// The result of pooling: windows over each plane of x.
     pub(super) fn infer_pool(&self, x: &Type) -> Result<Type, Mismatch> {
-        require!(x.dtype.is_float() && x.rank() == 4, "(C1): x {x} must be real and of rank 4");
+        require!(x.rank() == 4, "(C1): x {x} must be of rank 4");
         let [rows, columns] = self.infer(x)?;
         let Pad { top, left, bottom, right } = self.pad;
         let Hw(kh, kw) = self.kernel;
@@ -106,26 +106,28 @@ impl Window {
     }
 }
 
-/// Folds the elements under each window in ascending order, rows first; `finish` gets what came out and the
-/// row and column of the window.
-pub(super) fn pool<T: Real>(
+/// Folds the elements under each window in ascending order, rows first. `fold` gets an element and its place in
+/// the plane; `finish` what came out, the index of the plane, and the row and column of the window.
+pub(super) fn pool<T: Element, A: Copy + Sync, R: Element + Default>(
     window: &Window,
     x: &Tensor,
-    start: T,
-    fold: impl Fn(T, T) -> T + Sync,
-    finish: impl Fn(T, usize, usize) -> T + Sync,
+    start: A,
+    fold: impl Fn(A, T, usize) -> A + Sync,
+    finish: impl Fn(A, usize, [usize; 2]) -> R + Sync,
     result: &Type,
 ) -> Tensor {
     let (height, width) = (x.shape()[2], x.shape()[3]);
     let [rows, columns] = window.over(height, width);
     let (oh, ow) = (result.dims()[2], result.dims()[3]);
-    let mut y = vec![start; result.elements()];
-    y.par_chunks_mut(oh * ow).zip(x.slice::<T>().par_chunks(height * width)).for_each(|(out, plane)| {
+    let mut y = vec![R::default(); result.elements()];
+    let planes = x.slice::<T>().par_chunks(height * width);
+    y.par_chunks_mut(oh * ow).zip(planes).enumerate().for_each(|(index, (out, plane))| {
         for i in 0..oh {
             for j in 0..ow {
-                let line = |row: usize| columns.elements(j).map(move |column| plane[row * width + column]);
-                let folded = rows.elements(i).flat_map(line).fold(start, &fold);
-                out[i * ow + j] = finish(folded, i, j);
+                let line = |row: usize| columns.elements(j).map(move |column| row * width + column);
+                let places = rows.elements(i).flat_map(line);
+                let folded = places.fold(start, |acc, at| fold(acc, plane[at], at));
+                out[i * ow + j] = finish(folded, index, [i, j]);
             }
         }
     });

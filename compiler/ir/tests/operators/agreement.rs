@@ -10,12 +10,15 @@ graph @every(%in: f32[1,1]) {
   %x: f32[2,4,7,6] = const rand(1)
   %p: f32[2,4,7,6] = const rand(2, min=0.5, max=2)
   %w: f32[6,2,3,2] = const rand(3)
+  %k: f32[4,3,3,2] = const rand(8)
   %b: f32[6] = const rand(4)
   %a: f32[5,7] = const rand(5)
   %c: f32[5,3] = const rand(6)
   %s: f32[4] = const rand(7, min=0.5, max=1.5)
   %i: i64[2] = const [2,-1]
   %conv: f32[2,6,4,4] = conv %x, %w, %b, stride=2x1, pad=[1,0,2,1], dilation=1x3, groups=2
+  %conv_transpose: f32[2,6,14,9] = \
+conv_transpose %x, %k, %b, stride=2x1, pad=[1,0,2,1], dilation=1x3, extra=2x1, groups=2
   %gemm: f32[7,3] = gemm %a, %c, trans_a=true
   %gemm_t: f32[5,5] = gemm %a, %a, trans_b=true
   %t: f32[2,4,6,7] = transpose %x, perm=[0,1,3,2]
@@ -74,11 +77,20 @@ graph @every(%in: f32[1,1]) {
   %lrn: f32[2,4,7,6] = lrn %x, size=3, alpha=0.1, beta=0.5, bias=2
   %softmax: f32[2,4,7,6] = softmax %x, axis=1
   %max_pool: f32[2,4,5,3] = max_pool %x, kernel=3x2, stride=2, pad=[2,0,1,1], dilation=1x2, ceil=true
+  %arg_max_pool: i64[2,4,5,3] = \
+arg_max_pool %x, kernel=3x2, stride=2, pad=[2,0,1,1], dilation=1x2, ceil=true, column_major=true
   %avg_pool: f32[2,4,4,6] = \
 avg_pool %x, kernel=2, stride=2x1, pad=1, dilation=1x2, ceil=true, count_include_pad=true
   %reduce_mean: f32[2,4] = reduce_mean %x, axes=[2,3], keep=false
   %reduce_max: f32[2,1,7,1] = reduce_max %x, axes=[3,1]
+  %reduce_min: f32[2,1,7,1] = reduce_min %x, axes=[3,1]
   %reduce_sum: f32[2,7,6] = reduce_sum %x, axes=[1], keep=false
+  %reduce_sum_square: f32[2,7,6] = reduce_sum_square %x, axes=[1], keep=false
+  %reduce_prod: f32[2,4,1,6] = reduce_prod %x, axes=[2]
+  %arg_max: i64[2,7,6] = arg_max %x, axis=1, keep=false, least=true, last=true
+  %top_k: f32[2,4,7,3] = top_k %x, axis=3, k=3
+  %top_k_places: i64[2,4,1,6] = top_k %x, axis=2, least=true, places=true
+  %cum_sum: f32[2,4,7,6] = cum_sum %x, axis=2, exclusive=true, reverse=true
   %concat: f32[2,8,7,6] = concat %x, %p, axis=1
   %slice: f32[1,4,3,6] = slice %x, starts=[0,3,1,0], ends=[1,-1,6,6], steps=[1,-1,2,1]
   %pad: f32[2,4,8,9] = pad %x, before=[0,0,1,0], after=[0,0,0,3], value=-1.5

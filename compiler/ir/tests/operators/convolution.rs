@@ -81,3 +81,74 @@ fn by_formula() {
     }
     assert_eq!(compared, 9396);
 }
+
+#[test]
+fn transposed_by_hand() {
+    let y = |nodes: &str| value_of(nodes, Precision::F32).slice::<f32>().to_vec();
+    // Each element spreads the kernel, two columns apart; where they meet they add up.
+    assert_eq!(
+        y("%x: f32[1,1,1,2] = const [1,10]\n%w: f32[1,1,1,3] = const [1,2,3]\n%b: f32[1] = const [100]\n\
+           %y: f32[1,1,1,5] = conv_transpose %x, %w, %b, stride=1x2"),
+        [101.0, 102.0, 113.0, 120.0, 130.0]
+    );
+    // One column is cut off in front, and two are added behind, which nothing reaches.
+    assert_eq!(
+        y("%x: f32[1,1,1,2] = const [1,10]\n%w: f32[1,2,1,2] = const [1,2,3,4]\n\
+           %y: f32[1,2,1,4] = conv_transpose %x, %w, pad=[0,1,0,0], extra=0x2"),
+        [12.0, 20.0, 0.0, 0.0, 34.0, 40.0, 0.0, 0.0]
+    );
+}
+
+#[test]
+fn transposed_by_formula() {
+    let mut compared = 0;
+    for (round, &(n, groups, c, o)) in
+        [(1, 1, 3, 5), (2, 1, 1, 1), (1, 2, 2, 3), (1, 6, 1, 1), (1, 3, 1, 2)].iter().enumerate()
+    {
+        for (kh, kw, sh, sw, dh, dw, pads, eh, ew) in [
+            (1, 1, 1, 1, 1, 1, [0, 0, 0, 0], 0, 0),
+            (3, 3, 1, 1, 1, 1, [1, 1, 1, 1], 0, 0),
+            (3, 3, 2, 2, 1, 1, [1, 1, 1, 1], 1, 1),
+            (4, 2, 2, 3, 1, 1, [1, 0, 1, 2], 0, 2),
+            (2, 3, 3, 2, 2, 3, [0, 5, 4, 0], 1, 0),
+            (1, 2, 2, 4, 1, 2, [1, 0, 0, 0], 3, 0),
+        ] {
+            let (h, w) = (4usize, 5usize);
+            let [top, left, bottom, right] = pads;
+            let oh = (h - 1) * sh + (kh - 1) * dh + 1 - top - bottom + eh;
+            let ow = (w - 1) * sw + (kw - 1) * dw + 1 - left - right + ew;
+            let xs = format!("[{n},{},{h},{w}]", groups * c);
+            let ws = format!("[{},{o},{kh},{kw}]", groups * c);
+            let outputs = groups * o;
+            let nodes = format!(
+                "%x: f32{xs} = const rand({round})\n%w: f32{ws} = const rand(8)\n\
+                 %b: f32[{outputs}] = const rand(9)\n\
+                 %y: f32[{n},{outputs},{oh},{ow}] = conv_transpose %x, %w, %b, stride={sh}x{sw}, \
+                 pad=[{top},{left},{bottom},{right}], dilation={dh}x{dw}, extra={eh}x{ew}, groups={groups}"
+            );
+            let (x, wt, b) = (rand(&xs, round), rand(&ws, 8), rand(&format!("[{outputs}]"), 9));
+            let got = [Precision::F32, Precision::F64].map(|p| value_of(&nodes, p).data().to_f64());
+            for (at, (single, double)) in got[0].iter().zip(&got[1]).enumerate() {
+                let (j, i, oc, image) =
+                    (at % ow, at / ow % oh, at / ow / oh % outputs, at / ow / oh / outputs);
+                let mut sum = b[oc];
+                for (ic, u, v) in (0..c * kh * kw).map(|t| (t / kw / kh, t / kw % kh, t % kw)) {
+                    let whole = |at: usize, stride: usize, extent: usize| {
+                        (at % stride == 0).then_some(at / stride).filter(|&at| at < extent)
+                    };
+                    let row = (i + top).checked_sub(u * dh).and_then(|at| whole(at, sh, h));
+                    let column = (j + left).checked_sub(v * dw).and_then(|at| whole(at, sw, w));
+                    if let (Some(row), Some(column)) = (row, column) {
+                        let channel = oc / o * c + ic;
+                        let weight = wt[((channel * o + oc % o) * kh + u) * kw + v];
+                        sum += weight * x[((image * groups * c + channel) * h + row) * w + column];
+                    }
+                }
+                assert!((single - sum).abs() < 2e-5, "{nodes}\n{at}: {single} {sum}");
+                assert!((double - sum).abs() < 1e-12, "{nodes}\n{at}: {double} {sum}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 12325);
+}

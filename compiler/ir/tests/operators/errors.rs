@@ -7,6 +7,7 @@ const HEAD: &str = "\
 graph @wrong(%x: f32[1,4,8,8], %m: f32[2,3], %v: f32[4], %n: i64[2,3], %e: f32[1,4,0,8], %q: f32[5,1,3,3], \
 %t: bool[2,3]) {
   %w: f32[6,4,3,3] = const rand(1)
+  %k: f32[4,3,3,3] = const rand(2)
 ";
 
 /// A wrong expression and what is said about it.
@@ -30,6 +31,32 @@ const WRONG: &[(&str, &str)] = &[
         "conv: (W2): a 3x3 kernel with dilation 5x1 does not fit into f32[1,4,8,8] padded by 2x2",
     ),
     ("conv %x", "conv takes 2 to 3 operands, not 1"),
+    (
+        "conv_transpose %x, %m",
+        "conv_transpose: (C1): x f32[1,4,8,8] and w f32[2,3] must be real and of rank 4",
+    ),
+    (
+        "conv_transpose %x, %w",
+        "conv_transpose: (C2): x f32[1,4,8,8] and w f32[6,4,3,3] must have as many channels, \
+         a positive multiple of groups=1",
+    ),
+    (
+        "conv_transpose %q, %q, %v",
+        "conv_transpose: (C2): x f32[5,1,3,3] and w f32[5,1,3,3] must have as many channels, \
+         a positive multiple of groups=1",
+    ),
+    (
+        "conv_transpose %x, %k, %v",
+        "conv_transpose: (C2): bias f32[4] must be [3], one element for each output channel",
+    ),
+    (
+        "conv_transpose %x, %k, stride=0x1",
+        "conv_transpose: (C3): kernel 3x3, stride 0x1, dilation 1x1: all must be positive",
+    ),
+    (
+        "conv_transpose %x, %k, pad=5",
+        "conv_transpose: (C3): x f32[1,4,8,8] spread by a 3x3 kernel with stride 1x1 less padding 10x10 leaves nothing",
+    ),
     ("gemm %m, %n", "gemm: (C1): a f32[2,3] and b i64[2,3] must be real matrices"),
     (
         "gemm %m, %m",
@@ -77,7 +104,7 @@ const WRONG: &[(&str, &str)] = &[
     ("lrn %x", "lrn: (C2): a region of 0 channels: size must be positive"),
     ("softmax %n, axis=0", "softmax: (C1): x i64[2,3] is not real"),
     ("softmax %m", "softmax: (C2): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
-    ("max_pool %m, kernel=2", "max_pool: (C1): x f32[2,3] must be real and of rank 4"),
+    ("max_pool %m, kernel=2", "max_pool: (C1): x f32[2,3] must be of rank 4"),
     ("max_pool %e, kernel=2, pad=1", "max_pool: (C2): the planes of x f32[1,4,0,8] have no elements"),
     (
         "max_pool %x",
@@ -91,13 +118,25 @@ const WRONG: &[(&str, &str)] = &[
         "avg_pool %x, kernel=2x3, pad=[0,2,2,0]",
         "avg_pool: (W3): padding [0,2,2,0] is not smaller than the 2x3 kernel",
     ),
-    ("reduce_sum %n, axes=[0]", "reduce_sum: (C1): x i64[2,3] is not real"),
+    ("avg_pool %n, kernel=1", "avg_pool: (C1): x i64[2,3] is not real"),
+    ("max_pool %t, kernel=1", "max_pool: (C1): x bool[2,3] is not of numbers"),
+    (
+        "arg_max_pool %x, kernel=2, pad=2",
+        "arg_max_pool: (W3): padding [2,2,2,2] is not smaller than the 2x2 kernel",
+    ),
+    ("reduce_sum %t, axes=[0]", "reduce_sum: (C1): x bool[2,3] is not of numbers"),
     ("reduce_mean %m", "reduce_mean: (C2): no axes are given"),
     (
         "reduce_max %m, axes=[2]",
         "reduce_max: (C2): axis 2 is none of the 2 dimensions of f32[2,3], counted from 0",
     ),
     ("reduce_max %m, axes=[1,1]", "reduce_max: (C2): axis 1 stands there twice"),
+    ("arg_max %m", "arg_max: (C1): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
+    ("arg_max %e, axis=2", "arg_max: (C2): axis 2 of x f32[1,4,0,8] has no elements"),
+    ("top_k %m, axis=2", "top_k: (C1): axis 2 is none of the 2 dimensions of f32[2,3], counted from 0"),
+    ("top_k %m, axis=0, k=3", "top_k: (C2): 3 elements along axis 0 of x f32[2,3]: k is too great"),
+    ("cum_sum %t, axis=0", "cum_sum: (C1): x bool[2,3] is not of numbers"),
+    ("cum_sum %m", "cum_sum: (C2): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
     ("concat axis=0", "concat takes at least 1 operands, not 0"),
     ("concat %m, %m", "concat: (C1): axis -1 is none of the 2 dimensions of f32[2,3], counted from 0"),
     (
@@ -182,6 +221,6 @@ fn messages() {
     for (wrong, message) in WRONG {
         let text = format!("{HEAD}  %y: f32[1] = {wrong}\n  return %y\n}}\n");
         let error = text::parse(&text).err().unwrap_or_else(|| panic!("{wrong} is accepted"));
-        assert_eq!((error.message.as_str(), error.line), (*message, 3), "{wrong}");
+        assert_eq!((error.message.as_str(), error.line), (*message, 4), "{wrong}");
     }
 }

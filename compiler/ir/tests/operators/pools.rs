@@ -82,3 +82,32 @@ fn avg_pool() {
         ),
     ]);
 }
+
+#[test]
+fn integers_have_a_greatest_element() {
+    exact(&[
+        (
+            "%x: u8[1,1,1,3] = const [0,0,7]\n%y: u8[1,1,1,3] = max_pool %x, kernel=1x2, pad=[0,1,0,0]",
+            &[0.0, 0.0, 7.0],
+        ),
+        ("%x: i8[1,1,1,2] = const [-128,-3]\n%y: i8[1,1,1,1] = max_pool %x, kernel=1x2", &[-3.0]),
+    ]);
+}
+
+#[test]
+fn arg_max_pool() {
+    const X: &str = "%x: f32[1,2,2,3] = const [1,5,5,4,2,3,NaN,-1,-2,NaN,-4,-inf]\n";
+    let of_x = |node: &str, expected: &[f64]| check(&format!("{X}%y: {node}"), expected, 0.0);
+    of_x("i64[1,2,1,2] = arg_max_pool %x, kernel=2", &[1.0, 1.0, 7.0, 7.0]);
+    of_x("i64[1,2,1,2] = arg_max_pool %x, kernel=2, column_major=true", &[2.0, 2.0, 8.0, 8.0]);
+    // Windows of one element each, some of which nothing wins.
+    of_x("i64[1,2,2,2] = arg_max_pool %x, kernel=1, stride=1x2", &[0.0, 2.0, 3.0, 5.0, 6.0, 8.0, 9.0, 11.0]);
+    of_x(
+        "i64[1,2,2,2] = arg_max_pool %x, kernel=2, stride=2, pad=1, ceil=true",
+        &[0.0, 1.0, 3.0, 5.0, 6.0, 7.0, 9.0, 10.0],
+    );
+    exact(&[(
+        "%x: u8[1,1,1,2] = const [0,0]\n%y: i64[1,1,1,1] = arg_max_pool %x, kernel=1x1, stride=1x2",
+        &[0.0],
+    )]);
+}

@@ -176,3 +176,61 @@ fn reductions() {
         assert_eq!(value_of(&nodes, Precision::F64).slice::<f64>(), [1.0]);
     }
 }
+
+#[test]
+fn more_reductions() {
+    const X: &str = "%x: f32[2,3] = const [1,5,3,4,2,-6]\n%n: i8[2,3] = const [1,-128,3,100,100,-1]\n";
+    let reduced = |node: &str, expected: &[f64]| check(&format!("{X}%y: {node}"), expected, 0.0);
+    reduced("f32[2,1] = reduce_min %x, axes=[1]", &[1.0, -6.0]);
+    reduced("f32[2] = reduce_prod %x, axes=[1], keep=false", &[15.0, -48.0]);
+    reduced("f32[3] = reduce_sum_square %x, axes=[0], keep=false", &[17.0, 29.0, 45.0]);
+    // Integers wrap; their mean is rounded towards zero.
+    reduced("i8[2] = reduce_sum %n, axes=[1], keep=false", &[-124.0, -57.0]);
+    reduced("i8[2] = reduce_mean %n, axes=[1], keep=false", &[-41.0, -19.0]);
+    reduced("i8[2] = reduce_prod %n, axes=[1], keep=false", &[-128.0, -16.0]);
+    reduced("i8[3] = reduce_max %n, axes=[0], keep=false", &[100.0, 100.0, 3.0]);
+    reduced("i8[3] = reduce_min %n, axes=[0], keep=false", &[1.0, -128.0, -1.0]);
+    exact(&[
+        ("%x: f32[2,2] = const [NaN,1,NaN,NaN]\n%y: f32[2,1] = reduce_min %x, axes=[1]", &[1.0, INF]),
+        ("%x: f32[1,0] = const []\n%y: f32[1,1] = reduce_min %x, axes=[1]", &[INF]),
+        ("%x: f32[1,0] = const []\n%y: f32[1,1] = reduce_prod %x, axes=[1]", &[1.0]),
+        ("%x: i32[1,0] = const []\n%y: i32[1,1] = reduce_max %x, axes=[1]", &[-2147483648.0]),
+        ("%x: i32[1,0] = const []\n%y: i32[1,1] = reduce_mean %x, axes=[1]", &[0.0]),
+        ("%x: u8[1,0] = const []\n%y: u8[1,1] = reduce_min %x, axes=[1]", &[255.0]),
+        ("%x: bool[2,2] = const [0,1,0,0]\n%y: bool[2] = reduce_max %x, axes=[1], keep=false", &[1.0, 0.0]),
+        ("%x: bool[2,2] = const [0,1,1,1]\n%y: bool[2] = reduce_min %x, axes=[1], keep=false", &[0.0, 1.0]),
+    ]);
+}
+
+#[test]
+fn places_and_orders() {
+    const X: &str = "%x: f32[2,4] = const [3,1,3,2,NaN,5,-1,NaN]\n";
+    let of_x = |node: &str, expected: &[f64]| check(&format!("{X}%y: {node}"), expected, 0.0);
+    of_x("i64[2,1] = arg_max %x, axis=1", &[0.0, 1.0]);
+    of_x("i64[2] = arg_max %x, axis=1, keep=false, last=true", &[2.0, 1.0]);
+    of_x("i64[2] = arg_max %x, axis=1, keep=false, least=true", &[1.0, 2.0]);
+    of_x("i64[4] = arg_max %x, axis=0, keep=false", &[0.0, 1.0, 0.0, 0.0]);
+    of_x("f32[2,3] = top_k %x, axis=1, k=3", &[3.0, 3.0, 2.0, 5.0, -1.0, NAN]);
+    of_x("i64[2,3] = top_k %x, axis=1, k=3, places=true", &[0.0, 2.0, 3.0, 1.0, 2.0, 0.0]);
+    of_x("f32[2,2] = top_k %x, axis=1, k=2, least=true", &[1.0, 2.0, -1.0, 5.0]);
+    of_x("i64[2,4] = top_k %x, axis=0, k=2, places=true", &[0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0]);
+    of_x("f32[2,0] = top_k %x, axis=1, k=0", &[]);
+    exact(&[
+        ("%x: f32[2] = const [NaN,NaN]\n%y: i64[1] = arg_max %x, axis=0, last=true", &[0.0]),
+        ("%x: u8[3] = const [0,255,255]\n%y: i64[1] = arg_max %x, axis=0, last=true", &[2.0]),
+        ("%x: f32[2,0,3] = const []\n%y: i64[2,0,1] = arg_max %x, axis=2", &[]),
+    ]);
+}
+
+#[test]
+fn running_sums() {
+    const X: &str = "%x: f32[2,3] = const [1,2,3,4,5,6]\n";
+    let of_x =
+        |call: &str, expected: &[f64]| check(&format!("{X}%y: f32[2,3] = cum_sum {call}"), expected, 0.0);
+    of_x("%x, axis=1", &[1.0, 3.0, 6.0, 4.0, 9.0, 15.0]);
+    of_x("%x, axis=0", &[1.0, 2.0, 3.0, 5.0, 7.0, 9.0]);
+    of_x("%x, axis=1, exclusive=true", &[0.0, 1.0, 3.0, 0.0, 4.0, 9.0]);
+    of_x("%x, axis=1, reverse=true", &[6.0, 5.0, 3.0, 15.0, 11.0, 6.0]);
+    of_x("%x, axis=1, exclusive=true, reverse=true", &[5.0, 3.0, 0.0, 11.0, 6.0, 0.0]);
+    exact(&[("%x: i8[3] = const [100,100,100]\n%y: i8[3] = cum_sum %x, axis=0", &[100.0, -56.0, 44.0])]);
+}

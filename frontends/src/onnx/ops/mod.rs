@@ -5,6 +5,7 @@
 //! are not computed, which matters only to who reads them.
 
 mod activation;
+mod arg_max;
 mod arithmetic;
 mod batch_norm;
 mod cast;
@@ -12,14 +13,16 @@ mod clip;
 mod concat;
 mod constant;
 mod conv;
+mod cum_sum;
 mod depth_to_space;
 mod elementwise;
 mod gather;
 mod gemm;
 mod identity;
-mod instance_norm;
+mod lp;
 mod lrn;
 mod matmul;
+mod normalization;
 mod padding;
 mod pool;
 mod reduce;
@@ -27,7 +30,9 @@ mod reshape;
 mod resize;
 mod slice;
 mod softmax;
+mod top_k;
 mod transpose;
+mod volume;
 mod window;
 
 use super::node::{Node, Outcome};
@@ -37,6 +42,8 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
     Some(match op_type {
         "Abs" => arithmetic::abs,
         "Add" => elementwise::add,
+        "ArgMax" => arg_max::arg_max,
+        "ArgMin" => arg_max::arg_min,
         "AveragePool" => pool::average_pool,
         "BatchNormalization" => batch_norm::batch_normalization,
         "Cast" => cast::cast,
@@ -45,6 +52,8 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Constant" => constant::constant,
         "ConstantOfShape" => constant::constant_of_shape,
         "Conv" => conv::conv,
+        "ConvTranspose" => conv::conv_transpose,
+        "CumSum" => cum_sum::cum_sum,
         "DepthToSpace" => depth_to_space::depth_to_space,
         "Div" => elementwise::div,
         "Dropout" => identity::dropout,
@@ -55,27 +64,43 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Gather" => gather::gather,
         "Gemm" => gemm::gemm,
         "GlobalAveragePool" => reduce::global_average_pool,
+        "GlobalLpPool" => lp::global_lp_pool,
         "GlobalMaxPool" => reduce::global_max_pool,
+        "GroupNormalization" => normalization::group_normalization,
         "HardSigmoid" => activation::hard_sigmoid,
         "HardSwish" => activation::hard_swish,
+        "Hardmax" => softmax::hardmax,
         "Identity" => identity::identity,
-        "InstanceNormalization" => instance_norm::instance_normalization,
+        "InstanceNormalization" => normalization::instance_normalization,
         "LRN" => lrn::lrn,
+        "LayerNormalization" => normalization::layer_normalization,
         "LeakyRelu" => elementwise::leaky_relu,
+        "LogSoftmax" => softmax::log_softmax,
+        "LpNormalization" => lp::lp_normalization,
+        "LpPool" => lp::lp_pool,
         "MatMul" => matmul::matmul,
         "Max" => elementwise::max,
         "MaxPool" => pool::max_pool,
         "Mean" => elementwise::mean,
+        "MeanVarianceNormalization" => normalization::mean_variance_normalization,
         "Min" => elementwise::min,
         "Mul" => elementwise::mul,
         "Neg" => arithmetic::neg,
         "PRelu" => activation::p_relu,
+        "RMSNormalization" => normalization::rms_normalization,
+        "ReduceL1" => lp::reduce_l1,
+        "ReduceL2" => lp::reduce_l2,
+        "ReduceLogSum" => reduce::reduce_log_sum,
+        "ReduceLogSumExp" => reduce::reduce_log_sum_exp,
         "Pad" => padding::pad,
         "Pow" => arithmetic::pow,
         "Reciprocal" => arithmetic::reciprocal,
         "ReduceMax" => reduce::reduce_max,
         "ReduceMean" => reduce::reduce_mean,
+        "ReduceMin" => reduce::reduce_min,
+        "ReduceProd" => reduce::reduce_prod,
         "ReduceSum" => reduce::reduce_sum,
+        "ReduceSumSquare" => reduce::reduce_sum_square,
         "Relu" => elementwise::relu,
         "Reshape" => reshape::reshape,
         "Resize" => resize::resize,
@@ -92,6 +117,7 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Sub" => elementwise::sub,
         "Sum" => elementwise::sum,
         "Tanh" => elementwise::tanh,
+        "TopK" => top_k::top_k,
         "Transpose" => transpose::transpose,
         "Unsqueeze" => reshape::unsqueeze,
         "Upsample" => resize::upsample,

@@ -5,24 +5,38 @@
 //!                     behind (SAME_UPPER) or in front (SAME_LOWER)
 //!     auto_pad VALID  no padding
 //!
-//! One spatial dimension is computed as a plane of one row.
+//! One spatial dimension is computed as a plane of one row. Pools of more than two take the last two as a
+//! plane, and then each other one as a plane whose columns do not move: what they take of a window they can
+//! take of what they took along some of its dimensions.
 //!
-//! Refused: three spatial dimensions, negative padding, and `pads` that contradict `auto_pad`.
+//! Refused: negative padding, and `pads` that contradict `auto_pad`.
 
 use crate::onnx::diagnostic::{Fault, ensure, fail, fault};
-use crate::onnx::node::{Node, Outcome, reshape};
+use crate::onnx::node::Node;
 use cnnc_ir::attrs::{Hw, Pad};
-use cnnc_ir::ops::Op;
+use cnnc_ir::ops::Sliding;
 use cnnc_ir::{NodeId, Type};
 
-/// A window that slides over the spatial dimensions of a value.
+/// A window that slides over the spatial dimensions of a value; lists have an entry for each.
 pub(super) struct Window {
+    pub(super) kernel: Vec<usize>,
+    pub(super) stride: Vec<usize>,
+    pub(super) dilation: Vec<usize>,
+    /// Padding in front.
+    pub(super) before: Vec<usize>,
+    /// Padding behind.
+    pub(super) after: Vec<usize>,
+    /// Whether the number of windows was asked for directly.
+    pub(super) same: bool,
+}
+
+/// A window over a plane.
+#[derive(Clone, Copy)]
+pub(super) struct Plane {
     pub(super) kernel: Hw,
     pub(super) stride: Hw,
     pub(super) dilation: Hw,
     pub(super) pad: Pad,
-    /// Whether the number of windows was asked for directly.
-    pub(super) same: bool,
 }
 
 impl Window {
@@ -31,74 +45,133 @@ impl Window {
     pub(super) fn new(node: &mut Node, x: &Type, weight: Option<&[usize]>) -> Result<Window, Fault> {
         let spatial = x.dims().get(2..).unwrap_or_default();
         let n = spatial.len();
-        ensure!(
-            (1..=2).contains(&n),
-            E_UNSUPPORTED,
-            "x {x} has {n} spatial dimensions, supported are 1 and 2"
-        );
-        let given = list(node, "kernel_shape", n)?;
-        let kernel = match (given, weight) {
-            (Some(given), Some(weight)) if given != weight => {
-                fail!(E_MODEL, "kernel_shape={given:?}, the weight has {weight:?}")
-            }
-            (Some(kernel), _) => kernel,
-            (None, Some(weight)) => weight.to_vec(),
-            (None, None) => fail!(E_MODEL, "kernel_shape is missing"),
-        };
-        let stride = list(node, "strides", n)?.unwrap_or_else(|| vec![1; n]);
-        let dilation = list(node, "dilations", n)?.unwrap_or_else(|| vec![1; n]);
-        let zeros = kernel.iter().chain(&stride).chain(&dilation).any(|&e| e == 0);
-        ensure!(!zeros, E_MODEL, "kernel_shape, strides and dilations must be positive");
+        ensure!(n > 0, E_MODEL, "x {x} has no spatial dimensions");
+        let kernel = kernel(node, n, weight)?;
+        let (stride, dilation) = steps(node, n)?;
         let pads = list(node, "pads", 2 * n)?;
-        let auto = node.attributes.string("auto_pad")?.unwrap_or_else(|| "NOTSET".to_string());
+        let auto = AutoPad::new(node)?;
         let along = |d: usize| (spatial[d], kernel[d], stride[d], dilation[d]);
-        let wanted: Option<Vec<usize>> = match auto.as_str() {
-            "NOTSET" | "" => None,
-            "VALID" => Some(vec![0; 2 * n]),
-            "SAME_UPPER" | "SAME_LOWER" => {
+        let wanted: Option<Vec<usize>> = match auto {
+            AutoPad::None => None,
+            AutoPad::Valid => Some(vec![0; 2 * n]),
+            AutoPad::Same { odd_behind } => {
                 let totals: Option<Vec<usize>> = (0..n).map(|d| same_padding(along(d))).collect();
                 let totals = totals.ok_or_else(|| fault!(E_LIMIT, "the padding overflows"))?;
-                let small = totals.iter().map(|t| t / 2);
-                let large = totals.iter().map(|t| t - t / 2);
-                match auto == "SAME_UPPER" {
-                    true => Some(small.chain(large).collect()),
-                    false => Some(large.chain(small).collect()),
-                }
+                Some(halves(&totals, odd_behind))
             }
-            _ => fail!(E_MODEL, "auto_pad={auto:?} is none of ONNX's"),
         };
-        let pads = match (wanted, pads) {
+        let mut pads = match (wanted, pads) {
             (Some(wanted), Some(pads)) if pads.iter().any(|&p| p > 0) && pads != wanted => {
-                fail!(E_MODEL, "pads={pads:?} contradict auto_pad={auto}, which is {wanted:?}")
+                fail!(E_MODEL, "pads={pads:?} contradict auto_pad, which is {wanted:?}")
             }
             (Some(wanted), _) => wanted,
             (None, pads) => pads.unwrap_or_else(|| vec![0; 2 * n]),
         };
-        let hw = |list: &[usize], row: usize| match *list {
-            [h, w] => Hw(h, w),
-            _ => Hw(row, list[0]),
-        };
-        let (Hw(top, left), Hw(bottom, right)) = (hw(&pads[..n], 0), hw(&pads[n..], 0));
-        Ok(Window {
-            kernel: hw(&kernel, 1),
-            stride: hw(&stride, 1),
-            dilation: hw(&dilation, 1),
-            pad: Pad { top, left, bottom, right },
-            same: auto.starts_with("SAME"),
-        })
+        let after = pads.split_off(n);
+        let same = matches!(auto, AutoPad::Same { .. });
+        Ok(Window { kernel, stride, dilation, before: pads, after, same })
     }
 
-    /// Adds the node that slides the window over x; further operands stand in `rest`.
-    pub(super) fn slide(&self, node: &mut Node, op: impl Into<Op>, x: NodeId, rest: &[NodeId]) -> Outcome {
-        let dims = node.ty(x).dims().to_vec();
-        let [n, c, width] = dims[..] else {
-            return node.result(op, &[&[x], rest].concat());
+    /// The window over the last two spatial dimensions, or over a plane of one row.
+    pub(super) fn plane(&self) -> Plane {
+        let hw = |list: &[usize], row: usize| match *list {
+            [.., h, w] => Hw(h, w),
+            _ => Hw(row, list[0]),
         };
-        let plane = node.reshaped("plane", x, &[n, c, 1, width])?;
-        let slid = node.step("slid", op, &[&[plane], rest].concat())?;
-        let slid_dims = node.ty(slid).dims().to_vec();
-        node.result(reshape(&[slid_dims[0], slid_dims[1], slid_dims[3]]), &[slid])
+        let (Hw(top, left), Hw(bottom, right)) = (hw(&self.before, 0), hw(&self.after, 0));
+        Plane {
+            kernel: hw(&self.kernel, 1),
+            stride: hw(&self.stride, 1),
+            dilation: hw(&self.dilation, 1),
+            pad: Pad { top, left, bottom, right },
+        }
     }
+
+    /// The window over one spatial dimension, over the rows of a plane.
+    fn line(&self, d: usize) -> Plane {
+        Plane {
+            kernel: Hw(self.kernel[d], 1),
+            stride: Hw(self.stride[d], 1),
+            dilation: Hw(self.dilation[d], 1),
+            pad: Pad { top: self.before[d], bottom: self.after[d], ..Pad::ZERO },
+        }
+    }
+
+    /// The windows along one spatial dimension of so many elements.
+    pub(super) fn along(&self, d: usize, extent: usize) -> Sliding {
+        Sliding {
+            extent,
+            before: self.before[d],
+            after: self.after[d],
+            kernel: self.kernel[d],
+            dilation: self.dilation[d],
+            stride: self.stride[d],
+            ceil: false,
+        }
+    }
+
+    /// Slides a pool, which adds a node for a window over planes, over all spatial dimensions of x.
+    pub(super) fn pool(
+        &self,
+        node: &mut Node,
+        x: NodeId,
+        pool: impl Fn(&mut Node, NodeId, Plane) -> Result<NodeId, Fault>,
+    ) -> Result<NodeId, Fault> {
+        let dims = node.ty(x).dims().to_vec();
+        let (outer, mut extents) = (&dims[..2], dims[2..].to_vec());
+        let n = extents.len();
+        if n == 2 {
+            return pool(node, x, self.plane());
+        }
+        let planes = |front: &[usize]| outer[1] * front.iter().product::<usize>();
+        let (front, plane) = extents.split_at(n.saturating_sub(2));
+        let [rows, columns] = if let [h, w] = *plane { [h, w] } else { [1, plane[0]] };
+        let value = node.reshaped("plane", x, &[outer[0], planes(front), rows, columns])?;
+        let mut value = pool(node, value, self.plane())?;
+        let inner = plane.len();
+        extents.splice(n - inner.., node.ty(value).dims()[4 - inner..].to_vec());
+        for d in (0..n - inner).rev() {
+            let (front, behind) = (planes(&extents[..d]), extents[d + 1..].iter().product());
+            value = node.reshaped("line", value, &[outer[0], front, extents[d], behind])?;
+            value = pool(node, value, self.line(d))?;
+            extents[d] = node.ty(value).dims()[2];
+        }
+        node.reshaped("pooled", value, &[outer, &extents].concat())
+    }
+}
+
+/// What `auto_pad` says.
+#[derive(Clone, Copy)]
+pub(super) enum AutoPad {
+    /// Nothing: `pads` say it.
+    None,
+    /// No padding.
+    Valid,
+    /// As much as makes the result of a size that depends on the stride alone.
+    Same {
+        /// Whether an odd element goes behind.
+        odd_behind: bool,
+    },
+}
+
+impl AutoPad {
+    /// That of a node.
+    pub(super) fn new(node: &mut Node) -> Result<AutoPad, Fault> {
+        match node.attributes.string("auto_pad")?.as_deref() {
+            None | Some("NOTSET" | "") => Ok(AutoPad::None),
+            Some("VALID") => Ok(AutoPad::Valid),
+            Some("SAME_UPPER") => Ok(AutoPad::Same { odd_behind: true }),
+            Some("SAME_LOWER") => Ok(AutoPad::Same { odd_behind: false }),
+            Some(other) => fail!(E_MODEL, "auto_pad={other:?} is none of ONNX's"),
+        }
+    }
+}
+
+/// Totals split in halves: the parts in front, then those behind.
+pub(super) fn halves(totals: &[usize], odd_behind: bool) -> Vec<usize> {
+    let small = totals.iter().map(|t| t / 2);
+    let large = totals.iter().map(|t| t - t / 2);
+    if odd_behind { small.chain(large).collect() } else { large.chain(small).collect() }
 }
 
 /// How many elements of padding give `ceil(extent / stride)` windows.
@@ -108,8 +181,31 @@ fn same_padding((extent, kernel, stride, dilation): (usize, usize, usize, usize)
     Some(end.saturating_sub(extent))
 }
 
+/// The kernel over `n` dimensions, which is that of the weight where there is one.
+pub(super) fn kernel(node: &mut Node, n: usize, weight: Option<&[usize]>) -> Result<Vec<usize>, Fault> {
+    let kernel = match (list(node, "kernel_shape", n)?, weight) {
+        (Some(given), Some(weight)) if given != weight => {
+            fail!(E_MODEL, "kernel_shape={given:?}, the weight has {weight:?}")
+        }
+        (Some(kernel), _) => kernel,
+        (None, Some(weight)) => weight.to_vec(),
+        (None, None) => fail!(E_MODEL, "kernel_shape is missing"),
+    };
+    ensure!(!kernel.contains(&0), E_MODEL, "kernel_shape={kernel:?} must be positive");
+    Ok(kernel)
+}
+
+/// The strides and dilations over `n` dimensions.
+pub(super) fn steps(node: &mut Node, n: usize) -> Result<(Vec<usize>, Vec<usize>), Fault> {
+    let stride = list(node, "strides", n)?.unwrap_or_else(|| vec![1; n]);
+    let dilation = list(node, "dilations", n)?.unwrap_or_else(|| vec![1; n]);
+    let zeros = stride.iter().chain(&dilation).any(|&e| e == 0);
+    ensure!(!zeros, E_MODEL, "strides={stride:?} and dilations={dilation:?} must be positive");
+    Ok((stride, dilation))
+}
+
 /// A list of counts, as many as there should be.
-fn list(node: &mut Node, name: &str, length: usize) -> Result<Option<Vec<usize>>, Fault> {
+pub(super) fn list(node: &mut Node, name: &str, length: usize) -> Result<Option<Vec<usize>>, Fault> {
     let Some(given) = node.attributes.ints(name)? else { return Ok(None) };
     let counts: Result<Vec<usize>, _> = given.iter().map(|&e| usize::try_from(e)).collect();
     match counts {

@@ -1,4 +1,4 @@
-//! `reduce_mean`, `reduce_max` and `reduce_sum`.
+//! `reduce_sum`, `reduce_mean`, `reduce_max` and their like.
 //!
 //! Over the pixels of a blocked value, a unit is one channel block. In a plain one, extents that are kept and reduced
 //! are merged until they are `[outer, reduced, inner]`, by a transposed copy where they are not so already; a unit is
