@@ -62,7 +62,7 @@ impl Window {
         };
         let mut pads = match (wanted, pads) {
             (Some(wanted), Some(pads)) if pads.iter().any(|&p| p > 0) && pads != wanted => {
-                fail!(E_MODEL, "pads={pads:?} contradict auto_pad, which is {wanted:?}")
+                fail!(E_MODEL, "pads={pads:?} contradict auto_pad={}, which is {wanted:?}", auto.word())
             }
             (Some(wanted), _) => wanted,
             (None, pads) => pads.unwrap_or_else(|| vec![0; 2 * n]),
@@ -163,6 +163,16 @@ impl AutoPad {
             Some("SAME_UPPER") => Ok(AutoPad::Same { odd_behind: true }),
             Some("SAME_LOWER") => Ok(AutoPad::Same { odd_behind: false }),
             Some(other) => fail!(E_MODEL, "auto_pad={other:?} is none of ONNX's"),
+        }
+    }
+
+    /// Its word.
+    fn word(self) -> &'static str {
+        match self {
+            AutoPad::None => "NOTSET",
+            AutoPad::Valid => "VALID",
+            AutoPad::Same { odd_behind: true } => "SAME_UPPER",
+            AutoPad::Same { odd_behind: false } => "SAME_LOWER",
         }
     }
 }
