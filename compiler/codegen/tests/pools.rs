@@ -114,9 +114,11 @@ fn reductions() {
 fn reductions_in_blocks() {
     for c in CHANNELS {
         for op in REDUCTIONS {
+            // A product keeps the relative errors of its factors: those of a convolution are large where it cancels.
+            let blocked = if op == "reduce_prod" { "max_pool %x, kernel=1" } else { "conv %x, %w" };
             agree(&format!(
                 "graph @g(%x: f32[2,{c},5,7]) {{\n  %w: f32[{c},{c},1,1] = const rand(1)\n  \
-                 %a: f32[2,{c},5,7] = conv %x, %w\n  %b: f32[2,{c},1,1] = {op} %a, axes=[2,3]\n  \
+                 %a: f32[2,{c},5,7] = {blocked}\n  %b: f32[2,{c},1,1] = {op} %a, axes=[2,3]\n  \
                  %c: f32[2,{c}] = {op} %a, axes=[3,2], keep=false |> relu\n  %d: f32[2,{c},1,1] = conv %b, %w\n  \
                  %y: f32[2,{c},5,7] = mul %a, %d\n  return %y, %c\n}}\n"
             ));
