@@ -8,12 +8,13 @@
 //! with `OH = (H - 1) * stride + (KH - 1) * dilation + 1 - top - bottom + extra`.
 //!
 //! (C1) operands are real, of one type, x and w of rank 4, b of rank 1. (C2) x has as many channels as w, a
-//! positive multiple of groups, and b has groups*O elements. (C3) kernel, stride and dilation are positive, x
-//! has rows and columns, and so has the result.
+//! positive multiple of groups, and b has groups*O elements. (C3) kernel, stride and dilation are positive,
+//! and as padding and `extra` at most 2^20. (C4) x has rows and columns, and so has the result.
 //!
 //! A sum starts from b, or 0, and runs through c, u, v in ascending order; each product is rounded before it
 //! is added.
 
+use super::window::LARGEST;
 use super::{Cost, Operator};
 use crate::attrs::{self, Attrs, Hw, Pad};
 use crate::error::{mismatch, require};
@@ -107,22 +108,23 @@ impl Operator for ConvTranspose {
         if let Some(b) = operands.get(2) {
             require!(b.dims() == [o], "(C2): bias {b} must be [{o}], one element for each output channel");
         }
-        let Hw(kh, kw) = Hw(w.dims()[2], w.dims()[3]);
-        let Hw(sh, sw) = self.stride;
-        let Hw(dh, dw) = self.dilation;
+        let ConvTranspose { stride, pad, dilation, extra, .. } = *self;
+        let kernel = Hw(w.dims()[2], w.dims()[3]);
+        let positive = [kernel, stride, dilation].iter().all(|&Hw(h, w)| h.min(w) > 0);
+        let Pad { top, left, bottom, right } = pad;
+        let all = [kernel, stride, dilation, extra, Hw(top, left), Hw(bottom, right)];
         require!(
-            [kh, kw, sh, sw, dh, dw].iter().all(|&n| n > 0),
-            "(C3): kernel {kh}x{kw}, stride {}, dilation {}: all must be positive",
-            self.stride,
-            self.dilation
+            positive && all.iter().all(|&Hw(h, w)| h.max(w) <= LARGEST),
+            "(C3): kernel {kernel}, stride {stride}, dilation {dilation}: all must be positive, and as extra \
+             {extra} and padding {} at most {LARGEST}",
+            pad.total()
         );
         let [rows, columns] = self.spread(x, w);
         match (rows.count(), columns.count()) {
             (Some(rows), Some(columns)) => x.with_dims([x.dims()[0], o, rows, columns]),
             _ => mismatch!(
-                "(C3): x {x} spread by a {kh}x{kw} kernel with stride {} less padding {} leaves nothing",
-                self.stride,
-                self.pad.total()
+                "(C4): x {x} spread by a {kernel} kernel with stride {stride} less padding {} leaves nothing",
+                pad.total()
             ),
         }
     }

@@ -51,11 +51,13 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "conv_transpose %x, %k, stride=0x1",
-        "conv_transpose: (C3): kernel 3x3, stride 0x1, dilation 1x1: all must be positive",
+        "conv_transpose: (C3): kernel 3x3, stride 0x1, dilation 1x1: all must be positive, and as extra 0x0 and \
+         padding 0x0 at most 1048576",
     ),
     (
         "conv_transpose %x, %k, pad=5",
-        "conv_transpose: (C3): x f32[1,4,8,8] spread by a 3x3 kernel with stride 1x1 less padding 10x10 leaves nothing",
+        "conv_transpose: (C4): x f32[1,4,8,8] spread by a 3x3 kernel with stride 1x1 less padding 10x10 \
+         leaves nothing",
     ),
     ("gemm %m, %n", "gemm: (C1): a f32[2,3] and b i64[2,3] must be real matrices"),
     (
