@@ -16,7 +16,8 @@ fn cut(module: &Module, name: &str, input: &str, prefixes: &[&str]) -> Module {
     moved.insert(source, block.input("x", graph.ty(source).clone()).unwrap());
     let is_inside = |id: NodeId| {
         let name = graph[id].name().as_str();
-        id != source && prefixes.iter().any(|p| name.strip_prefix(p).is_some_and(|r| !r.starts_with(char::is_numeric)))
+        id != source
+            && prefixes.iter().any(|p| name.strip_prefix(p).is_some_and(|r| !r.starts_with(char::is_numeric)))
     };
     let mut last = source;
     for &id in graph.order().iter().filter(|&&id| is_inside(id)) {
@@ -48,7 +49,12 @@ fn fire() {
 
 #[test]
 fn inception() {
-    block("inception", "googlenet", "conv2.3x3.relu.norm.pool", &["inception_3a", "conv2.3x3.relu.norm.pool."]);
+    block(
+        "inception",
+        "googlenet",
+        "conv2.3x3.relu.norm.pool",
+        &["inception_3a", "conv2.3x3.relu.norm.pool."],
+    );
 }
 
 #[test]
