@@ -6,7 +6,7 @@
 //! ```
 
 use super::Head;
-use super::net::{Net, Value, filter, pool};
+use super::net::{LINEAR, Net, Value, filter, pool};
 
 pub(super) fn build(n: &mut Net, x: Value, head: &Head, stages: [usize; 4]) -> Vec<Value> {
     let x = n.conv("stem.conv", x, filter(64, 7).stride(2).same());
@@ -21,7 +21,7 @@ pub(super) fn build(n: &mut Net, x: Value, head: &Head, stages: [usize; 4]) -> V
             let y = activated(n, &part("norm2"), y);
             let y = n.conv(&part("conv2"), y, filter(width, 3).same().stride(stride));
             let y = activated(n, &part("norm3"), y);
-            let y = n.conv(&part("conv3"), y, filter(4 * width, 1).gain(1.0 / (2.0 * blocks as f64).sqrt()));
+            let y = n.conv(&part("conv3"), y, filter(4 * width, 1).gain(LINEAR / (blocks as f64).sqrt()));
             if b == 0 {
                 x = n.conv(&part("downsample.conv"), before, filter(4 * width, 1).stride(stride));
             }

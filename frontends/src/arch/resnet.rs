@@ -9,7 +9,7 @@
 //! The paper strides in the first 1x1 of a bottleneck (`resnet50-v1`), everybody since in its 3x3.
 
 use super::Head;
-use super::net::{Net, Value, filter, pool};
+use super::net::{LINEAR, Net, Value, filter, pool};
 
 /// What a bottleneck looks like inside.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ pub(super) fn basic(n: &mut Net, x: Value, head: &Head, stages: [usize; 4]) -> V
         let y = n.conv(&block.part("conv1"), x, filter(channels, 3).same().stride(stride));
         let y = n.bn(&block.part("bn1"), y);
         let y = n.relu(y);
-        let y = n.conv(&block.part("conv2"), y, filter(channels, 3).same());
+        let y = n.conv(&block.part("conv2"), y, filter(channels, 3).same().gain(LINEAR));
         let y = n.bn_scaled(&block.part("bn2"), y, block.scale);
         (y, channels)
     })
@@ -65,7 +65,7 @@ pub(super) fn bottleneck(n: &mut Net, x: Value, head: &Head, stages: [usize; 4],
         let y = n.conv(&block.part("conv2"), y, filter(width, 3).same().stride(second).groups(form.groups));
         let y = n.bn(&block.part("bn2"), y);
         let y = n.relu(y);
-        let y = n.conv(&block.part("conv3"), y, filter(4 * channels, 1));
+        let y = n.conv(&block.part("conv3"), y, filter(4 * channels, 1).gain(LINEAR));
         let y = n.bn_scaled(&block.part("bn3"), y, block.scale);
         let y = if form.squeeze { excite(n, &block.part("se"), y, 4 * channels / 16) } else { y };
         (y, 4 * channels)
@@ -110,7 +110,8 @@ fn build(
             };
             let (y, channels) = branch(n, &block, x);
             if b == 0 && (block.stride > 1 || n.dims(x)[1] != channels) {
-                x = n.conv(&block.part("downsample.0"), x, filter(channels, 1).stride(block.stride));
+                let shortcut = filter(channels, 1).stride(block.stride).gain(LINEAR);
+                x = n.conv(&block.part("downsample.0"), x, shortcut);
                 x = n.bn(&block.part("downsample.1"), x);
             }
             let sum = n.add_to(&block.part("add"), y, x);

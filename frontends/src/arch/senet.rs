@@ -2,7 +2,7 @@
 //! convolutions, and 3x3 shortcuts.
 
 use super::Head;
-use super::net::{Filter, Net, Value, filter, pool};
+use super::net::{Filter, LINEAR, Net, Value, filter, pool};
 use super::resnet::excite;
 
 pub(super) fn build(n: &mut Net, x: Value, head: &Head) -> Vec<Value> {
@@ -23,12 +23,13 @@ pub(super) fn build(n: &mut Net, x: Value, head: &Head) -> Vec<Value> {
             let y = normed(n, &part("conv1"), &part("bn1"), x, filter(2 * width, 1));
             let grouped = filter(4 * width, 3).same().stride(stride).groups(64);
             let y = normed(n, &part("conv2"), &part("bn2"), y, grouped);
-            let y = n.conv(&part("conv3"), y, filter(4 * width, 1));
+            let y = n.conv(&part("conv3"), y, filter(4 * width, 1).gain(LINEAR));
             let y = n.bn_scaled(&part("bn3"), y, 1.0 / f64::from(blocks).sqrt());
             let y = excite(n, &part("se_module"), y, 4 * width / 16);
             if b == 0 {
                 let kernel = if stage == 0 { 1 } else { 3 };
-                x = n.conv(&part("downsample.0"), x, filter(4 * width, kernel).same().stride(stride));
+                let shortcut = filter(4 * width, kernel).same().stride(stride).gain(LINEAR);
+                x = n.conv(&part("downsample.0"), x, shortcut);
                 x = n.bn(&part("downsample.1"), x);
             }
             let sum = n.add_to(&part("add"), y, x);

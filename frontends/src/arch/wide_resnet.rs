@@ -5,7 +5,7 @@
 //! ```
 
 use super::Head;
-use super::net::{Net, Value, filter};
+use super::net::{LINEAR, Net, Value, filter};
 use super::preresnet::activated;
 
 /// `depth` counts convolutions: 6 blocks a stage and 4 more.
@@ -21,7 +21,7 @@ pub(super) fn build(n: &mut Net, x: Value, head: &Head, depth: usize, width: usi
             let y = n.conv(&part("conv1"), before, filter(channels, 3).same().stride(stride));
             let y = activated(n, &part("bn2"), y);
             let y = n.dropout(y);
-            let gain = 1.0 / (2.0 * blocks as f64).sqrt();
+            let gain = LINEAR / (blocks as f64).sqrt();
             let y = n.conv(&part("conv2"), y, filter(channels, 3).same().gain(gain));
             if b == 0 {
                 x = n.conv(&part("convShortcut"), before, filter(channels, 1).stride(stride));
