@@ -192,6 +192,11 @@ operators! {
     transpose Transpose,
     gather Gather,
     cast Cast,
+    quantize Quantize,
+    dequantize Dequantize,
+    requantize Requantize,
+    conv_integer ConvInteger,
+    matmul_integer MatmulInteger,
     resize Resize,
     depth_to_space DepthToSpace,
     identity Identity,
@@ -204,6 +209,7 @@ pub use resize::{Coordinate, NearestMode, ResizeMode, Source};
 pub use window::{Sliding, Window};
 mod elementwise;
 mod product;
+mod quantum;
 mod reduce;
 mod view;
 mod window;
