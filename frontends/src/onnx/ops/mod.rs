@@ -22,6 +22,8 @@ mod lrn;
 mod matmul;
 mod padding;
 mod pool;
+mod qlinear;
+mod quantize;
 mod reduce;
 mod reshape;
 mod resize;
@@ -45,7 +47,9 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Constant" => constant::constant,
         "ConstantOfShape" => constant::constant_of_shape,
         "Conv" => conv::conv,
+        "ConvInteger" => qlinear::conv_integer,
         "DepthToSpace" => depth_to_space::depth_to_space,
+        "DequantizeLinear" => quantize::dequantize_linear,
         "Div" => elementwise::div,
         "Dropout" => identity::dropout,
         "Elu" => elementwise::elu,
@@ -63,6 +67,7 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "LRN" => lrn::lrn,
         "LeakyRelu" => elementwise::leaky_relu,
         "MatMul" => matmul::matmul,
+        "MatMulInteger" => qlinear::mat_mul_integer,
         "Max" => elementwise::max,
         "MaxPool" => pool::max_pool,
         "Mean" => elementwise::mean,
@@ -72,6 +77,9 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "PRelu" => activation::p_relu,
         "Pad" => padding::pad,
         "Pow" => arithmetic::pow,
+        "QLinearConv" => qlinear::q_linear_conv,
+        "QLinearMatMul" => qlinear::q_linear_mat_mul,
+        "QuantizeLinear" => quantize::quantize_linear,
         "Reciprocal" => arithmetic::reciprocal,
         "ReduceMax" => reduce::reduce_max,
         "ReduceMean" => reduce::reduce_mean,
@@ -95,6 +103,17 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Transpose" => transpose::transpose,
         "Unsqueeze" => reshape::unsqueeze,
         "Upsample" => resize::upsample,
+        _ => return None,
+    })
+}
+
+/// The function that imports nodes of this operator of ONNX Runtime, domain `com.microsoft`.
+pub(super) fn microsoft_function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
+    Some(match op_type {
+        "DequantizeLinear" => quantize::dequantize_linear,
+        "QLinearAdd" => qlinear::q_linear_add,
+        "QLinearGlobalAveragePool" => qlinear::q_linear_global_average_pool,
+        "QuantizeLinear" => quantize::quantize_linear,
         _ => return None,
     })
 }

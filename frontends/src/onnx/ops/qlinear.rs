@@ -17,7 +17,7 @@ use super::quantize::{channels, check_scale, zero_point};
 use super::window::Window;
 use crate::onnx::attributes::required;
 use crate::onnx::builder::extent;
-use crate::onnx::diagnostic::{Fault, ensure, fault};
+use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome};
 use cnnc_ir::ops::{
     Add, Cast, Conv, ConvInteger, Dequantize, Div, MatmulInteger, Mul, Quantize, ReduceSum, Requantize, Sub,

@@ -11,11 +11,10 @@
 //! Refused: constant scales that are not positive and finite, types of zero points other than u8 and i8, and
 //! a `precision` other than f32.
 
-use crate::onnx::attributes::required;
-use crate::onnx::diagnostic::{Fault, ensure, fail, fault};
+use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axis};
 use crate::onnx::tensor;
-use cnnc_ir::ops::{Add, Cast, Clip, Dequantize, Div, Gather, Max, Min, Quantize, ReduceMax, Round, Sub};
+use cnnc_ir::ops::{Cast, Dequantize, Gather, Quantize};
 use cnnc_ir::{DType, NodeId, Shape, Tensor, Type};
 
 pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
@@ -57,28 +56,6 @@ pub(super) fn dequantize_linear(node: &mut Node) -> Outcome {
             node.result(Cast { to }, &[y])
         }
     }
-}
-
-/// `scale = (max(x, 0) - min(x, 0)) / 255`, `zero = saturate(round(-min(x, 0) / scale))`
-pub(super) fn dynamic_quantize_linear(node: &mut Node) -> Outcome {
-    let ([x], []) = node.inputs(["x"], [])?;
-    let ty = node.ty(x);
-    let axes: Vec<i64> = (0..ty.rank() as i64).collect();
-    let nothing = node.number("nothing", &ty, 0.0)?;
-    let most = node.step("most", ReduceMax { axes: axes.clone(), keep: false }, &[x])?;
-    let most = node.step("most", Max, &[most, nothing])?;
-    let least = node.step("least", ReduceMin { axes, keep: false }, &[x])?;
-    let least = node.step("least", Min, &[least, nothing])?;
-    let range = node.step("range", Sub, &[most, least])?;
-    let steps = node.number("steps", &ty, 255.0)?;
-    let scale = node.step("scale", Div, &[range, steps])?;
-    let below = node.step("below", Sub, &[nothing, least])?;
-    let zero = node.step("below", Div, &[below, scale])?;
-    let zero = node.step("rounded", Round, &[zero])?;
-    let zero = node.step("clipped", Clip { min: 0.0, max: 255.0 }, &[zero])?;
-    let zero = node.step("zero", Cast { to: DType::U8 }, &[zero])?;
-    let y = node.result(Quantize, &[x, scale, zero])?;
-    Ok(vec![y[0], scale, zero])
 }
 
 /// The zero point that is given, or 0 of that type.
