@@ -190,7 +190,11 @@ operators! {
     padding Padding,
     reshape Reshape,
     transpose Transpose,
+    expand Expand,
     gather Gather,
+    gather_elements GatherElements,
+    gather_nd GatherNd,
+    scatter ScatterElements ScatterNd,
     cast Cast,
     quantize Quantize,
     dequantize Dequantize,
@@ -198,6 +202,7 @@ operators! {
     conv_integer ConvInteger,
     matmul_integer MatmulInteger,
     resize Resize,
+    grid_sample GridSample,
     depth_to_space DepthToSpace,
     identity Identity,
     dropout Dropout,
@@ -205,9 +210,12 @@ operators! {
 
 pub use constant::Init;
 pub use depth_to_space::DepthMode;
-pub use resize::{Coordinate, NearestMode, ResizeMode, Source};
+pub use grid_sample::Beyond;
+pub use scatter::Reduction;
+pub use resize::{Coordinate, NearestMode, ResizeMode, Taps};
 pub use window::{Sliding, Window};
 mod elementwise;
+mod index;
 mod product;
 mod quantum;
 mod reduce;

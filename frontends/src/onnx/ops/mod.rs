@@ -14,19 +14,24 @@ mod constant;
 mod conv;
 mod depth_to_space;
 mod elementwise;
+mod expand;
 mod gather;
 mod gemm;
+mod grid_sample;
 mod identity;
 mod instance_norm;
 mod lrn;
+mod mask;
 mod matmul;
 mod padding;
 mod pool;
 mod qlinear;
 mod quantize;
 mod reduce;
+mod refused;
 mod reshape;
 mod resize;
+mod scatter;
 mod slice;
 mod softmax;
 mod transpose;
@@ -39,10 +44,13 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
     Some(match op_type {
         "Abs" => arithmetic::abs,
         "Add" => elementwise::add,
+        "AffineGrid" => grid_sample::affine_grid,
         "AveragePool" => pool::average_pool,
         "BatchNormalization" => batch_norm::batch_normalization,
         "Cast" => cast::cast,
+        "CenterCropPad" => padding::center_crop_pad,
         "Clip" => clip::clip,
+        "Compress" => gather::compress,
         "Concat" => concat::concat,
         "Constant" => constant::constant,
         "ConstantOfShape" => constant::constant_of_shape,
@@ -52,14 +60,19 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "DequantizeLinear" => quantize::dequantize_linear,
         "Div" => elementwise::div,
         "Dropout" => identity::dropout,
+        "DynamicQuantizeLinear" => quantize::dynamic_quantize_linear,
         "Elu" => elementwise::elu,
         "Exp" => elementwise::exp,
-        "Expand" => arithmetic::expand,
+        "Expand" => expand::expand,
+        "EyeLike" => constant::eye_like,
         "Flatten" => reshape::flatten,
         "Gather" => gather::gather,
+        "GatherElements" => gather::gather_elements,
+        "GatherND" => gather::gather_nd,
         "Gemm" => gemm::gemm,
         "GlobalAveragePool" => reduce::global_average_pool,
         "GlobalMaxPool" => reduce::global_max_pool,
+        "GridSample" => grid_sample::grid_sample,
         "HardSigmoid" => activation::hard_sigmoid,
         "HardSwish" => activation::hard_swish,
         "Identity" => identity::identity,
@@ -74,12 +87,16 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Min" => elementwise::min,
         "Mul" => elementwise::mul,
         "Neg" => arithmetic::neg,
+        "NonMaxSuppression" => refused::data_dependent,
+        "NonZero" => constant::non_zero,
+        "OneHot" => mask::one_hot,
         "PRelu" => activation::p_relu,
         "Pad" => padding::pad,
         "Pow" => arithmetic::pow,
         "QLinearConv" => qlinear::q_linear_conv,
         "QLinearMatMul" => qlinear::q_linear_mat_mul,
         "QuantizeLinear" => quantize::quantize_linear,
+        "Range" => constant::range,
         "Reciprocal" => arithmetic::reciprocal,
         "ReduceMax" => reduce::reduce_max,
         "ReduceMean" => reduce::reduce_mean,
@@ -87,6 +104,10 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Relu" => elementwise::relu,
         "Reshape" => reshape::reshape,
         "Resize" => resize::resize,
+        "ReverseSequence" => gather::reverse_sequence,
+        "Scatter" => scatter::scatter_elements,
+        "ScatterElements" => scatter::scatter_elements,
+        "ScatterND" => scatter::scatter_nd,
         "Selu" => activation::selu,
         "Shape" => constant::shape,
         "Sigmoid" => elementwise::sigmoid,
@@ -100,7 +121,10 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Sub" => elementwise::sub,
         "Sum" => elementwise::sum,
         "Tanh" => elementwise::tanh,
+        "Tile" => expand::tile,
         "Transpose" => transpose::transpose,
+        "Trilu" => mask::trilu,
+        "Unique" => refused::data_dependent,
         "Unsqueeze" => reshape::unsqueeze,
         "Upsample" => resize::upsample,
         _ => return None,

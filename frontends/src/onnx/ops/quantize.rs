@@ -14,7 +14,7 @@
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axis};
 use crate::onnx::tensor;
-use cnnc_ir::ops::{Cast, Dequantize, Gather, Quantize};
+use cnnc_ir::ops::{Add, Cast, Clip, Dequantize, Div, Gather, Max, Neg, Quantize, ReduceMax, Round};
 use cnnc_ir::{DType, NodeId, Shape, Tensor, Type};
 
 pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
@@ -56,6 +56,28 @@ pub(super) fn dequantize_linear(node: &mut Node) -> Outcome {
             node.result(Cast { to }, &[y])
         }
     }
+}
+
+/// `scale = (max(x, 0) - min(x, 0)) / 255`, `zero = saturate(round(-min(x, 0) / scale))`
+pub(super) fn dynamic_quantize_linear(node: &mut Node) -> Outcome {
+    let ([x], []) = node.inputs(["x"], [])?;
+    let ty = node.ty(x);
+    let axes: Vec<i64> = (0..ty.rank() as i64).collect();
+    let nothing = node.number("nothing", &ty, 0.0)?;
+    let most = node.step("most", ReduceMax { axes: axes.clone(), keep: false }, &[x])?;
+    let most = node.step("most", Max, &[most, nothing])?;
+    let negated = node.step("negated", Neg, &[x])?;
+    let below = node.step("below", ReduceMax { axes, keep: false }, &[negated])?;
+    let below = node.step("below", Max, &[below, nothing])?;
+    let range = node.step("range", Add, &[most, below])?;
+    let steps = node.number("steps", &ty, 255.0)?;
+    let scale = node.step("scale", Div, &[range, steps])?;
+    let zero = node.step("zero", Div, &[below, scale])?;
+    let zero = node.step("rounded", Round, &[zero])?;
+    let zero = node.step("clipped", Clip { min: 0.0, max: 255.0 }, &[zero])?;
+    let zero = node.step("zero", Cast { to: DType::U8 }, &[zero])?;
+    let y = node.result(Quantize, &[x, scale, zero])?;
+    Ok(vec![y[0], scale, zero])
 }
 
 /// The zero point that is given, or 0 of that type.
@@ -119,9 +141,7 @@ impl Along {
         dims[axis] = extent.div_ceil(block);
         ensure!(ty.dims() == dims, E_MODEL, "{name} {ty} must have the extents {dims:?}");
         let places: Vec<i64> = (0..extent).map(|i| (i / block) as i64).collect();
-        node.builder.spend(places.len() * size_of::<i64>())?;
-        let places_name = format!("{}.blocks", node.name());
-        let places = node.builder.constant(&places_name, Tensor::of(&Shape::new([extent])?, places))?;
+        let places = node.known("blocks", Tensor::of(&Shape::new([extent])?, places))?;
         node.step("each", Gather { axis: axis as i64 }, &[id, places])
     }
 }
