@@ -18,7 +18,9 @@ pub(crate) const RULE: Rule = Rule::Node(rule);
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;
-    let Expr { op: Op::Dequantize(_), operands, stages } = graph.expr(node) else { return Err(Decline::NoMatch) };
+    let Expr { op: Op::Dequantize(_), operands, stages } = graph.expr(node) else {
+        return Err(Decline::NoMatch);
+    };
     let quantised = operands[0];
     let Op::Quantize(_) = graph[quantised].op() else { return Err(Decline::NoMatch) };
     let because = |why: String| Err(Decline::Because(why));

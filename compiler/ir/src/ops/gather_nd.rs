@@ -75,9 +75,7 @@ pub(super) fn blocks(batch: usize, x: &Tensor, indices: &Tensor) -> (Vec<usize>,
     let given = index::given(indices);
     let block = |t: usize| {
         let tuple = given[t * named..][..named].iter().enumerate();
-        let place = |(k, &i): (usize, &i64)| {
-            index::place(i, dims[batch + k]) * strides[batch + k] as usize
-        };
+        let place = |(k, &i): (usize, &i64)| index::place(i, dims[batch + k]) * strides[batch + k] as usize;
         t / (tuples / outer.max(1)).max(1) * whole + tuple.map(place).sum::<usize>()
     };
     ((0..tuples).map(block).collect(), inner.max(1))

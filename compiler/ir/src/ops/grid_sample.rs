@@ -137,9 +137,9 @@ impl GridSample {
         match self.mode {
             ResizeMode::Nearest => vec![tap(0, one)],
             ResizeMode::Linear => vec![tap(0, one - f), tap(1, f)],
-            ResizeMode::Cubic => {
-                (-1..3).map(|k| tap(k, cubic(if k > 0 { number(k as f64) - f } else { f - number(k as f64) }))).collect()
-            }
+            ResizeMode::Cubic => (-1..3)
+                .map(|k| tap(k, cubic(if k > 0 { number(k as f64) - f } else { f - number(k as f64) })))
+                .collect(),
         }
     }
 

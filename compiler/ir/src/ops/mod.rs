@@ -211,8 +211,8 @@ operators! {
 pub use constant::Init;
 pub use depth_to_space::DepthMode;
 pub use grid_sample::Beyond;
-pub use scatter::Reduction;
 pub use resize::{Coordinate, NearestMode, ResizeMode, Taps};
+pub use scatter::Reduction;
 pub use window::{Sliding, Window};
 mod elementwise;
 mod index;

@@ -207,7 +207,10 @@ impl Operator for Resize {
             "(C3): x {x} is not real, mode={} takes reals",
             self.mode.word()
         );
-        let whole = |d: usize| (sizes[d] as f32 - x.dims()[d] as f32 * scales[d]).abs() <= 1.0;
+        let whole = |d: usize| {
+            let length = x.dims()[d] as f32 * scales[d];
+            [length.floor(), length.round()].contains(&(sizes[d] as f32))
+        };
         require!(
             !self.antialias || (0..x.rank()).all(whole),
             "(C4): sizes={sizes:?} are not x {x} times scales={scales:?}"

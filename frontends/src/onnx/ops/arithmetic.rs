@@ -7,8 +7,8 @@
 
 use crate::onnx::diagnostic::{ensure, fail};
 use crate::onnx::node::{Node, Outcome};
-use cnnc_ir::ops::{Div, Identity, Max, Mul, Sqrt};
 use cnnc_ir::NodeId;
+use cnnc_ir::ops::{Div, Identity, Max, Mul, Sqrt};
 
 pub(super) fn neg(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["X"], [])?;

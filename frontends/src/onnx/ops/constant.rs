@@ -68,11 +68,8 @@ pub(super) fn range(node: &mut Node) -> Outcome {
     let ty = node.ty(start);
     let one_type = [limit, delta].iter().all(|&id| node.ty(id).dtype == ty.dtype);
     ensure!(one_type, E_MODEL, "start, limit and delta are not of one type");
-    let [first, limit, step] = [
-        node.scalar("start", start)?,
-        node.scalar("limit", limit)?,
-        node.scalar("delta", delta)?,
-    ];
+    let [first, limit, step] =
+        [node.scalar("start", start)?, node.scalar("limit", limit)?, node.scalar("delta", delta)?];
     let count = ((limit - first) / step).ceil();
     ensure!(count.is_finite(), E_MODEL, "from {first} to {limit} by {step} are no elements");
     let count = count.max(0.0) as usize;
@@ -103,8 +100,9 @@ pub(super) fn non_zero(node: &mut Node) -> Outcome {
     node.builder.spend(shape.elements().saturating_mul(shape.rank()).saturating_mul(size_of::<i64>()))?;
     let elements = known.data().to_f64();
     let places: Vec<usize> = (0..elements.len()).filter(|&at| elements[at] != 0.0).collect();
-    let along = |d: usize| places.iter().map(move |at| at / strides[d] % shape[d]);
-    let coordinates = (0..shape.rank()).flat_map(|d| along(d).map(|i| i as i64).collect::<Vec<_>>()).collect();
+    let along = |d: usize| places.iter().map(move |at| (d, at));
+    let each = (0..shape.rank()).flat_map(along);
+    let coordinates = each.map(|(d, at)| (at / strides[d] % shape[d]) as i64).collect();
     let name = node.name().to_string();
     let found = Tensor::of(&Shape::new([shape.rank(), places.len()])?, coordinates);
     Ok(vec![node.builder.constant(&name, found)?])

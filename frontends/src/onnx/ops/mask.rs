@@ -53,7 +53,8 @@ pub(super) fn one_hot(node: &mut Node) -> Outcome {
     let hits_from_end = node.step("hits", Equal, &[indices, from_end])?;
     let hits = node.step("hits", Or, &[hits, hits_from_end])?;
     let mut value = |name: &str, at: i64| {
-        let one = node.step(name, Slice { starts: vec![at], ends: vec![at + 1], steps: Vec::new() }, &[values])?;
+        let one =
+            node.step(name, Slice { starts: vec![at], ends: vec![at + 1], steps: Vec::new() }, &[values])?;
         node.reshaped(name, one, &[])
     };
     let (off, on) = (value("off", 0)?, value("on", 1)?);

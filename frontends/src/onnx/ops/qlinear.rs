@@ -38,16 +38,7 @@ pub(super) fn mat_mul_integer(node: &mut Node) -> Outcome {
 
 pub(super) fn q_linear_conv(node: &mut Node) -> Outcome {
     let ([x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero], [b]) = node.inputs(
-        [
-            "x",
-            "x_scale",
-            "x_zero_point",
-            "w",
-            "w_scale",
-            "w_zero_point",
-            "y_scale",
-            "y_zero_point",
-        ],
+        ["x", "x_scale", "x_zero_point", "w", "w_scale", "w_zero_point", "y_scale", "y_zero_point"],
         ["B"],
     )?;
     let rank = node.ty(x).rank();
@@ -66,16 +57,7 @@ pub(super) fn q_linear_conv(node: &mut Node) -> Outcome {
 
 pub(super) fn q_linear_mat_mul(node: &mut Node) -> Outcome {
     let ([a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero], []) = node.inputs(
-        [
-            "a",
-            "a_scale",
-            "a_zero_point",
-            "b",
-            "b_scale",
-            "b_zero_point",
-            "y_scale",
-            "y_zero_point",
-        ],
+        ["a", "a_scale", "a_zero_point", "b", "b_scale", "b_zero_point", "y_scale", "y_zero_point"],
         [],
     )?;
     let operands = product(node, [a, b], [Some(a_zero), Some(b_zero)])?;

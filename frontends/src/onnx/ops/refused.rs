@@ -6,6 +6,8 @@ use crate::onnx::diagnostic::fault;
 use crate::onnx::node::{Node, Outcome};
 
 pub(super) fn data_dependent(_: &mut Node) -> Outcome {
-    let fault = fault!(E_UNSUPPORTED, "the shape of its result depends on the data, cnnc compiles static shapes");
-    Err(fault.with_help("cut the model in front of it, and do it in the program that calls the compiled model"))
+    let fault =
+        fault!(E_UNSUPPORTED, "the shape of its result depends on the data, cnnc compiles static shapes");
+    Err(fault
+        .with_help("cut the model in front of it, and do it in the program that calls the compiled model"))
 }
