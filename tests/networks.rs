@@ -106,6 +106,54 @@ fn mobilenet_pictures() {
     assert_eq!((right.count(), pictures.len()), (6, 6));
 }
 
+/// The steps of the softmax that quantised networks end with.
+const QUANTUM: f32 = 1.0 / 256.0;
+
+/// Compares a quantised network, compiled with all that it has of rounding, with its data sets in steps of the result:
+/// one that is rounded the other way early on moves several.
+fn quantised(name: &str) -> Option<Classifier> {
+    let folder = shared(name)?;
+    let mut network = Classifier::new(&folder);
+    let mut compared = 0;
+    for (inputs, outputs) in data_sets(&folder) {
+        let (wanted, got) = (outputs[0].slice::<f32>(), network.scores(inputs[0].slice::<f32>()));
+        assert_eq!(got.len(), wanted.len());
+        for (i, (wanted, got)) in wanted.iter().zip(&got).enumerate() {
+            let steps = (wanted - got).abs() / QUANTUM;
+            assert!(steps <= 8.0, "{name}: score {i} is {got}, wanted {wanted}: {steps} steps");
+            assert_eq!((got / QUANTUM).fract(), 0.0, "{name}: score {i} is {got}, no whole step");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 30, "only {compared} scores were compared");
+    Some(network)
+}
+
+#[test]
+fn quantised_cifar_pictures() {
+    let Some(mut network) = quantised("resnet8-cifar10-qdq-s8") else { return };
+    let Some(folder) = shared("ic01") else { return };
+    let labels = std::fs::read_to_string(folder.join("y_labels.csv")).unwrap();
+    let right = labels.lines().filter(|line| {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        let bytes = std::fs::read(folder.join(fields[0])).unwrap();
+        let x = planes(&bytes, 32, 1.0, [0.0; 3], RGB);
+        top(&network.scores(&x)) == fields[2].parse::<usize>().unwrap()
+    });
+    let right = right.count();
+    assert!((167..=171).contains(&right), "{right} of {} pictures", labels.lines().count());
+}
+
+#[test]
+fn quantised_pictures() {
+    let Some(mut network) = quantised("mobilenet_v2_1.0_224-qdq-u8") else { return };
+    let pictures = pictures(3);
+    let right = pictures
+        .iter()
+        .filter(|(bytes, class)| top(&network.scores(&planes(bytes, 224, 1.0 / 128.0, RGB, RGB))) == *class);
+    assert_eq!((right.count(), pictures.len()), (6, 6));
+}
+
 /// Resizes planes to another size, linearly between pixel centres.
 fn resized(x: &[f32], from: usize, to: usize) -> Vec<f32> {
     let place = |i: usize| {

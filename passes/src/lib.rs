@@ -21,6 +21,7 @@ mod fold_constants;
 mod fuse_epilogue;
 mod lower_batch_norm;
 mod pad_into_window;
+mod simulate_quantize;
 
 pub use driver::{Event, Failure, PassOptions, PassReport, Report, run, run_passes};
 pub use patch::{Decline, Edits, New, Patch, Value};
@@ -58,6 +59,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "drop-identity",
         why: "a dropout or a reshape to the same shape hides every later pattern",
         rule: drop_identity::RULE,
+    },
+    Pass {
+        name: "simulate-quantize",
+        why: "leaves arithmetic on reals, which every later pass knows",
+        rule: simulate_quantize::RULE,
     },
     Pass {
         name: "pad-into-window",

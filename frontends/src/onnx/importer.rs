@@ -269,10 +269,12 @@ impl Importer {
 
 /// The function that imports nodes of this operator.
 fn import_function(node: &NodeProto) -> Result<fn(&mut Node) -> Outcome, Fault> {
-    match ops::function(&node.op_type) {
-        Some(function) if is_onnx(&node.domain) => Ok(function),
-        _ => Err(fault!(E_UNSUPPORTED, "the operator is not supported")),
-    }
+    let function = match &node.domain[..] {
+        domain if is_onnx(domain) => ops::function(&node.op_type),
+        "com.microsoft" => ops::microsoft_function(&node.op_type),
+        _ => None,
+    };
+    function.ok_or_else(|| fault!(E_UNSUPPORTED, "the operator is not supported"))
 }
 
 fn is_onnx(domain: &str) -> bool {

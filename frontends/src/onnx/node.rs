@@ -156,6 +156,13 @@ impl Node<'_> {
         self.step(suffix, reshape(dims), &[x])
     }
 
+    /// Adds a tensor that is known now on the way to the output.
+    pub(super) fn known(&mut self, suffix: &str, tensor: Tensor) -> Result<NodeId, Fault> {
+        let name = format!("{}.{suffix}", self.name());
+        self.builder.spend(tensor.ty().bytes())?;
+        self.builder.constant(&name, tensor)
+    }
+
     /// Adds a number on the way to the output, to compute with values of that type.
     pub(super) fn number(&mut self, suffix: &str, like: &Type, value: f32) -> Result<NodeId, Fault> {
         let name = format!("{}.{suffix}", self.name());

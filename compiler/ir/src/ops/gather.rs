@@ -8,10 +8,10 @@
 //! (C1) axis is a dimension of x, counted from the outermost, from 0. (C2) The indices are i64 or i32. (C3) x
 //! has elements along the axis. (C4) The result is a shape.
 
-use super::{Cost, Operator, dimension};
+use super::{Cost, Operator, dimension, index};
 use crate::attrs::Attrs;
 use crate::error::require;
-use crate::{DType, Data, Mismatch, Tensor, Type};
+use crate::{Mismatch, Tensor, Type};
 
 /// The elements that an index tensor names along an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,10 +31,7 @@ impl Operator for Gather {
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
         let (x, indices) = (operands[0], operands[1]);
         let axis = dimension("(C1)", self.axis, x)?;
-        require!(
-            matches!(indices.dtype, DType::I64 | DType::I32),
-            "(C2): the indices {indices} must be i64 or i32"
-        );
+        index::check("(C2)", indices)?;
         require!(x.dims()[axis] > 0, "(C3): x {x} has no elements along axis {axis}");
         let dims = [&x.dims()[..axis], indices.dims(), &x.dims()[axis + 1..]].concat();
         x.with_dims(dims).map_err(|Mismatch(m)| Mismatch(format!("(C4): {m}")))
@@ -44,14 +41,8 @@ impl Operator for Gather {
         let (x, axis) = (operands[0], self.axis as usize);
         let extent = x.shape()[axis];
         let inner: usize = x.shape().dims()[axis + 1..].iter().product();
-        let place = |index: i64| {
-            let from_start = if index < 0 { index.saturating_add(extent as i64) } else { index };
-            from_start.clamp(0, extent as i64 - 1) as usize
-        };
-        let places: Vec<usize> = match operands[1].data() {
-            Data::I32(indices) => indices.iter().map(|&i| place(i.into())).collect(),
-            _ => operands[1].slice::<i64>().iter().map(|&i| place(i)).collect(),
-        };
+        let places: Vec<usize> =
+            index::given(operands[1]).into_iter().map(|i| index::place(i, extent)).collect();
         x.gathered(&result.shape, 0.0, |at| {
             let (block, q) = (at / inner, at % inner);
             let (p, i) = (block / places.len(), block % places.len());

@@ -193,9 +193,19 @@ operators! {
     padding Padding,
     reshape Reshape,
     transpose Transpose,
+    expand Expand,
     gather Gather,
+    gather_elements GatherElements,
+    gather_nd GatherNd,
+    scatter ScatterElements ScatterNd,
     cast Cast,
+    quantize Quantize,
+    dequantize Dequantize,
+    requantize Requantize,
+    conv_integer ConvInteger,
+    matmul_integer MatmulInteger,
     resize Resize,
+    grid_sample GridSample,
     depth_to_space DepthToSpace,
     identity Identity,
     dropout Dropout,
@@ -204,10 +214,14 @@ operators! {
 pub use constant::Init;
 pub use conv_transpose::Spread;
 pub use depth_to_space::DepthMode;
-pub use resize::{Coordinate, NearestMode, ResizeMode, Source};
+pub use grid_sample::Beyond;
+pub use resize::{Coordinate, NearestMode, ResizeMode, Taps};
+pub use scatter::Reduction;
 pub use window::{Sliding, Window};
 mod elementwise;
+mod index;
 mod lines;
 mod product;
+mod quantum;
 mod view;
 mod window;

@@ -101,6 +101,33 @@ avg_pool %x, kernel=2, stride=2x1, pad=1, dilation=1x2, ceil=true, count_include
 resize %x, mode=linear, coordinate=pytorch_half_pixel, scales=[1,1,1.5,0.5], sizes=[2,4,10,3]
   %nearest: f32[2,4,10,3] = \
 resize %x, coordinate=asymmetric, nearest=ceil, scales=[1,1,1.5,0.5], sizes=[2,4,10,3]
+  %cubic: f32[2,4,9,3] = \
+resize %x, mode=cubic, coordinate=half_pixel_symmetric, cubic=-0.5, antialias=true, exclude_outside=true, \
+scales=[1,1,1.3,0.5], sizes=[2,4,9,3]
+  %crop: f32[2,4,7,3] = \
+resize %x, mode=linear, coordinate=crop, crop=[0,0,0,0.25,1,1,1,1.5], value=2, scales=[1,1,1,0.5], sizes=[2,4,7,3]
+  %g: f32[2,3,5,2] = const rand(8, min=-1.5, max=1.5)
+  %grid_sample: f32[2,4,3,5] = grid_sample %x, %g, mode=cubic, beyond=mirror, corners=true
+  %expand: f32[3,2,4,7,6] = expand %x, shape=[3,2,4,7,6]
+  %places: i64[2,4,7,2] = const rand(9, min=-6, max=5)
+  %updates: f32[2,4,7,2] = const rand(10)
+  %gather_elements: f32[2,4,7,2] = gather_elements %x, %places, axis=3
+  %tuples: i64[2,3,2] = const rand(11, min=-4, max=3)
+  %gather_nd: f32[2,3,6] = gather_nd %x, %tuples, batch=1
+  %scatter_elements: f32[2,4,7,6] = scatter_elements %x, %places, %updates, axis=3, reduction=add
+  %blocks: f32[2,3,6] = const rand(12)
+  %corner: i64[2,3,3] = const rand(13, min=-2)
+  %scatter_nd: f32[2,4,7,6] = scatter_nd %x, %corner, %blocks, reduction=max
+  %step: f32[] = const splat(0.0078125)
+  %zero: u8[] = const splat(3)
+  %quantize: u8[2,4,7,6] = quantize %p, %step, %zero
+  %dequantize: f32[2,4,7,6] = dequantize %quantize, %step, %zero
+  %bytes: u8[6,2,3,2] = const rand(14, min=0, max=256)
+  %conv_integer: i32[2,6,4,4] = \
+conv_integer %quantize, %bytes, %zero, %zero, stride=2x1, pad=[1,0,2,1], dilation=1x3, groups=2
+  %requantize: u8[2,6,4,4] = requantize %conv_integer, %step, %zero
+  %quantize_t: u8[2,4,6,7] = transpose %quantize, perm=[0,1,3,2]
+  %matmul_integer: i32[2,4,7,7] = matmul_integer %quantize, %quantize_t, %zero, %zero
   %depth_to_space: f32[2,1,14,12] = depth_to_space %x, block=2, mode=crd
   %identity: f32[2,4,7,6] = identity %x
   %dropout: f32[2,4,7,6] = dropout %x

@@ -4,9 +4,11 @@ mod agreement;
 mod convolution;
 mod errors;
 mod hostile;
+mod indexed;
 mod moving;
 mod pointwise;
 mod pools;
+mod quantised;
 mod values;
 
 use cnnc_ir::eval::{Precision, evaluate};

@@ -171,3 +171,90 @@ fn resize_linear() {
         ),
     ]);
 }
+
+#[test]
+fn resize_cubic() {
+    // At 0.5 between the second and the third: -3/32, 19/32, 19/32, -3/32.
+    let middle = |attributes: &str, expected: f64| {
+        let nodes = format!(
+            "%x: f32[4] = const [1,2,4,8]\n%y: f32[1] = \
+             resize %x, mode=cubic, {attributes}, scales=[0.25], sizes=[1]"
+        );
+        check(&nodes, &[expected], 1e-6);
+    };
+    middle("value=0", (-3.0 + 2.0 * 19.0 + 4.0 * 19.0 - 8.0 * 3.0) / 32.0);
+    // With the coefficient -0.5: -1/16, 9/16, 9/16, -1/16.
+    middle("cubic=-0.5", (-1.0 + 2.0 * 9.0 + 4.0 * 9.0 - 8.0) / 16.0);
+    // At -0.25 the first three count, beyond the edge are two: shares -27, 184, 144 of 9, .. / 256.
+    let edge = |attributes: &str, expected: f64| {
+        let nodes = format!(
+            "%x: f32[2] = const [1,3]\n%y: f32[4] = resize %x, mode=cubic{attributes}, scales=[2], sizes=[4]\n\
+             %f: f32[1] = slice %y, starts=[0], ends=[1]"
+        );
+        check(&nodes, &[expected], 1e-6);
+    };
+    // The shares of -2, -1, 0, 1, by hand from the cubic, at distances 1.75, 0.75, 0.25, 1.25.
+    let far = |x: f64| ((-0.75 * x + 3.75) * x - 6.0) * x + 3.0;
+    let near = |x: f64| (1.25 * x - 2.25) * x * x + 1.0;
+    let shares = [far(1.75), near(0.75), near(0.25), far(1.25)];
+    edge("", shares[0] + shares[1] + shares[2] + 3.0 * shares[3]);
+    edge(", exclude_outside=true", (shares[2] + 3.0 * shares[3]) / (shares[2] + shares[3]));
+}
+
+#[test]
+fn resize_antialias() {
+    // Half as many: shares of distances 1.5, 0.5, 0.5, 1.5, halved: 1/4, 3/4, 3/4, 1/4 over 2.
+    check(
+        "%x: f32[4] = const [1,2,4,8]\n%y: f32[2] = \
+         resize %x, mode=linear, antialias=true, scales=[0.5], sizes=[2]",
+        &[(1.0 + 3.0 + 6.0 + 4.0) / 8.0, (2.0 + 12.0 + 24.0 + 8.0) / 8.0],
+        1e-6,
+    );
+    // Without what lies outside.
+    check(
+        "%x: f32[4] = const [1,2,4,8]\n%y: f32[2] = \
+         resize %x, mode=linear, antialias=true, exclude_outside=true, scales=[0.5], sizes=[2]",
+        &[(3.0 + 6.0 + 4.0) / 7.0, (2.0 + 12.0 + 24.0) / 7.0],
+        1e-6,
+    );
+}
+
+#[test]
+fn resize_coordinates() {
+    // One element and a half of five: its centre is theirs.
+    check(
+        "%x: f32[5] = const [0,1,2,3,4]\n%y: f32[1] = \
+         resize %x, mode=linear, coordinate=half_pixel_symmetric, scales=[0.3], sizes=[1]",
+        &[2.0],
+        1e-6,
+    );
+    exact(&[
+        // Three dimensions at once, and the outermost.
+        (
+            "%x: f32[2,1,1] = const [0,8]\n%y: f32[3,2,1] = \
+             resize %x, mode=linear, coordinate=align_corners, scales=[1.5,2,1], sizes=[3,2,1]",
+            &[0.0, 0.0, 4.0, 4.0, 8.0, 8.0],
+        ),
+        // 2.4 elements: the distance is 3 / 1.4, not 3.
+        (
+            "%x: i32[4] = const [0,1,2,3]\n%y: i32[2] = \
+             resize %x, coordinate=align_corners, scales=[0.6], sizes=[2]",
+            &[0.0, 2.0],
+        ),
+        (
+            "%x: f32[2] = const [1,2]\n%y: f32[4] = resize %x, coordinate=half_pixel_for_nn, nearest=floor, scales=[2], sizes=[4]",
+            &[1.0, 1.0, 2.0, 2.0],
+        ),
+        // From the second to behind the last.
+        (
+            "%x: f32[5] = const [0,1,2,3,4]\n%y: f32[3] = \
+             resize %x, mode=linear, coordinate=crop, crop=[0.25,1.25], value=9, scales=[0.6], sizes=[3]",
+            &[1.0, 3.0, 9.0],
+        ),
+        (
+            "%x: i64[5] = const [0,1,2,3,4]\n%y: i64[1] = \
+             resize %x, coordinate=crop, crop=[0,0.5], value=9, scales=[0.2], sizes=[1]",
+            &[1.0],
+        ),
+    ]);
+}

@@ -7,7 +7,7 @@ use super::call::Call;
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::tensor;
 use cnnc_ir::attrs::Keyword;
-use cnnc_ir::ops::{Clip, DepthMode, Padding, Resize, Slice};
+use cnnc_ir::ops::{Beyond, Clip, Coordinate, DepthMode, GridSample, Padding, Reduction, Resize, Slice};
 use cnnc_ir::{DType, Op, Type};
 
 /// Operators without attributes: our word, and that of ONNX.
@@ -76,8 +76,12 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
             Call::new("DepthToSpace").int("blocksize", d.block).word("mode", mode)
         }
         Op::Elu(e) => Call::new("Elu").float("alpha", e.alpha),
+        Op::Expand(e) => Call::new("Expand").list("shape", &e.shape),
         Op::Gather(g) => Call::new("Gather").int("axis", g.axis),
+        Op::GatherElements(g) => Call::new("GatherElements").int("axis", g.axis),
+        Op::GatherNd(g) => Call::new("GatherND").int("batch_dims", g.batch as i64),
         Op::Gemm(g) => Call::new("Gemm").flag("transA", g.trans_a).flag("transB", g.trans_b),
+        Op::GridSample(g) => grid_sample(g),
         Op::IsInf(i) => {
             Call::new("IsInf").flag("detect_negative", i.negative).flag("detect_positive", i.positive)
         }
@@ -102,6 +106,10 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
             let moved = Call::new("Add").number("eps", x.dtype, r.eps);
             return Ok(vec![moved, Call::new("Sqrt"), Call::new("Reciprocal")]);
         }
+        Op::ScatterElements(s) => {
+            Call::new("ScatterElements").int("axis", s.axis).word("reduction", reduction(s.reduction))
+        }
+        Op::ScatterNd(s) => Call::new("ScatterND").word("reduction", reduction(s.reduction)),
         Op::Shift(s) => Call::new("BitShift").word("direction", if s.right { "RIGHT" } else { "LEFT" }),
         Op::Slice(s) => slice(s),
         Op::Softmax(s) => Call::new("Softmax").int("axis", s.axis),
@@ -137,11 +145,21 @@ fn padding(padding: &Padding, x: &Type) -> Call {
 /// ONNX computes the sizes from the scales or the scales from the sizes; which of them says what ours are is
 /// found by doing the same.
 fn resize(resize: &Resize, x: &Type) -> Result<Call, Fault> {
-    let Resize { mode, coordinate, nearest, scales, sizes } = resize;
+    let Resize { mode, coordinate, nearest, scales, sizes, .. } = resize;
     let along = || x.dims().iter().map(|&n| n as f32).zip(scales.iter().zip(sizes));
     let call = Call::new("Resize").word("mode", mode.word());
-    let call = call.word("coordinate_transformation_mode", coordinate.word());
-    let call = call.word("nearest_mode", nearest.word()).without("roi");
+    let coordinate_word = match coordinate {
+        Coordinate::Crop => "tf_crop_and_resize",
+        Coordinate::HalfPixelForNn => {
+            fail!(E_UNSUPPORTED, "coordinate=half_pixel_for_nn has no form in opset 21")
+        }
+        coordinate => coordinate.word(),
+    };
+    let call = call.word("coordinate_transformation_mode", coordinate_word);
+    let call = call.word("nearest_mode", nearest.word()).float("cubic_coeff_a", resize.cubic);
+    let call = call.flag("antialias", resize.antialias).flag("exclude_outside", resize.exclude_outside);
+    let call = call.float("extrapolation_value", resize.value);
+    let call = if resize.crop.is_empty() { call.without("roi") } else { call.reals("roi", &resize.crop) };
     if along().all(|(n, (&scale, &size))| (n * scale).floor() as i64 == size) {
         return Ok(call.reals("scales", scales));
     }
@@ -152,6 +170,20 @@ fn resize(resize: &Resize, x: &Type) -> Result<Call, Fault> {
         "sizes={sizes:?} of {x} do not follow from scales={scales:?}, nor those from them"
     );
     Ok(call.without("scales").list("sizes", sizes))
+}
+
+fn reduction(reduction: Reduction) -> &'static str {
+    if reduction == Reduction::Replace { "none" } else { reduction.word() }
+}
+
+fn grid_sample(sample: &GridSample) -> Call {
+    let beyond = match sample.beyond {
+        Beyond::Zero => "zeros",
+        Beyond::Border => "border",
+        Beyond::Mirror => "reflection",
+    };
+    let call = Call::new("GridSample").word("mode", sample.mode.word()).word("padding_mode", beyond);
+    call.flag("align_corners", sample.corners)
 }
 
 fn slice(slice: &Slice) -> Call {

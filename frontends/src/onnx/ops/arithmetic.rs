@@ -1,15 +1,14 @@
 //! Arithmetic that the IR spells with fewer operators.
 //!
 //!     Neg(X) = X * -1     Abs(X) = max(X, X * -1)     Reciprocal(X) = 1 / X
-//!     Expand(input, shape) = input * ones of that shape
 //!     Pow(X, Y) = X, X * X, X * X * X, sqrt(X), 1 / X    for Y = 1, 2, 3, 0.5, -1
 //!
 //! Each keeps NaN, infinities and the sign of 0. Refused: other exponents, and those computed at run time.
 
-use crate::onnx::diagnostic::{Fault, ensure, fail};
+use crate::onnx::diagnostic::{ensure, fail};
 use crate::onnx::node::{Node, Outcome};
+use cnnc_ir::NodeId;
 use cnnc_ir::ops::{Div, Identity, Max, Mul, Sqrt};
-use cnnc_ir::{NodeId, Shape, Type};
 
 pub(super) fn neg(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["X"], [])?;
@@ -48,19 +47,7 @@ pub(super) fn pow(node: &mut Node) -> Outcome {
     }
 }
 
-pub(super) fn expand(node: &mut Node) -> Outcome {
-    let ([x, shape], []) = node.inputs(["input", "shape"], [])?;
-    let ones = Shape::from_signed(&node.ints("shape", shape)?)?;
-    let ones = ones_of(node, Type { shape: ones, ..node.ty(x) })?;
-    node.result(Mul, &[x, ones])
-}
-
 fn inverse(node: &mut Node, x: NodeId) -> Outcome {
     let one = node.number("one", &node.ty(x), 1.0)?;
     node.result(Div, &[one, x])
-}
-
-fn ones_of(node: &mut Node, ty: Type) -> Result<NodeId, Fault> {
-    let name = format!("{}.ones", node.name());
-    node.builder.splat(&name, ty, 1.0)
 }

@@ -4,11 +4,16 @@
 //!     ConstantOfShape(input, value=0.0)     stays one number, however large the shape
 //!     Shape(data, start=0, end=rank)        an i64 list
 //!     Size(data)                            an i64 scalar
+//!     Range(start, limit, delta)            start, start + delta, .. before the limit, opset 11
+//!     EyeLike(input, dtype=that of input, k=0)    ones on a diagonal, opset 9
+//!     NonZero(X)                            opset 9, 13: of a constant, the places of what is not 0
 //!
 //! Refused: strings and sparse values, and an integer over 2^53 as the value of `ConstantOfShape`.
 
+use super::refused;
 use crate::onnx::diagnostic::{ensure, fail};
 use crate::onnx::node::{Node, Outcome};
+use crate::onnx::tensor;
 use cnnc_ir::{Data, Shape, Tensor, Type};
 
 pub(super) fn constant(node: &mut Node) -> Outcome {
@@ -56,6 +61,51 @@ pub(super) fn constant_of_shape(node: &mut Node) -> Outcome {
     );
     let name = node.name().to_string();
     Ok(vec![node.builder.splat(&name, Type { dtype, shape }, number)?])
+}
+
+pub(super) fn range(node: &mut Node) -> Outcome {
+    let ([start, limit, delta], []) = node.inputs(["start", "limit", "delta"], [])?;
+    let ty = node.ty(start);
+    let one_type = [limit, delta].iter().all(|&id| node.ty(id).dtype == ty.dtype);
+    ensure!(one_type, E_MODEL, "start, limit and delta are not of one type");
+    let [first, limit, step] =
+        [node.scalar("start", start)?, node.scalar("limit", limit)?, node.scalar("delta", delta)?];
+    let count = ((limit - first) / step).ceil();
+    ensure!(count.is_finite(), E_MODEL, "from {first} to {limit} by {step} are no elements");
+    let count = count.max(0.0) as usize;
+    node.builder.spend(count.saturating_mul(size_of::<f64>()))?;
+    let elements = Data::F64((0..count).map(|i| first + i as f64 * step).collect()).cast(ty.dtype);
+    let name = node.name().to_string();
+    Ok(vec![node.builder.constant(&name, Tensor::new(Shape::new([count])?, elements)?)?])
+}
+
+pub(super) fn eye_like(node: &mut Node) -> Outcome {
+    let ([x], []) = node.inputs(["input"], [])?;
+    let ty = node.ty(x);
+    let [rows, columns] = *ty.dims() else { fail!(E_MODEL, "the input {ty} is no matrix") };
+    let dtype = node.attributes.int("dtype")?.map(tensor::dtype).transpose()?.unwrap_or(ty.dtype);
+    let k = node.attributes.int("k")?.unwrap_or(0);
+    node.builder.spend(ty.elements().saturating_mul(size_of::<f64>()))?;
+    let one = |i: usize, j: usize| f64::from(u8::from(i64::checked_sub(j as i64, i as i64) == Some(k)));
+    let elements = (0..rows).flat_map(|i| (0..columns).map(move |j| one(i, j))).collect();
+    let name = node.name().to_string();
+    let eye = Tensor::new(ty.shape, Data::F64(elements).cast(dtype))?;
+    Ok(vec![node.builder.constant(&name, eye)?])
+}
+
+pub(super) fn non_zero(node: &mut Node) -> Outcome {
+    let ([x], []) = node.inputs(["X"], [])?;
+    let Some(known) = node.builder.value(x)? else { return refused::data_dependent(node) };
+    let (shape, strides) = (known.shape(), known.shape().strides());
+    node.builder.spend(shape.elements().saturating_mul(shape.rank()).saturating_mul(size_of::<i64>()))?;
+    let elements = known.data().to_f64();
+    let places: Vec<usize> = (0..elements.len()).filter(|&at| elements[at] != 0.0).collect();
+    let along = |d: usize| places.iter().map(move |at| (d, at));
+    let each = (0..shape.rank()).flat_map(along);
+    let coordinates = each.map(|(d, at)| (at / strides[d] % shape[d]) as i64).collect();
+    let name = node.name().to_string();
+    let found = Tensor::of(&Shape::new([shape.rank(), places.len()])?, coordinates);
+    Ok(vec![node.builder.constant(&name, found)?])
 }
 
 pub(super) fn shape(node: &mut Node) -> Outcome {

@@ -1,4 +1,4 @@
-//! `Pad`, opset 1, 2, 11, 13, 18 to 25: a border of one value, or of elements.
+//! `Pad`, opset 1, 2, 11, 13, 18 to 25, and `CenterCropPad`, opset 18: a border of one value, or of elements.
 //!
 //!     Pad(data, pads=, value=0, mode=constant)                before opset 11; paddings in opset 1
 //!     Pad(data, pads, constant_value?, axes?, mode=constant)  from then on
@@ -9,15 +9,20 @@
 //!     reflect   c b a b c b a
 //!     wrap      b c a b c a b
 //!
-//! A negative entry cuts elements off: a `slice` in front. Refused: cuts that reach into the padding, values
-//! that are no f32, and borders of elements where there are none.
+//! A negative entry cuts elements off: a `slice` in front. A value that is computed, or that is no f32, is chosen
+//! by a mask.
+//!
+//!     CenterCropPad(input, shape, axes=all)    the middle, half of what is cut or added in front, rounded down
+//!
+//! Refused: cuts that reach into the padding, and borders of elements where there are none.
 
 use super::slice::whole;
 use crate::onnx::attributes::required;
-use crate::onnx::diagnostic::{Fault, ensure, fault};
+use crate::onnx::builder::extent;
+use crate::onnx::diagnostic::{Fault, ensure, fail, fault};
 use crate::onnx::node::{Node, Outcome, axes};
-use cnnc_ir::ops::{Gather, Identity, Padding};
-use cnnc_ir::{NodeId, Shape, Tensor};
+use cnnc_ir::ops::{Gather, Identity, Padding, Select};
+use cnnc_ir::{DType, Data, NodeId, Shape, Tensor, Type};
 
 /// Which element of `n` a border shows at a place before 0 or behind `n - 1`; none for a border of one value.
 type Source = Option<fn(place: i64, n: i64) -> i64>;
@@ -31,12 +36,10 @@ pub(super) fn pad(node: &mut Node) -> Outcome {
     let name = if node.opset < 2 { "paddings" } else { "pads" };
     let pads = required(name, node.list_since(11, name, pads)?)?;
     let value = match value {
-        _ if node.opset < 11 => node.attributes.float("value")?.unwrap_or(0.0).into(),
-        Some(value) => node.scalar("constant_value", value)?,
-        None => 0.0,
+        _ if node.opset < 11 => Value::Known(node.attributes.float("value")?.unwrap_or(0.0)),
+        Some(value) => Value::of(node, value)?,
+        None => Value::Known(0.0),
     };
-    let exact = f64::from(value as f32) == value || value.is_nan();
-    ensure!(exact, E_UNSUPPORTED, "constant_value={value} is no f32");
     let along = match along {
         Some(along) => {
             let along = node.ints("axes", along)?;
@@ -46,7 +49,7 @@ pub(super) fn pad(node: &mut Node) -> Outcome {
     };
     let n = along.len();
     ensure!(pads.len() == 2 * n, E_MODEL, "pads={pads:?} are no pairs for {n} dimensions of {ty}");
-    let mut op = Padding { before: vec![0; ty.rank()], after: vec![0; ty.rank()], value: value as f32 };
+    let mut op = Padding { before: vec![0; ty.rank()], after: vec![0; ty.rank()], value: 0.0 };
     let mut cut = whole(ty.dims());
     for (k, &d) in along.iter().enumerate() {
         let (before, after) = (pads[k], pads[n + k]);
@@ -60,13 +63,61 @@ pub(super) fn pad(node: &mut Node) -> Outcome {
         );
     }
     let x = if cut == whole(ty.dims()) { x } else { node.step("cut", cut, &[x])? };
-    match source {
-        None => node.result(op, &[x]),
-        Some(source) => {
+    match (source, value) {
+        (Some(source), _) => {
             let bordered = border(node, x, &op, source)?;
             node.result(Identity, &[bordered])
         }
+        (None, Value::Known(value)) => node.result(Padding { value, ..op }, &[x]),
+        (None, Value::Computed(value)) => {
+            let inside = Type { dtype: DType::Bool, ..node.ty(x) };
+            let name = format!("{}.inside", node.name());
+            let inside = node.builder.splat(&name, inside, 1.0)?;
+            let mask = node.step("mask", op.clone(), &[inside])?;
+            let padded = node.step("padded", op, &[x])?;
+            let value = node.reshaped("value", value, &[])?;
+            node.result(Select, &[mask, padded, value])
+        }
     }
+}
+
+/// What a border is of.
+enum Value {
+    Known(f32),
+    Computed(NodeId),
+}
+
+impl Value {
+    fn of(node: &mut Node, id: NodeId) -> Result<Value, Fault> {
+        let Some(known) = node.builder.value(id)? else { return Ok(Value::Computed(id)) };
+        let dtype = known.data().dtype();
+        let [number] = known.data().to_f64()[..] else {
+            fail!(E_MODEL, "constant_value is {}, it must be one number", known.ty());
+        };
+        let is_f32 = Data::splat(dtype, 1, (number as f32).into()) == *known.data();
+        Ok(if is_f32 || number.is_nan() { Value::Known(number as f32) } else { Value::Computed(id) })
+    }
+}
+
+pub(super) fn center_crop_pad(node: &mut Node) -> Outcome {
+    let ([x, shape], []) = node.inputs(["input", "shape"], [])?;
+    let ty = node.ty(x);
+    let shape = node.ints("shape", shape)?;
+    let along = match node.attributes.ints("axes")? {
+        Some(given) => axes("axes", &given, ty.rank())?,
+        None => (0..ty.rank()).collect(),
+    };
+    ensure!(shape.len() == along.len(), E_MODEL, "shape={shape:?} for {} dimensions", along.len());
+    let mut cut = whole(ty.dims());
+    let mut pad = Padding { before: vec![0; ty.rank()], after: vec![0; ty.rank()], value: 0.0 };
+    for (&d, &wanted) in along.iter().zip(&shape) {
+        let (wanted, n) = (extent("shape", wanted)? as i64, ty.dims()[d] as i64);
+        let (less, more) = ((n - wanted).max(0), (wanted - n).max(0));
+        (cut.starts[d], cut.ends[d]) = (less / 2, less / 2 + n - less);
+        (pad.before[d], pad.after[d]) = (more / 2, more - more / 2);
+    }
+    let x = node.step("cut", cut, &[x])?;
+    node.result(pad, &[x])
 }
 
 /// Adds a border of elements, one dimension after the other.
@@ -88,9 +139,7 @@ fn border(
         let count = usize::try_from(before + end).unwrap_or(0);
         node.builder.spend(count.saturating_mul(size_of::<i64>()))?;
         let places: Vec<i64> = (-before..end).map(|place| source(place, n)).collect();
-        let name = format!("{}.places", node.name());
-        let places = Tensor::of(&Shape::new([places.len()])?, places);
-        let places = node.builder.constant(&name, places)?;
+        let places = node.known("places", Tensor::of(&Shape::new([places.len()])?, places))?;
         x = node.step("border", Gather { axis: d as i64 }, &[x, places])?;
     }
     Ok(x)

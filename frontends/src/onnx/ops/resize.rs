@@ -1,20 +1,20 @@
-//! `Resize`, opset 10, 11, 13, 18, 19, and `Upsample`, opset 7, 9: planes of other extents.
+//! `Resize`, opset 10, 11, 13, 18, 19, and `Upsample`, opset 7, 9: tensors of other extents.
 //!
 //!     Upsample(X, scales=, mode=nearest)           opset 7; scales are an input from opset 9 on
 //!     Resize(X, scales, mode=nearest)              opset 10
 //!     Resize(X, roi?, scales?, sizes?, mode=nearest, coordinate_transformation_mode=half_pixel,
-//!            nearest_mode=round_prefer_floor, axes=all, keep_aspect_ratio_policy=stretch)
+//!            nearest_mode=round_prefer_floor, cubic_coeff_a=-0.75, exclude_outside=0, extrapolation_value=0,
+//!            antialias=0, axes=all, keep_aspect_ratio_policy=stretch)
 //!
 //! Up to opset 10 coordinates are asymmetric, and the nearest element is that below. Either scales or sizes
 //! are given: `sizes = floor(extent * scale)`, `scale = size / extent`, in f32 as ONNX Runtime computes them.
-//!
-//! Refused: cubic interpolation, antialiasing, cropping, and what the IR's `resize` refuses.
+//! Integers are interpolated as f32, and cut off.
 
 use crate::onnx::attributes::required;
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axes};
-use cnnc_ir::ops::{Coordinate, NearestMode, Resize, ResizeMode};
-use cnnc_ir::{Data, NodeId, Type};
+use cnnc_ir::ops::{Cast, Coordinate, NearestMode, Resize, ResizeMode};
+use cnnc_ir::{DType, Data, NodeId, Type};
 
 pub(super) fn upsample(node: &mut Node) -> Outcome {
     let ([x], [scales]) = node.inputs(["X"], ["scales"])?;
@@ -31,15 +31,18 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
         let scales = reals(node, "scales", scales)?;
         return old_form(node, x, scales);
     }
-    let ([x], [_roi, scales, sizes]) = node.inputs(["X"], ["roi", "scales", "sizes"])?;
+    let ([x], [roi, scales, sizes]) = node.inputs(["X"], ["roi", "scales", "sizes"])?;
     let mode = mode(node)?;
     let coordinate = node.attributes.word(
         "coordinate_transformation_mode",
         &[
             ("half_pixel", Coordinate::HalfPixel),
+            ("half_pixel_symmetric", Coordinate::HalfPixelSymmetric),
             ("asymmetric", Coordinate::Asymmetric),
             ("align_corners", Coordinate::AlignCorners),
             ("pytorch_half_pixel", Coordinate::PytorchHalfPixel),
+            ("tf_half_pixel_for_nn", Coordinate::HalfPixelForNn),
+            ("tf_crop_and_resize", Coordinate::Crop),
         ],
     )?;
     let nearest = node.attributes.word(
@@ -59,16 +62,26 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
             ("not_smaller", Policy::Common(f32::max)),
         ],
     )?;
-    // These concern cubic interpolation and cropping alone.
-    node.attributes.float("cubic_coeff_a")?;
-    node.attributes.float("extrapolation_value")?;
-    node.attributes.flag("exclude_outside")?;
-    let antialias = node.attributes.flag("antialias")?.unwrap_or(false);
-    ensure!(!antialias || mode == ResizeMode::Nearest, E_UNSUPPORTED, "antialias=1 is not supported");
+    let cubic = node.attributes.float("cubic_coeff_a")?.unwrap_or(-0.75);
+    let value = node.attributes.float("extrapolation_value")?.unwrap_or(0.0);
+    let exclude_outside = node.attributes.flag("exclude_outside")?.unwrap_or(false);
+    let antialias = node.attributes.flag("antialias")?.unwrap_or(false) && mode != ResizeMode::Nearest;
     let ty = node.ty(x);
     let along = match node.attributes.ints("axes")? {
         Some(given) => axes("axes", &given, ty.rank())?,
         None => (0..ty.rank()).collect(),
+    };
+    let crop = match coordinate {
+        Coordinate::Crop => {
+            let roi = reals(node, "roi", required("input roi", roi)?)?;
+            ensure!(roi.len() == 2 * along.len(), E_MODEL, "roi={roi:?} for {} dimensions", along.len());
+            let mut crop = [vec![0.0; ty.rank()], vec![1.0; ty.rank()]].concat();
+            for (k, &d) in along.iter().enumerate() {
+                (crop[d], crop[ty.rank() + d]) = (roi[k], roi[along.len() + k]);
+            }
+            crop
+        }
+        _ => Vec::new(),
     };
     let scales = scales.map(|scales| reals(node, "scales", scales)).transpose()?;
     let sizes = sizes.map(|sizes| node.ints("sizes", sizes)).transpose()?;
@@ -78,7 +91,22 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
         (None, Some(sizes)) => by_sizes(&ty, &along, &sizes, policy)?,
         _ => fail!(E_MODEL, "either scales or sizes must be given"),
     };
-    node.result(Resize { mode, coordinate, nearest, scales, sizes }, &[x])
+    resized(
+        node,
+        x,
+        Resize { mode, coordinate, nearest, cubic, antialias, exclude_outside, crop, value, scales, sizes },
+    )
+}
+
+/// Adds the resize, and casts around it where elements that are not real are interpolated.
+fn resized(node: &mut Node, x: NodeId, op: Resize) -> Outcome {
+    let ty = node.ty(x);
+    if ty.dtype.is_float() || op.mode == ResizeMode::Nearest {
+        return node.result(op, &[x]);
+    }
+    let real = node.step("real", Cast { to: DType::F32 }, &[x])?;
+    let y = node.step("resized", op, &[real])?;
+    node.result(Cast { to: ty.dtype }, &[y])
 }
 
 /// What `sizes` mean.
@@ -96,13 +124,14 @@ fn old_form(node: &mut Node, x: NodeId, scales: Vec<f32>) -> Outcome {
     let along: Vec<usize> = (0..ty.rank()).collect();
     let (scales, sizes) = by_scales(&ty, &along, &scales)?;
     let (coordinate, nearest) = (Coordinate::Asymmetric, NearestMode::Floor);
-    node.result(Resize { mode, coordinate, nearest, scales, sizes }, &[x])
+    resized(node, x, Resize { mode, coordinate, nearest, scales, sizes, ..Resize::default() })
 }
 
 fn mode(node: &mut Node) -> Result<ResizeMode, Fault> {
-    let (nearest, linear) = (ResizeMode::Nearest, ResizeMode::Linear);
+    let (nearest, linear, cubic) = (ResizeMode::Nearest, ResizeMode::Linear, ResizeMode::Cubic);
     // ONNX: the first operator sets call linear interpolation of planes bilinear.
-    node.attributes.word("mode", &[("nearest", nearest), ("linear", linear), ("bilinear", linear)])
+    let words = [("nearest", nearest), ("linear", linear), ("bilinear", linear), ("cubic", cubic)];
+    node.attributes.word("mode", &words)
 }
 
 /// Scales and sizes of all dimensions, from scales of some.
