@@ -15,7 +15,7 @@ use super::reorder;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
 use cnnc_ir::ops::Conv;
-use cnnc_ir::{NodeId, Shape};
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a convolution and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {
@@ -82,9 +82,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     };
     let to = match apart {
         true => {
-            let shape = Shape::new([n * groups, group_outputs, oh, ow]).map_err(|m| m.0)?;
+            let ty = p.ty(id).with_dims([n * groups, group_outputs, oh, ow]).map_err(|m| m.0)?;
             let name = format!("{}.groups", p.name(id));
-            Some(at(p.buffer(&name, &shape, Layout::Blocked, Space::Arena)))
+            Some(at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena)))
         }
         false => None,
     };
@@ -153,7 +153,7 @@ pub(super) fn is_pointwise(conv: &Conv, kh: usize, kw: usize) -> bool {
 fn group_channels(p: &mut Planner, operand: NodeId, outputs: usize) -> Result<Place, String> {
     p.pack(operand, &format!("channels by {outputs}"), |p, t| {
         let groups = t.slice::<f32>().chunks(outputs);
-        Ok(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect())
+        Ok(Data::F32(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect()))
     })
 }
 

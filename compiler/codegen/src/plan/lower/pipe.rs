@@ -2,7 +2,7 @@
 
 use crate::kernels::pointwise::{Binary, Pointwise, Source};
 use crate::plan::{Access, Arg, Layout, Place, Planner, Term, pack};
-use cnnc_ir::{NodeId, Op, Stage};
+use cnnc_ir::{DType, Data, NodeId, Op, Stage};
 use std::ops::Range;
 
 /// How a kernel's unit sees the operands of a pipe.
@@ -63,6 +63,12 @@ pub(super) fn pointwise(op: &Op, source: Option<Source>, swapped: bool) -> Optio
     }
 }
 
+/// Whether a kernel can apply an operator to what it computes, its operands apart from the piped value being these.
+pub(super) fn is_vector(p: &Planner, op: &Op, operands: &[NodeId]) -> bool {
+    let source = (!operands.is_empty()).then_some(Source::Constant(0));
+    operands.iter().all(|&o| p.ty(o).dtype == DType::F32) && pointwise(op, source, false).is_some()
+}
+
 /// What an operand is to a result of shape `[N, C, ..]`, apart from where it lies.
 pub(super) enum Role {
     /// One number, known now.
@@ -103,6 +109,9 @@ pub(super) fn fuse(
 ) -> Result<(Pipe, usize), String> {
     let mut pipe = Pipe::default();
     for (index, stage) in stages.iter().enumerate() {
+        if !is_vector(p, &stage.op, &stage.operands) {
+            return Ok((pipe, index));
+        }
         let source = match stage.operands.first() {
             None => None,
             Some(&operand) => match source(p, id, operand, view, &mut pipe)? {
@@ -148,7 +157,9 @@ fn source(
 /// One number a channel, filled up to whole vectors where it is a constant.
 pub(super) fn channels(p: &mut Planner, operand: NodeId, layout: Layout) -> Result<Place, String> {
     if p.module.graph[operand].is_const() {
-        return p.pack(operand, "channels", |p, t| Ok(pack::padded(t.slice::<f32>(), p.target.lanes)));
+        return p.pack(operand, "channels", |p, t| {
+            Ok(Data::F32(pack::padded(t.slice::<f32>(), p.target.lanes)))
+        });
     }
     p.operand(operand, layout)
 }

@@ -135,7 +135,7 @@ fn grouped(p: &mut Planner, x: NodeId, from: Place, is_reduced: &[bool]) -> (Pla
         from
     } else {
         let name = format!("{}.grouped", p.name(x));
-        let to = at(p.buffer(&name, &p.ty(x).shape, Layout::Plain, Space::Arena));
+        let to = at(p.buffer(&name, p.ty(x), Layout::Plain, Space::Arena));
         let mut behind = p.ty(x).elements() as i64;
         let walked: Vec<Dim> = order
             .iter()
@@ -144,7 +144,7 @@ fn grouped(p: &mut Planner, x: NodeId, from: Place, is_reduced: &[bool]) -> (Pla
                 Dim { extent: dims[d], from: strides[d] as i64, to: behind }
             })
             .collect();
-        let calls = strided::calls(p, from, to, &walked);
+        let calls = strided::calls(p, p.ty(x).dtype, from, to, &walked);
         p.step(&name, "transpose", "strided copy".into(), calls, 0);
         to
     };

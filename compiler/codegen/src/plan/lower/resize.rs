@@ -7,7 +7,7 @@ use super::conv::dims4;
 use super::pipe::{read, write};
 use crate::kernels::resize::Resize;
 use crate::plan::{Call, Layout, Place, Planner, Term};
-use cnnc_ir::NodeId;
+use cnnc_ir::{Data, NodeId};
 use cnnc_ir::ops::{self, ResizeMode, Source};
 
 /// Lowers a resize and the pipe behind it.
@@ -32,12 +32,12 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
 
         let name = p.name(id);
         let entries = columns.iter().map(|s| entry(s, vector, linear)).collect::<Result<Vec<_>, _>>()?;
-        let table = p.weights(&format!("{name}.columns"), &entries.concat());
+        let table = p.weights(&format!("{name}.columns"), &Data::F32(entries.concat()));
         let index = |dim, stride| Term::Index { dim, stride };
         let looked_up = |p: &mut Planner, suffix: &str, pick: fn(&Source) -> usize| {
             let words: Vec<i64> = rows.iter().map(|s| pick(s) as i64 * row).collect();
             let most = words.iter().max().copied().unwrap_or(0);
-            let table: Place = p.table(&format!("{name}.{suffix}"), &words);
+            let table: Place = p.weights(&format!("{name}.{suffix}"), &Data::I64(words));
             let line = Term::Lookup { dim: 2, table, least: 0, most };
             read(from, vec![index(0, plane * blocks as i64), index(1, plane), line], 0..row)
         };
@@ -48,7 +48,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
         if linear {
             args.push(looked_up(p, "rows_behind", |s| s.upper));
             let words: Vec<f32> = rows.iter().flat_map(|s| [1.0 - s.weight, s.weight]).collect();
-            let table = p.weights(&format!("{name}.shares"), &words);
+            let table = p.weights(&format!("{name}.shares"), &Data::F32(words));
             args.push(read(table, vec![index(2, 8)], 0..8));
         }
         let kernel = Resize { pixels: ow, linear };
