@@ -221,7 +221,9 @@ impl<'a> Planner<'a> {
         if self.module.graph[id].is_const() {
             return match layout {
                 Layout::Plain => self.pack(id, "plain", |_, t| Ok(t.data().clone())),
-                Layout::Blocked => self.pack(id, "blocked", |p, t| Ok(Data::F32(pack::blocked(t, p.target.lanes)))),
+                Layout::Blocked => {
+                    self.pack(id, "blocked", |p, t| Ok(Data::F32(pack::blocked(t, p.target.lanes))))
+                }
             };
         }
         let home = *self.homes.get(&id).ok_or("an operand was not computed")?;

@@ -117,8 +117,12 @@ impl Write<'_, '_> {
             Node::Convert(a) => self.convert(a, dtype),
             Node::Bits(a) => {
                 let (value, ty) = (self.value(a), clif(dtype));
-                let same = self.b.func.dfg.value_type(value) == ty;
-                if same { value } else { self.b.ins().bitcast(ty, little(), value) }
+                match (self.b.func.dfg.value_type(value), ty) {
+                    (from, to) if from == to => value,
+                    (types::I16, _) => self.b.ins().uextend(ty, value),
+                    (_, types::I16) => self.b.ins().ireduce(ty, value),
+                    _ => self.b.ins().bitcast(ty, little(), value),
+                }
             }
             Node::Folded(fold, k) => self.fold(fold as usize)[k as usize],
             Node::Counter(_) | Node::Held(..) => unreachable!("a loop binds them when it is entered"),
@@ -300,6 +304,7 @@ impl Write<'_, '_> {
                 self.b.ins().fcmp(FloatCC::NotEqual, value, zero)
             }
             (false, DType::Bool) => self.b.ins().icmp_imm_s(IntCC::NotEqual, value, 0),
+            (_, DType::F16) => unreachable!("the builder converts to f16 by formulas"),
             (true, DType::F64) => self.b.ins().fpromote(types::F64, value),
             (true, DType::F32) => self.b.ins().fdemote(types::F32, value),
             (true, DType::I64 | DType::I32) => self.b.ins().fcvt_to_sint_sat(clif(to), value),
@@ -355,6 +360,7 @@ fn clif(dtype: DType) -> Type {
     match dtype {
         DType::F32 => types::F32,
         DType::F64 => types::F64,
+        DType::F16 => types::I16,
         DType::I64 => types::I64,
         DType::I32 => types::I32,
         DType::I8 | DType::U8 | DType::Bool => types::I8,

@@ -4,7 +4,7 @@
 //! a formula takes the type of the value that it meets. What does not fit (an i64 added to an f32, the square root of an
 //! integer) is noted and told by [`Builder::finish`]: lowering needs no error handling of its own.
 
-use super::{Bin, Body, Fold, Node, Order, Un, X};
+use super::{Bin, Body, Fold, Node, Order, Un, X, half};
 use cnnc_ir::{DType, Data};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -121,8 +121,7 @@ impl Builder {
             state.folds.len() - 1
         };
         let name = fold as u32;
-        let held =
-            std::array::from_fn(|k| self.node(Node::Held(name, k as u32), first[k].dtype));
+        let held = std::array::from_fn(|k| self.node(Node::Held(name, k as u32), first[k].dtype));
         let after = next(self.node(Node::Counter(name), DType::I64), held);
         for (first, after) in first.iter().zip(&after) {
             if first.dtype != after.dtype {
@@ -231,12 +230,18 @@ impl<'k> Value<'k> {
 
     /// The number in another type, as `cast` has it.
     pub fn to(self, dtype: DType) -> Value<'k> {
-        if dtype == self.dtype { self } else { self.builder.node(Node::Convert(self.x), dtype) }
+        match (self.dtype, dtype) {
+            (from, to) if from == to => self,
+            (DType::F16, _) => half::widened(self).to(dtype),
+            (_, DType::F16) => half::narrowed(self),
+            _ => self.builder.node(Node::Convert(self.x), dtype),
+        }
     }
 
-    /// The same bits as a number of another type of the same size.
+    /// The same bits as a number of another type of the same size; those of an f16 are the lower ones of an i32.
     pub fn bits(self, dtype: DType) -> Value<'k> {
-        if dtype.bytes() != self.dtype.bytes() {
+        let is_half = matches!((self.dtype, dtype), (DType::F16, DType::I32) | (DType::I32, DType::F16));
+        if dtype.bytes() != self.dtype.bytes() && !is_half {
             self.builder.fault(&format!("the bits of {} as {dtype}", self.dtype));
         }
         if dtype == self.dtype { self } else { self.builder.node(Node::Bits(self.x), dtype) }
@@ -248,8 +253,8 @@ impl<'k> Value<'k> {
         if !self.dtype.is_float() {
             return self * y + z;
         }
-        self.same(y);
-        self.same(z);
+        self.meets(y);
+        self.meets(z);
         self.builder.node(Node::Fma(self.x, y.x, z.x), self.dtype)
     }
 
@@ -296,7 +301,9 @@ impl<'k> Value<'k> {
     /// Of a condition: `then` where it is true. Both are computed.
     pub fn select(self, then: Value<'k>, otherwise: impl Number<'k>) -> Value<'k> {
         let otherwise = then.like(otherwise);
-        then.same(otherwise);
+        if then.dtype != otherwise.dtype {
+            self.builder.fault(&format!("{} or {}", then.dtype, otherwise.dtype));
+        }
         if self.dtype != DType::Bool {
             self.builder.fault(&format!("a condition of type {}", self.dtype));
         }
@@ -337,12 +344,13 @@ impl<'k> Value<'k> {
         if only_real && !self.dtype.is_float() {
             self.builder.fault(&format!("{op:?} of {}", self.dtype));
         }
+        self.meets(self);
         self.builder.node(Node::Un(op, self.x), self.dtype)
     }
 
     fn bin(self, op: Bin, y: impl Number<'k>) -> Value<'k> {
         let y = self.like(y);
-        self.same(y);
+        self.meets(y);
         let only_integer = matches!(op, Bin::Rem | Bin::And | Bin::Or | Bin::Xor | Bin::Shl | Bin::Shr);
         if only_integer && self.dtype.is_float() {
             self.builder.fault(&format!("{op:?} of {}", self.dtype));
@@ -352,13 +360,14 @@ impl<'k> Value<'k> {
 
     fn compare(self, op: Order, y: impl Number<'k>, swapped: bool) -> Value<'k> {
         let y = self.like(y);
-        self.same(y);
+        self.meets(y);
         let (a, b) = if swapped { (y, self) } else { (self, y) };
         self.builder.node(Node::Compare(op, a.x, b.x), DType::Bool)
     }
 
-    fn same(self, y: Value) {
-        if self.dtype != y.dtype {
+    /// Notes where two numbers cannot be computed with.
+    fn meets(self, y: Value) {
+        if self.dtype != y.dtype || self.dtype == DType::F16 {
             self.builder.fault(&format!("{} meets {}", self.dtype, y.dtype));
         }
     }

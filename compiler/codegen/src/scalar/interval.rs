@@ -44,7 +44,7 @@ impl Interval {
             DType::U8 => Interval::new(0, u8::MAX.into()),
             DType::Bool => Interval::new(0, 1),
             DType::I32 => Interval::new(i32::MIN.into(), i32::MAX.into()),
-            DType::I64 | DType::F32 | DType::F64 => Interval::new(i64::MIN, i64::MAX),
+            DType::I64 | DType::F32 | DType::F64 | DType::F16 => Interval::new(i64::MIN, i64::MAX),
         }
     }
 
@@ -109,9 +109,7 @@ impl Body {
                     Interval::fitting(&[of(a).least.into(), of(a).most.into()], dtype)
                 }
                 // A fold that runs at all counts from 0 to its last iteration.
-                Node::Counter(fold) => {
-                    Interval::new(0, of(self.folds[fold as usize].trips).most.max(1) - 1)
-                }
+                Node::Counter(fold) => Interval::new(0, of(self.folds[fold as usize].trips).most.max(1) - 1),
                 Node::Convert(_)
                 | Node::Bits(_)
                 | Node::Compare(..)
@@ -132,7 +130,7 @@ pub(super) fn integer(bits: u64, dtype: DType) -> i64 {
         DType::I8 => i64::from(bits as u8 as i8),
         DType::U8 | DType::Bool => i64::from(bits as u8),
         DType::I32 => i64::from(bits as u32 as i32),
-        DType::I64 | DType::F32 | DType::F64 => bits as i64,
+        DType::I64 | DType::F32 | DType::F64 | DType::F16 => bits as i64,
     }
 }
 

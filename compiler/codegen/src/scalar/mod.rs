@@ -7,13 +7,14 @@
 //! A [`Body`] is plain data: a list of nodes, each after its operands, equal nodes once. It is written with a
 //! [`Builder`], whose [`Value`]s have the operators of Rust, bounded by [`Body::loads`] and turned into code by
 //! [`build`]. Arithmetic is that of the evaluator, bit for bit: integers wrap, `x / 0 = 0`, `MIN / -1 = MIN`, a bool is 0
-//! or 1, conversions are those of `cast`. Nothing traps, and only the iterations of a fold are conditional: both
+//! or 1, conversions are those of `cast`. An f16 is only stored: it is converted, and no more. Nothing traps, and only the iterations of a fold are conditional: both
 //! sides of a `select` are computed.
 //!
 //! INVARIANT: operands stand before what reads them; what a fold binds is read inside of it alone.
 
 mod build;
 mod builder;
+mod half;
 mod interval;
 pub mod math;
 
@@ -111,7 +112,7 @@ pub enum Node {
     Select(X, X, X),
     /// The number in the type of this node, as `cast` has it.
     Convert(X),
-    /// The bits in the type of this node, of the same size.
+    /// The bits in the type of this node, of the same size. Those of an f16 are the lower ones of an i32.
     Bits(X),
     /// The number of the iteration of a fold, from 0.
     Counter(u32),

@@ -8,7 +8,7 @@ use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
 use crate::plan::{Call, Layout, Place, Planner, Term};
 use cnnc_ir::ops::Gather;
-use cnnc_ir::{Data, DType, NodeId};
+use cnnc_ir::{DType, Data, NodeId};
 
 /// Elements of a unit of a long run.
 const RUN: usize = 4096;

@@ -48,7 +48,13 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Slice(slice) => slice::lower(p, id, slice),
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
-        // What is written for f32 alone.
+        // What is written for f32 alone, and what there is for the others.
+        Op::Conv(conv) if !is_f32 || !conv::is_packed(p, id) => conv::lower_each(p, id, conv),
+        Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
+        Op::Matmul(_) if !is_f32 => gemm::lower_matmul_each(p, id),
+        Op::ReduceMax(r) if !is_f32 => reduce::lower_each(p, id, Fold::Max, &r.axes, false),
+        Op::ReduceMean(r) if !is_f32 => reduce::lower_each(p, id, Fold::Sum, &r.axes, true),
+        Op::ReduceSum(r) if !is_f32 => reduce::lower_each(p, id, Fold::Sum, &r.axes, false),
         op if !is_f32 => Err(format!("{} of {} is not compiled yet", op.name(), p.ty(id).dtype)),
         Op::Conv(conv) => conv::lower(p, id, conv),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
@@ -86,7 +92,7 @@ impl Default for Reach {
 pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
     let graph = &p.module.graph;
     let (kernel, stride, dilation) = match graph[id].op() {
-        Op::Conv(conv) if !conv::is_apart(p, id, conv) => {
+        Op::Conv(conv) if conv::is_packed(p, id) && !conv::is_apart(p, id, conv) => {
             let window = p.ty(graph.operands(id)[1]).dims();
             (window[2], conv.stride.0, conv.dilation.0)
         }

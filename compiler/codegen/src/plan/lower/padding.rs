@@ -6,8 +6,8 @@
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner};
-use cnnc_ir::{Data, NodeId};
 use cnnc_ir::ops::Padding;
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a pad and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), String> {

@@ -157,9 +157,8 @@ fn source(
 /// One number a channel, filled up to whole vectors where it is a constant.
 pub(super) fn channels(p: &mut Planner, operand: NodeId, layout: Layout) -> Result<Place, String> {
     if p.module.graph[operand].is_const() {
-        return p.pack(operand, "channels", |p, t| {
-            Ok(Data::F32(pack::padded(t.slice::<f32>(), p.target.lanes)))
-        });
+        return p
+            .pack(operand, "channels", |p, t| Ok(Data::F32(pack::padded(t.slice::<f32>(), p.target.lanes))));
     }
     p.operand(operand, layout)
 }

@@ -7,8 +7,8 @@ use crate::kernels::fold::Fold;
 use crate::kernels::pool::Pool;
 use crate::kernels::row::Columns;
 use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
-use cnnc_ir::{Data, NodeId};
 use cnnc_ir::ops::{AvgPool, MaxPool, Sliding};
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a max pool and the pipe behind it.
 pub(super) fn lower_max(p: &mut Planner, id: NodeId, pool: &MaxPool) -> Result<(), String> {

@@ -7,8 +7,8 @@ use super::conv::dims4;
 use super::pipe::{read, write};
 use crate::kernels::resize::Resize;
 use crate::plan::{Call, Layout, Place, Planner, Term};
-use cnnc_ir::{Data, NodeId};
 use cnnc_ir::ops::{self, ResizeMode, Source};
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a resize and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result<(), String> {

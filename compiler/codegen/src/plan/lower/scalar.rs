@@ -25,6 +25,7 @@
 //!   `e.fold(n, [first, second], |i, [a, b]| [.., ..])`; what does not depend on `i` is computed outside of the loop
 //!   by itself. Folds nest; the count of iterations may be computed, such as `i + 1`. Sum reals in `to(DType::F64)`
 //!   where the order is free.
+//! - An f16 is read as f32 and rounded when it is written: a formula never sees one.
 //! - *Safety*: the checker bounds every place that is read. A coordinate that comes from data must be bounded by
 //!   `min` and `max`: [`Operand::clamped`] does it for all, [`Operand::or`] gives a number for what lies outside.
 //!   Both sides of a `select` are computed, so a condition protects no read.
@@ -66,12 +67,7 @@ where
 }
 
 /// Runs what a node computed, which lies plain at `home`, through stages that its kernel did not take.
-pub(super) fn lower_rest(
-    p: &mut Planner,
-    id: NodeId,
-    home: Place,
-    stages: &[Stage],
-) -> Result<(), String> {
+pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Stage]) -> Result<(), String> {
     let values = stages.iter().flat_map(|stage| &stage.operands);
     let others = values.map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
     let own = Source { ty: p.ty(id).clone(), from: From::Place(home) };
@@ -93,7 +89,10 @@ fn staged<'e>(
     first: usize,
 ) -> Result<Value<'e>, String> {
     let mut next = first;
+    let dtype = e.ty().dtype;
     stages.iter().try_fold(value, |value, stage| {
+        // What an operator gives is rounded before the next takes it.
+        let value = if dtype == DType::F16 { value.to(dtype).to(DType::F32) } else { value };
         let others = stage.operands.iter().map(|_| {
             next += 1;
             e.operand(next - 1).here()
@@ -101,6 +100,11 @@ fn staged<'e>(
         let operands: Vec<Value> = std::iter::once(value).chain(others).collect();
         elementwise::function(&stage.op, &operands)
     })
+}
+
+/// A value as it is stored: formulas for f16 are in f32.
+fn stored(value: Value, dtype: DType) -> Value {
+    if dtype == DType::F16 && value.dtype() == DType::F32 { value.to(dtype) } else { value }
 }
 
 /// Where an operand is read.
@@ -140,7 +144,7 @@ where
 {
     let ty = p.ty(id);
     let element = Element { builder: Builder::new(), ty, sources };
-    let value = formula(&element)?;
+    let value = stored(formula(&element)?, ty.dtype);
     if value.dtype() != ty.dtype {
         return Err(format!("computed as {}, but it is {}", value.dtype(), ty.dtype));
     }
@@ -210,11 +214,6 @@ impl<'e> Element<'e> {
         Operand { element: self, number, source: &self.sources[number] }
     }
 
-    /// How many operands there are.
-    pub(super) fn operands(&self) -> usize {
-        self.sources.len()
-    }
-
     /// Where the element stands along each of the extents of the result.
     pub(super) fn coordinates(&'e self) -> Vec<Value<'e>> {
         self.unravel(self.index(), self.ty.dims())
@@ -268,17 +267,21 @@ impl<'e> Operand<'e> {
         self.source.ty.dims()
     }
 
-    /// The type of its elements.
+    /// The type in which its elements are computed with: their own, of f16 f32.
     pub(super) fn dtype(self) -> DType {
-        self.source.ty.dtype
+        match self.ty().dtype {
+            DType::F16 => DType::F32,
+            dtype => dtype,
+        }
     }
 
     /// The element at a place in row-major order.
     pub(super) fn flat(self, place: Value<'e>) -> Value<'e> {
-        match &self.source.from {
-            From::Place(_) => self.element.load(self.number, self.dtype(), place),
+        let element = match &self.source.from {
+            From::Place(_) => self.element.load(self.number, self.ty().dtype, place),
             From::Number(data) => self.element.constant(data),
-        }
+        };
+        element.to(self.dtype())
     }
 
     /// The element at these coordinates, one for each of its extents, which must lie inside.
@@ -286,11 +289,16 @@ impl<'e> Operand<'e> {
         self.flat(self.place(coordinates))
     }
 
+    /// A coordinate along a dimension, moved inside.
+    pub(super) fn within(self, dimension: usize, i: Value<'e>) -> Value<'e> {
+        let extent = self.dims().get(dimension).copied().unwrap_or(1);
+        i.max(0).min(extent.max(1) - 1)
+    }
+
     /// The element nearest to these coordinates.
     pub(super) fn clamped(self, coordinates: &[Value<'e>]) -> Value<'e> {
-        let inside = |(&i, &extent): (&Value<'e>, &usize)| i.max(0).min(extent.max(1) - 1);
-        let nearest: Vec<Value> = coordinates.iter().zip(self.dims()).map(inside).collect();
-        self.at(&nearest)
+        let nearest = coordinates.iter().enumerate().map(|(d, &i)| self.within(d, i));
+        self.at(&nearest.collect::<Vec<_>>())
     }
 
     /// Whether all coordinates lie inside.
@@ -307,15 +315,18 @@ impl<'e> Operand<'e> {
     /// The element that broadcasts to the one that is computed.
     pub(super) fn here(self) -> Value<'e> {
         let (own, result) = (&self.source.ty.shape, &self.element.ty.shape);
-        if own == result {
-            return self.flat(self.element.index());
+        match own == result {
+            true => self.flat(self.element.index()),
+            false => self.stretched(&self.element.coordinates()),
         }
-        let missing = result.rank() - own.rank();
-        let at = self.element.coordinates();
-        let own_place: Vec<Value> = (0..own.rank())
-            .map(|d| if own[d] == 1 { self.element.i64(0) } else { at[missing + d] })
-            .collect();
-        self.at(&own_place)
+    }
+
+    /// The element that broadcasts to these coordinates, of which there may be more than it has extents.
+    pub(super) fn stretched(self, coordinates: &[Value<'e>]) -> Value<'e> {
+        let missing = coordinates.len().saturating_sub(self.dims().len());
+        let inner = coordinates[missing..].iter().zip(self.dims());
+        let own = inner.map(|(&i, &extent)| if extent == 1 { self.element.i64(0) } else { i });
+        self.at(&own.collect::<Vec<_>>())
     }
 
     /// The place of these coordinates in row-major order.

@@ -2,8 +2,8 @@
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner, Space, at};
-use cnnc_ir::ops::Transpose;
 use cnnc_ir::NodeId;
+use cnnc_ir::ops::Transpose;
 
 /// Lowers a transpose and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, transpose: &Transpose) -> Result<(), String> {
