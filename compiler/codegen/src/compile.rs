@@ -176,7 +176,7 @@ fn buffer(b: &Buffer) -> manifest::Buffer {
         index,
         offset: b.offset,
         bytes: b.bytes,
-        dtype: onnx_dtype(DType::F32),
+        dtype: onnx_dtype(b.dtype),
         shape: b.shape.iter().map(|&d| d as i64).collect(),
         layout: b.layout.name().into(),
     }

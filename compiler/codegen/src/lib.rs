@@ -9,6 +9,7 @@ mod compile;
 pub mod emit;
 pub mod kernels;
 pub mod plan;
+pub mod scalar;
 pub mod target;
 pub mod vasm;
 

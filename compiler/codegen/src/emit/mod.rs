@@ -15,7 +15,7 @@ mod entry;
 mod nest;
 mod step;
 
-use crate::kernels::Spec;
+use crate::kernels::{Code, Spec};
 use crate::plan::Program;
 use crate::target::Target;
 use crate::vasm::{self, EmitError};
@@ -76,9 +76,11 @@ impl Emitter<'_> {
             return Ok(id);
         }
         let name = format!("{}_{}", spec.kind(), self.kernels.len());
-        let kernel = spec.generate(&name);
         let id = self.declare(&name, &vasm::signature())?;
-        let stack = vasm::define(self.module, id, &kernel, self.target.emitter)?;
+        let stack = match spec.generate(&name) {
+            Code::Vector(kernel) => vasm::define(self.module, id, &kernel, self.target.emitter)?,
+            Code::Scalar(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
+        };
         self.deepest_kernel = self.deepest_kernel.max(stack);
         self.kernels.insert(spec.clone(), id);
         Ok(id)

@@ -129,6 +129,10 @@ impl Nest<'_> {
             // A plan asks for taps only with a window.
             let taps = rows.map_or_else(|| b.ins().iconst(types::I64, 1), |r| r.taps);
             return match *arg {
+                Arg::Number { from, dim, step } => {
+                    let moved = b.ins().imul_imm_s(index[dim], step);
+                    b.ins().iadd_imm_s(moved, from)
+                }
                 Arg::SkippedTaps(bytes) => {
                     let kernel = self.call.window.map_or(1, |w| w.kernel) as i64;
                     let kernel = b.ins().iconst(types::I64, kernel);

@@ -15,11 +15,21 @@ pub mod reduce;
 pub mod reorder;
 pub mod resize;
 pub mod row;
+pub mod scalar;
 pub mod softmax;
 pub mod strided;
 
 use crate::vasm::Kernel;
 
+/// How the code of a kernel is come by.
+pub enum Code<'a> {
+    /// In the vector assembler, for an emitter.
+    Vector(Kernel),
+    /// In CLIF, as it is.
+    Scalar(&'a scalar::Scalar),
+}
+
+/// The kernels that are written in the vector assembler.
 macro_rules! specs {
     ($($file:ident $spec:ident,)*) => {
         /// What a kernel computes.
@@ -29,17 +39,25 @@ macro_rules! specs {
                 #[doc = concat!("See [`", stringify!($file), "::", stringify!($spec), "`].")]
                 $spec($file::$spec),
             )*
+            /// See [`scalar::Scalar`].
+            Scalar(scalar::Scalar),
         }
 
         impl Spec {
             /// The kind of kernel, the stem of its symbol.
             pub fn kind(&self) -> &'static str {
-                match self { $(Spec::$spec(_) => stringify!($file)),* }
+                match self {
+                    $(Spec::$spec(_) => stringify!($file),)*
+                    Spec::Scalar(_) => "scalar",
+                }
             }
 
             /// Writes the kernel.
-            pub fn generate(&self, name: &str) -> Kernel {
-                match self { $(Spec::$spec(spec) => spec.generate(name)),* }
+            pub fn generate(&self, name: &str) -> Code<'_> {
+                match self {
+                    $(Spec::$spec(spec) => Code::Vector(spec.generate(name)),)*
+                    Spec::Scalar(spec) => Code::Scalar(spec),
+                }
             }
         }
 
@@ -62,4 +80,10 @@ specs! {
     map Map,
     reorder Reorder,
     strided Strided,
+}
+
+impl From<scalar::Scalar> for Spec {
+    fn from(spec: scalar::Scalar) -> Spec {
+        Spec::Scalar(spec)
+    }
 }

@@ -7,12 +7,15 @@
 //! group do not overlap in scratch nor leave it.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
-//! leaves out in between count as touched.
+//! leaves out in between count as touched. What an argument of scalar code touches follows from its body, by the
+//! bounds of every place that it reads.
 
 mod rings;
 
 use super::print::place;
 use super::program::{Access, Arg, Call, Group, Program, Space, Term, Work};
+use crate::kernels::{Spec, scalar::Scalar};
+use crate::scalar::Interval;
 use std::collections::{BTreeMap, HashMap};
 
 /// Checks a program.
@@ -26,6 +29,9 @@ pub fn check(program: &Program) -> Result<(), String> {
     for (index, step) in program.steps.iter().enumerate() {
         let mut written = Vec::new();
         for call in step.calls() {
+            if let Spec::Scalar(kernel) = &call.kernel {
+                scalar(kernel, call).map_err(|e| format!("(P1): step {} {e}", step.name))?;
+            }
             for arg in &call.args {
                 let Arg::Address { place: at, access, .. } = arg else { continue };
                 let buffer = program.buffer(at.buffer);
@@ -68,6 +74,26 @@ pub fn check(program: &Program) -> Result<(), String> {
         }
     }
     overlaps(program, &first, &last)
+}
+
+/// What a scalar kernel touches lies in the spans that its call says.
+fn scalar(kernel: &Scalar, call: &Call) -> Result<(), String> {
+    let number = |arg: usize| match call.args.get(arg) {
+        Some(&Arg::Number { from, dim, step }) => {
+            let last = from + step * (call.extents[dim] as i64 - 1);
+            Ok(Interval::new(from.min(last), from.max(last)))
+        }
+        _ => Err(format!("has no number as argument {arg}")),
+    };
+    for (arg, bytes) in kernel.touches(number(1)?, number(2)?) {
+        let Some(Arg::Address { span, .. }) = call.args.get(arg) else {
+            return Err(format!("has no address as argument {arg}"));
+        };
+        if bytes.start < span.start.into() || bytes.end > span.end.into() {
+            return Err(format!("may touch bytes {bytes:?} of argument {arg}, whose span is {span:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// A set of bytes: disjoint ranges that do not touch, the end of each by its start.

@@ -22,7 +22,7 @@ pub use program::{
 };
 
 use crate::target::Target;
-use cnnc_ir::{DType, Module, NodeId, Op, Shape, Tensor, Type};
+use cnnc_ir::{Data, Module, NodeId, Op, Tensor, Type};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -133,12 +133,11 @@ impl<'a> Planner<'a> {
     fn node(&mut self, id: NodeId) -> Result<(), String> {
         let graph = &self.module.graph;
         match graph[id].op() {
-            Op::Input(input) if input.ty.dtype != DType::F32 => Err(only_f32(input.ty.dtype)),
             Op::Input(input) => {
                 let index = graph.inputs().iter().position(|&i| i == id).unwrap_or_default();
                 let buffer = self.buffer(
                     graph[id].name().as_str(),
-                    &input.ty.shape,
+                    &input.ty,
                     Layout::Plain,
                     Space::Input(index as u32),
                 );
@@ -146,7 +145,6 @@ impl<'a> Planner<'a> {
                 Ok(())
             }
             Op::Const(_) => Ok(()),
-            _ if graph.ty(id).dtype != DType::F32 => Err(only_f32(graph.ty(id).dtype)),
             _ => lower::node(self, id),
         }
     }
@@ -162,14 +160,14 @@ impl<'a> Planner<'a> {
             return Ok(());
         }
         let name = self.name(id);
-        let buffer = self.buffer(&name, &ty.shape, Layout::Plain, Space::Output(index));
+        let buffer = self.buffer(&name, &ty, Layout::Plain, Space::Output(index));
         match self.homes.get(&id).copied() {
             Some(home) if home.layout == Layout::Blocked => {
                 lower::reorder(self, id, home.place, at(buffer), false)
             }
             _ => {
                 let from = self.operand(id, Layout::Plain)?;
-                lower::copy(self, &name, from, at(buffer), ty.elements());
+                lower::copy(self, &name, from, at(buffer), &ty);
                 Ok(())
             }
         }
@@ -198,12 +196,9 @@ impl<'a> Planner<'a> {
         self.module.graph[id].name().to_string()
     }
 
-    /// The elements of a constant, which must be f32.
+    /// The elements of a constant.
     fn constant(&self, id: NodeId) -> Option<Result<Arc<Tensor>, String>> {
-        self.module.value(id).map(|tensor| match self.ty(id).dtype {
-            DType::F32 => tensor.map_err(|m| m.0),
-            dtype => Err(only_f32(dtype)),
-        })
+        self.module.value(id).map(|tensor| tensor.map_err(|m| m.0))
     }
 
     /// The layout of a value's home; constants have none.
@@ -211,13 +206,13 @@ impl<'a> Planner<'a> {
         self.homes.get(&id).map(|h| h.layout)
     }
 
-    /// Bytes of a value of this shape in a layout.
-    fn bytes(&self, shape: &Shape, layout: Layout) -> usize {
-        4 * match (layout, shape.dims()) {
+    /// Elements that a value of this type takes in a layout, lanes that are no channel counted.
+    fn elements(&self, ty: &Type, layout: Layout) -> usize {
+        match (layout, ty.dims()) {
             (Layout::Blocked, [n, c, rest @ ..]) => {
                 n * c.next_multiple_of(self.target.lanes) * rest.iter().product::<usize>()
             }
-            _ => shape.elements(),
+            _ => ty.elements(),
         }
     }
 
@@ -225,8 +220,10 @@ impl<'a> Planner<'a> {
     fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Place, String> {
         if self.module.graph[id].is_const() {
             return match layout {
-                Layout::Plain => self.pack(id, "plain", |_, t| Ok(t.slice::<f32>().to_vec())),
-                Layout::Blocked => self.pack(id, "blocked", |p, t| Ok(pack::blocked(t, p.target.lanes))),
+                Layout::Plain => self.pack(id, "plain", |_, t| Ok(t.data().clone())),
+                Layout::Blocked => {
+                    self.pack(id, "blocked", |p, t| Ok(Data::F32(pack::blocked(t, p.target.lanes))))
+                }
             };
         }
         let home = *self.homes.get(&id).ok_or("an operand was not computed")?;
@@ -239,7 +236,7 @@ impl<'a> Planner<'a> {
         let name = format!("{}.{}", self.name(id), if layout == Layout::Plain { "plain" } else { "blocked" });
         // A value that lives outside its blocks is put into them where a concatenation wants it.
         let view = if layout == Layout::Blocked { self.view(id) } else { None };
-        let copy = view.unwrap_or_else(|| at(self.buffer(&name, &self.ty(id).shape, layout, Space::Arena)));
+        let copy = view.unwrap_or_else(|| at(self.buffer(&name, self.ty(id), layout, Space::Arena)));
         lower::reorder(self, id, home.place, copy, layout == Layout::Blocked)?;
         self.copies.insert((id, layout), copy);
         Ok(copy)
@@ -247,12 +244,13 @@ impl<'a> Planner<'a> {
 
     // ---- what lowering writes
 
-    /// A new buffer for a value of this shape.
-    fn buffer(&mut self, name: &str, shape: &Shape, layout: Layout, space: Space) -> BufferId {
+    /// A new buffer for a value of this type.
+    fn buffer(&mut self, name: &str, ty: &Type, layout: Layout, space: Space) -> BufferId {
         let id = BufferId(self.buffers.len() as u32);
-        let bytes = self.bytes(shape, layout) as u64;
-        let shape = shape.dims().to_vec();
-        self.buffers.push(Buffer { name: name.into(), shape, layout, bytes, space, offset: 0 });
+        let dtype = ty.dtype;
+        let bytes = (dtype.bytes() * self.elements(ty, layout)) as u64;
+        let shape = ty.dims().to_vec();
+        self.buffers.push(Buffer { name: name.into(), dtype, shape, layout, bytes, space, offset: 0 });
         id
     }
 
@@ -274,14 +272,14 @@ impl<'a> Planner<'a> {
             Some(index) if layout == Layout::Plain => Space::Output(index as u32),
             _ => Space::Arena,
         };
-        let place = at(self.buffer(&self.name(id), &self.ty(id).shape, layout, space));
+        let place = at(self.buffer(&self.name(id), self.ty(id), layout, space));
         self.homes.insert(id, Home { place, layout });
         place
     }
 
     /// A buffer for so many rows of one image of a value.
     fn ring(&mut self, id: NodeId, rows: u64) -> BufferId {
-        let ring = self.buffer(&self.name(id), &self.ty(id).shape, Layout::Blocked, Space::Scratch);
+        let ring = self.buffer(&self.name(id), self.ty(id), Layout::Blocked, Space::Scratch);
         let Buffer { shape, bytes, .. } = &mut self.buffers[ring.0 as usize];
         *bytes = *bytes / (shape[0] * shape[2]) as u64 * rows;
         (shape[0], shape[2]) = (1, rows as usize);
@@ -295,7 +293,7 @@ impl<'a> Planner<'a> {
             Some(&buffer) => buffer,
             None => {
                 let (name, ty) = (self.name(view.root), self.ty(view.root));
-                let buffer = self.buffer(&name, &ty.shape, Layout::Blocked, Space::Arena);
+                let buffer = self.buffer(&name, ty, Layout::Blocked, Space::Arena);
                 self.shared.push(buffer);
                 self.roots.insert(view.root, buffer);
                 buffer
@@ -389,17 +387,21 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Appends bytes to the weights.
-    fn weights(&mut self, name: &str, words: &[f32]) -> Place {
+    /// Appends elements to the weights.
+    fn weights(&mut self, name: &str, data: &Data) -> Place {
         let offset = self.weights.len().next_multiple_of(ALIGN as usize);
         self.weights.resize(offset, 0);
-        self.weights.reserve(4 * words.len());
-        self.weights.extend(words.iter().flat_map(|w| w.to_le_bytes()));
-        let (bytes, shape) = (4 * words.len() as u64, vec![words.len()]);
+        match data {
+            // By far the most: no second copy of them.
+            Data::F32(words) => self.weights.extend(words.iter().flat_map(|w| w.to_le_bytes())),
+            _ => self.weights.extend(data.to_le_bytes()),
+        }
+        let bytes = (self.weights.len() - offset) as u64;
         let id = BufferId(self.buffers.len() as u32);
         self.buffers.push(Buffer {
             name: name.into(),
-            shape,
+            dtype: data.dtype(),
+            shape: vec![data.len()],
             layout: Layout::Plain,
             bytes,
             space: Space::Weights,
@@ -408,35 +410,22 @@ impl<'a> Planner<'a> {
         at(id)
     }
 
-    /// Appends a table of 64-bit words to the weights.
-    fn table(&mut self, name: &str, words: &[i64]) -> Place {
-        let halves: Vec<f32> = words
-            .iter()
-            .flat_map(|w| [f32::from_bits(*w as u32), f32::from_bits((*w >> 32) as u32)])
-            .collect();
-        self.weights(name, &halves)
-    }
-
     /// A constant in the weights, packed once for each form it is wanted in.
     fn pack(
         &mut self,
         id: NodeId,
         form: &str,
-        pack: impl FnOnce(&Self, &Tensor) -> Result<Vec<f32>, String>,
+        pack: impl FnOnce(&Self, &Tensor) -> Result<Data, String>,
     ) -> Result<Place, String> {
         if let Some(&place) = self.packed.get(&(id, form.to_string())) {
             return Ok(place);
         }
         let tensor = self.constant(id).ok_or("an operand must be a constant")??;
-        let words = pack(self, &tensor)?;
-        let place = self.weights(&format!("{}.{form}", self.name(id)), &words);
+        let data = pack(self, &tensor)?;
+        let place = self.weights(&format!("{}.{form}", self.name(id)), &data);
         self.packed.insert((id, form.to_string()), place);
         Ok(place)
     }
-}
-
-fn only_f32(dtype: DType) -> String {
-    format!("values of type {dtype} are not compiled yet, only f32")
 }
 
 /// The start of a buffer.

@@ -73,7 +73,7 @@ fn reads<'a>(program: &Program, calls: impl Iterator<Item = &'a Call>, hidden: &
 
 fn ty(buffer: &Buffer) -> String {
     let dims: Vec<String> = buffer.shape.iter().map(usize::to_string).collect();
-    format!("f32[{}; {}]", dims.join(","), buffer.layout.name())
+    format!("{}[{}; {}]", buffer.dtype, dims.join(","), buffer.layout.name())
 }
 
 fn at(buffer: &Buffer) -> String {

@@ -11,6 +11,7 @@
 //! except at the very place that it writes itself, and in scratch what an earlier nest of its group wrote.
 
 use crate::kernels::Spec;
+use cnnc_ir::DType;
 use std::ops::Range;
 
 /// Whose memory a buffer lies in.
@@ -56,6 +57,8 @@ pub struct BufferId(pub u32);
 pub struct Buffer {
     /// The value or the weights that it holds.
     pub name: String,
+    /// The type of its elements.
+    pub dtype: DType,
     /// The extents of the value.
     pub shape: Vec<usize>,
     /// How its elements lie.
@@ -153,6 +156,15 @@ pub enum Arg {
     Taps,
     /// How many do not, times the bytes of one.
     SkippedTaps(i64),
+    /// `from + index[dim] * step`
+    Number {
+        /// The number in the first iteration.
+        from: i64,
+        /// The loop, outermost first.
+        dim: usize,
+        /// What an iteration adds.
+        step: i64,
+    },
 }
 
 impl Arg {

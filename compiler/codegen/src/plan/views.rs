@@ -11,7 +11,7 @@
 //! INVARIANT: a byte of a root belongs to one value, and to the concatenations of it. The price: a root is
 //! alive from the first of its pieces on.
 
-use cnnc_ir::{Graph, NodeId, Op};
+use cnnc_ir::{DType, Graph, NodeId, Op};
 use std::collections::HashMap;
 
 /// Where a value is to be computed.
@@ -30,6 +30,7 @@ pub(super) fn views(graph: &Graph, lanes: usize) -> HashMap<NodeId, View> {
         let Op::Concat(concat) = graph[id].op() else { continue };
         let operands = graph.operands(id);
         let in_pieces = graph[id].stages().len() == 0
+            && graph.ty(id).dtype == DType::F32
             && fills_blocks(graph, &operands, concat.axis, lanes)
             && graph.ty(id).dims()[0] == 1;
         if !in_pieces {

@@ -1,29 +1,47 @@
 //! What tests of compiled graphs share: a text graph through plan, check and both emitters.
 
-use cnnc_codegen::plan::{check::check, plan, print};
+use cnnc_codegen::plan::{Program, check::check, plan, print};
 use cnnc_codegen::{Origin, Target, jit};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
-use cnnc_ir::{DType, Module, Tensor, Type, text};
+use cnnc_ir::{DType, Data, Module, NodeId, Tensor, Type, text};
 use cnnc_runtime::Workspace;
 
-/// Seeded values of a type.
+/// Seeded values of a type: reals in -1..1, integers of two digits.
 fn random(ty: &Type, seed: u64) -> Tensor {
-    Init::Rand { seed, min: -1.0, max: 1.0 }.tensor(ty).unwrap()
+    let size = if ty.dtype.is_float() { 1.0 } else { 100.0 };
+    Init::Rand { seed, min: -size, max: size }.tensor(ty).unwrap()
 }
 
-fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec<Vec<f32>> {
+fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec<Tensor> {
     let program = plan(module, target).unwrap_or_else(|e| panic!("{e:?}"));
     check(&program).unwrap_or_else(|e| panic!("{e}\n{}", print(&program)));
+    run_program(module, &program, target, inputs, threads)
+}
+
+/// Runs a program that has the inputs and outputs of a module; workspace and outputs hold 0xFF before.
+pub(crate) fn run_program(
+    module: &Module,
+    program: &Program,
+    target: &Target,
+    inputs: &[Tensor],
+    threads: u32,
+) -> Vec<Tensor> {
     let origin = Origin { name: "test".into(), ..Origin::default() };
-    let model = jit(module, &program, target, &origin).unwrap();
+    let model = jit(module, program, target, &origin).unwrap();
     let mut workspace = Workspace::new(&model, threads).unwrap();
     workspace.bytes_mut().fill(0xFF);
-    let mut outputs: Vec<Vec<f32>> = model.outputs().iter().map(|t| vec![f32::NAN; t.bytes / 4]).collect();
-    let inputs: Vec<&[f32]> = inputs.iter().map(|t| t.slice::<f32>()).collect();
-    let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
-    model.run_f32(&inputs, &mut slices, &mut workspace).unwrap();
-    outputs
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(|x| x.data().to_le_bytes()).collect();
+    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outputs: Vec<Vec<u8>> = model.outputs().iter().map(|t| vec![0xFF; t.bytes]).collect();
+    let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
+    model.run(&inputs, &mut slices, &mut workspace).unwrap();
+    let graph = &module.graph;
+    let tensor = |(&id, bytes): (&NodeId, &Vec<u8>)| {
+        let ty = graph.ty(id);
+        Tensor::new(ty.shape.clone(), Data::from_le_bytes(ty.dtype, bytes)).unwrap()
+    };
+    graph.outputs().iter().zip(&outputs).map(tensor).collect()
 }
 
 /// Both emitters, and one thread and three, give the same bits, close to the evaluation in f64.
@@ -42,8 +60,9 @@ pub(crate) fn exact(graph: &str) {
 /// weights through `weight`.
 fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
     let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
-    let through = |x: &Tensor, f: fn(f32) -> f32| {
-        Tensor::of(x.shape(), x.slice::<f32>().iter().map(|&x| f(x)).collect())
+    let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {
+        Data::F32(elements) => Tensor::of(x.shape(), elements.iter().map(|&x| f(x)).collect()),
+        _ => x.clone(),
     };
     for id in module.graph.order().to_vec() {
         if module.graph[id].is_const() && module.graph.ty(id).dtype == DType::F32 {
@@ -62,16 +81,19 @@ fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -
     let fast = run(&module, &Target::x86_64_v3(), &inputs, 1);
     let shared = run(&module, &Target::x86_64_v3(), &inputs, 3);
     let slow = run(&module, &Target::clif(), &inputs, 1);
-    let bits = |o: &[Vec<f32>]| -> Vec<u32> { o.iter().flatten().map(|x| x.to_bits()).collect() };
     for (want, got) in wanted.iter().zip(&fast) {
-        let want = want.slice::<f64>();
+        // As it is stored: of integers and truth values every bit counts.
+        let want = want.data().cast(got.data().dtype()).to_f64();
+        let tolerance = if got.data().dtype().is_float() { tolerance } else { 0.0 };
+        let got = got.data().to_f64();
         assert_eq!(want.len(), got.len());
         let scale = want.iter().fold(1e-30, |m: f64, x| m.max(x.abs()));
-        for (i, (w, g)) in want.iter().zip(got).enumerate() {
-            let error = (f64::from(*w as f32) - f64::from(*g)).abs();
+        for (i, (w, g)) in want.iter().zip(&got).enumerate() {
+            let error = (w - g).abs();
             assert!(error <= tolerance * scale, "element {i}: {g}, wanted {w}\n{graph}");
         }
     }
+    let bits = |o: &[Tensor]| -> Vec<Vec<u8>> { o.iter().map(|x| x.data().to_le_bytes()).collect() };
     assert_eq!(bits(&fast), bits(&slow), "emitters differ\n{graph}");
     assert_eq!(bits(&fast), bits(&shared), "one thread and three differ\n{graph}");
 }

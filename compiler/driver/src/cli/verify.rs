@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Program};
 use cnnc_codegen::plan::{Layout, Space};
-use cnnc_ir::Tensor;
+use cnnc_ir::{Data, Tensor};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     progress.say("evaluating");
     let wanted = evaluate(&module, &inputs, Precision::F64)?;
     let outputs = module.output_names.iter().zip(wanted.iter().zip(&results));
-    let outputs: Vec<Difference> = outputs.map(|(name, (want, got))| difference(name, want, got)).collect();
+    let outputs: Vec<Difference> = outputs.map(|(name, (want, got))| difference(name, want.data(), got.data())).collect();
     progress.say("evaluating each node");
     let nodes = parting(&compiled, &inputs, &steps)?;
     drop(progress);
@@ -129,24 +129,23 @@ fn inputs(args: &Args, module: &Module) -> Result<Vec<Tensor>, Error> {
 }
 
 /// The result of a step in row-major order, if it lies in the arena.
-fn result(program: &Program, step: usize, workspace: &[u8], lanes: usize) -> Option<Vec<f32>> {
+fn result(program: &Program, step: usize, workspace: &[u8], lanes: usize) -> Option<Data> {
     let buffer = program.buffer(*program.results.get(step)?);
     if buffer.space != Space::Arena {
         return None;
     }
     let from = usize::try_from(buffer.offset).ok()?;
     let bytes = workspace.get(from..from.checked_add(usize::try_from(buffer.bytes).ok()?)?)?;
-    let words: Vec<f32> =
-        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let elements = Data::from_le_bytes(buffer.dtype, bytes);
     match (buffer.layout, &buffer.shape[..]) {
-        (Layout::Plain, _) => Some(words),
+        (Layout::Plain, _) => Some(elements),
         (Layout::Blocked, [n, c, rest @ ..]) => {
             let (blocks, plane) = (c.div_ceil(lanes), rest.iter().product::<usize>());
             let at = |i: usize| {
                 let (image, channel, pixel) = (i / plane / c, i / plane % c, i % plane);
                 ((image * blocks + channel / lanes) * plane + pixel) * lanes + channel % lanes
             };
-            (0..n * c * plane).map(|i| words.get(at(i)).copied()).collect()
+            Some(elements.gather(n * c * plane, f64::NAN, |i| Some(at(i)).filter(|&i| i < elements.len())))
         }
         (Layout::Blocked, _) => None,
     }
@@ -156,22 +155,21 @@ fn result(program: &Program, step: usize, workspace: &[u8], lanes: usize) -> Opt
 fn parting(
     compiled: &Compiled,
     inputs: &[Tensor],
-    steps: &HashMap<String, Vec<f32>>,
+    steps: &HashMap<String, Data>,
 ) -> Result<Vec<Difference>, Error> {
     let module = compiled.module();
     let mut differences = Vec::new();
     evaluate_with(module, inputs, Precision::F64, |id, want| {
         let name = module.graph[id].name().as_str();
         if let Some(got) = steps.get(name).filter(|got| got.len() == want.shape().elements()) {
-            let got = Tensor::of(want.shape(), got.clone());
-            differences.push(difference(&format!("%{name}"), want, &got));
+            differences.push(difference(&format!("%{name}"), want.data(), got));
         }
     })?;
     Ok(differences)
 }
 
-fn difference(name: &str, want: &Tensor, got: &Tensor) -> Difference {
-    let (want, got) = (want.data().to_f64(), got.data().to_f64());
+fn difference(name: &str, want: &Data, got: &Data) -> Difference {
+    let (want, got) = (want.to_f64(), got.to_f64());
     let (mut square, mut norm, mut largest) = (0.0, 0.0, 0.0f64);
     for (w, g) in want.iter().zip(&got) {
         let d = if w == g { 0.0 } else { g - w };

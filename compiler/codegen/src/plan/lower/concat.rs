@@ -19,12 +19,12 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
     let to = p.result(id, layout);
     let outer: usize = p.ty(id).dims()[..axis].iter().product();
     // Elements of one iteration of the extents outside the axis.
-    let inner = |p: &Planner, v: NodeId| p.bytes(&p.ty(v).shape, layout) / 4 / outer.max(1);
-    let whole = inner(p, id);
+    let inner = |p: &Planner, v: NodeId| p.elements(p.ty(v), layout) / outer.max(1);
+    let (whole, dtype) = (inner(p, id), p.ty(id).dtype);
     let (mut calls, mut before) = (Vec::new(), 0);
     for operand in expr.operands {
         let own = inner(p, operand);
-        let place = Place { offset: to.offset + 4 * before as u64, ..to };
+        let place = Place { offset: to.offset + (dtype.bytes() * before) as u64, ..to };
         before += own;
         let from = p.operand(operand, layout)?;
         if from == place {
@@ -32,7 +32,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
         }
         let dims =
             [Dim { extent: outer, from: own as i64, to: whole as i64 }, Dim { extent: own, from: 1, to: 1 }];
-        calls.extend(strided::calls(p, from, place, &dims));
+        calls.extend(strided::calls(p, dtype, from, place, &dims));
     }
     p.step(&p.name(id), "concat", "copy".into(), calls, 0);
     super::finish(p, id, to, layout, expr.stages)

@@ -12,10 +12,11 @@ use super::image::Image;
 use super::panel::{self, Rows};
 use super::product::{self, Job, Outer, Rings, Sliding, Weights};
 use super::reorder;
+use super::scalar;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
 use cnnc_ir::ops::Conv;
-use cnnc_ir::{NodeId, Shape};
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a convolution and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {
@@ -82,14 +83,13 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     };
     let to = match apart {
         true => {
-            let shape = Shape::new([n * groups, group_outputs, oh, ow]).map_err(|m| m.0)?;
+            let ty = p.ty(id).with_dims([n * groups, group_outputs, oh, ow]).map_err(|m| m.0)?;
             let name = format!("{}.groups", p.name(id));
-            Some(at(p.buffer(&name, &shape, Layout::Blocked, Space::Arena)))
+            Some(at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena)))
         }
         false => None,
     };
-    let constant =
-        p.constant(w).ok_or("a convolution by weights that are no constant is not compiled yet")??;
+    let constant = p.constant(w).ok_or("the weights are no constant")??;
     let taps = constant.slice::<f32>();
     let element = |o: usize, i: usize, u: usize, v: usize| taps[((o * inputs + i) * kh + u) * kw + v];
     product::lower(
@@ -153,7 +153,7 @@ pub(super) fn is_pointwise(conv: &Conv, kh: usize, kw: usize) -> bool {
 fn group_channels(p: &mut Planner, operand: NodeId, outputs: usize) -> Result<Place, String> {
     p.pack(operand, &format!("channels by {outputs}"), |p, t| {
         let groups = t.slice::<f32>().chunks(outputs);
-        Ok(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect())
+        Ok(Data::F32(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect()))
     })
 }
 
@@ -161,4 +161,33 @@ fn group_channels(p: &mut Planner, operand: NodeId, outputs: usize) -> Result<Pl
 pub(super) fn dims4(p: &Planner, id: NodeId) -> [usize; 4] {
     let d = p.ty(id).dims();
     [d[0], d[1], d[2], d[3]]
+}
+
+/// Whether the weights are known, to be packed for a kernel.
+pub(super) fn is_packed(p: &Planner, id: NodeId) -> bool {
+    p.module.graph[p.module.graph.operands(id)[1]].is_const()
+}
+
+/// A convolution of any element type, or by weights that are computed, element by element.
+pub(super) fn lower_each(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {
+    let has_bias = p.module.graph.expr(id).operands.len() > 2;
+    scalar::lower(p, id, |e| {
+        let (x, w) = (e.operand(0), e.operand(1));
+        let [n, o, i, j] = e.at()?;
+        let &[outputs, inputs, kh, kw] = w.dims() else { return Err("the weights are no filters".into()) };
+        let first = o / (outputs / conv.groups) * inputs;
+        let bias = if has_bias { e.operand(2).at(&[o]) } else { e.constant(&Data::splat(x.dtype(), 1, 0.0)) };
+        let [sum] = e.fold(kh, [bias], |u, [sum]| {
+            let row = i * conv.stride.0 + u * conv.dilation.0 - conv.pad.top;
+            e.fold(kw, [sum], |v, [sum]| {
+                let column = j * conv.stride.1 + v * conv.dilation.1 - conv.pad.left;
+                let is_inside = x.has(&[n, first, row, column]);
+                let (row, column) = (x.within(2, row), x.within(3, column));
+                e.fold(is_inside.select(e.i64(inputs), 0), [sum], |c, [sum]| {
+                    [x.at(&[n, first + c, row, column]).mul_add(w.at(&[o, c, u, v]), sum)]
+                })
+            })
+        });
+        Ok(sum)
+    })
 }

@@ -29,7 +29,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, op: &DepthToSpace) -> Result<()
         dim(b, v * plane, 1),
         dim(w, 1, b),
     ];
-    let calls = strided::calls(p, from, to, &dims);
+    let calls = strided::calls(p, p.ty(id).dtype, from, to, &dims);
     p.step(&p.name(id), "depth_to_space", "strided copy".into(), calls, 0);
     super::finish(p, id, to, Layout::Plain, expr.stages)
 }

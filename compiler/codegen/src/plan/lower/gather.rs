@@ -1,13 +1,14 @@
-//! `gather`: runs of elements that constant indices name, through a table of their offsets.
+//! `gather`: runs of 4-byte elements that constant indices name, through a table of their offsets.
 //!
-//! Indices that are computed at run time are refused, as are all values that are not f32.
+//! By indices that are computed at run time, or of other elements, each element is fetched by itself.
 
 use super::pipe::{read, write};
+use super::scalar;
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
 use crate::plan::{Call, Layout, Place, Planner, Term};
 use cnnc_ir::ops::Gather;
-use cnnc_ir::{DType, NodeId};
+use cnnc_ir::{DType, Data, NodeId};
 
 /// Elements of a unit of a long run.
 const RUN: usize = 4096;
@@ -16,7 +17,10 @@ const RUN: usize = 4096;
 pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let (x, indices) = (expr.operands[0], expr.operands[1]);
-    let indices = p.module.value(indices).ok_or("indices must be a constant")?.map_err(|m| m.0)?;
+    let indices = match p.constant(indices) {
+        Some(indices) if p.ty(x).dtype.bytes() == 4 => indices?,
+        _ => return lower_each(p, id, gather),
+    };
     let (shape, axis) = (p.ty(x).dims(), gather.axis as usize);
     let (extent, inner) = (shape[axis] as i64, shape[axis + 1..].iter().product::<usize>());
     let outer: usize = shape[..axis].iter().product();
@@ -32,7 +36,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
 
     let from = p.operand(x, Layout::Plain)?;
     let to = p.result(id, Layout::Plain);
-    let table = p.table(&format!("{}.offsets", p.name(id)), &table);
+    let table = p.weights(&format!("{}.offsets", p.name(id)), &Data::I64(table));
     let lookup = Term::Lookup { dim: 1, table, least: least.unwrap_or(0), most: most.unwrap_or(0) };
     let lanes = p.target.lanes;
     let whole = inner / RUN;
@@ -67,4 +71,17 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
     }
     p.step(&p.name(id), "gather", "runs by a table".into(), calls, 0);
     super::finish(p, id, to, Layout::Plain, expr.stages)
+}
+
+/// Fetches each element by itself.
+fn lower_each(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), String> {
+    scalar::lower(p, id, |e| {
+        let (x, indices, axis) = (e.operand(0), e.operand(1), gather.axis as usize);
+        let at = e.coordinates();
+        let (before, rest) = at.split_at(axis);
+        let (named, behind) = rest.split_at(indices.dims().len());
+        let index = indices.at(named).to(DType::I64);
+        let index = index.lt(0).select(index + x.dims()[axis], index);
+        Ok(x.clamped(&[before, &[index], behind].concat()))
+    })
 }

@@ -5,10 +5,11 @@
 use super::panel;
 use super::pipe::{self, Role};
 use super::product::{self, Job, Outer, Rings, Weights};
+use super::scalar;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, pack};
 use cnnc_ir::ops::{Add, Gemm};
-use cnnc_ir::{NodeId, Op, Stage};
+use cnnc_ir::{Data, NodeId, Op, Stage};
 
 /// Lowers a product of two matrices, the tensor added to it and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), String> {
@@ -69,6 +70,34 @@ pub(super) fn lower_matmul(p: &mut Planner, id: NodeId) -> Result<(), String> {
             .collect();
     }
     product.lower(p, None, expr.stages)
+}
+
+/// A product of two matrices of any element type, element by element.
+pub(super) fn lower_each(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), String> {
+    let has_c = p.module.graph.expr(id).operands.len() > 2;
+    scalar::lower(p, id, |e| {
+        let (a, b) = (e.operand(0), e.operand(1));
+        let [i, j] = e.at()?;
+        let turned = |first, second, is_turned| if is_turned { [second, first] } else { [first, second] };
+        let depth = a.dims()[usize::from(!gemm.trans_a)];
+        let sum = e.sum(depth, e.constant(&Data::splat(a.dtype(), 1, 0.0)), |k| {
+            a.at(&turned(i, k, gemm.trans_a)) * b.at(&turned(k, j, gemm.trans_b))
+        });
+        Ok(if has_c { sum + e.operand(2).here() } else { sum })
+    })
+}
+
+/// A product of stacks of matrices of any element type, element by element.
+pub(super) fn lower_matmul_each(p: &mut Planner, id: NodeId) -> Result<(), String> {
+    scalar::lower(p, id, |e| {
+        let (a, b) = (e.operand(0), e.operand(1));
+        let at = e.coordinates();
+        let [stack @ .., i, j] = &at[..] else { return Err("the result is no matrix".into()) };
+        let depth = a.dims()[a.dims().len() - 1];
+        Ok(e.sum(depth, e.constant(&Data::splat(a.dtype(), 1, 0.0)), |k| {
+            a.stretched(&[stack, &[*i, k]].concat()) * b.stretched(&[stack, &[k, *j]].concat())
+        }))
+    })
 }
 
 /// A product `[m, k] x [k, n]`, or a stack of them.

@@ -10,7 +10,7 @@ use crate::kernels::grouped::Grouped;
 use crate::kernels::row::Columns;
 use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
 use cnnc_ir::ops::Conv;
-use cnnc_ir::{NodeId, Tensor};
+use cnnc_ir::{Data, NodeId, Tensor};
 
 /// Whether groups of so many channels in and out lie within a block.
 pub(super) fn fits(groups: usize, inputs: usize, outputs: usize) -> bool {
@@ -32,7 +32,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let filter = line * kh as i64;
 
     let input = p.operand(x, Layout::Blocked)?;
-    let weights = p.pack(w, "grouped", |_, t| Ok(packed(t, lanes)))?;
+    let weights = p.pack(w, "grouped", |_, t| Ok(Data::F32(packed(t, lanes))))?;
     let bias = match expr.operands.get(2) {
         Some(&b) => Some(pipe::channels(p, b)?),
         None => None,

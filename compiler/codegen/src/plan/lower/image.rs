@@ -8,7 +8,7 @@
 use super::pipe::read;
 use crate::kernels::row::RowStep;
 use crate::plan::{Arg, Planner, Term, Window};
-use cnnc_ir::NodeId;
+use cnnc_ir::{Data, NodeId};
 
 /// Distances in the memory of a value of shape `[N, C, H, W]`, in bytes.
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ impl Image {
         let reach = dilation * window.kernel as usize;
         let words: Vec<i64> =
             (0..rows as usize + reach).map(|entry| next(entry % rows as usize) * self.row).collect();
-        let table = p.table(&format!("{name}.ring"), &words);
+        let table = p.weights(&format!("{name}.ring"), &Data::I64(words));
         let arg = read(table, vec![Term::FirstRow { stride: 8 }], 0..8 * reach as i64);
         (RowStep::Ring { dilation }, arg)
     }

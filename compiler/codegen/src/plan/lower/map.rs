@@ -3,12 +3,15 @@
 //! A blocked value is mapped plane by plane of a channel block, so that an operand of one number a channel is one
 //! vector. A plain one is mapped over its extents, neighbours merged as far as every operand allows; along the
 //! innermost run an operand either moves with the result or stands still.
+//!
+//! Pipes that hold anything but f32, or an operator without vector form, are scalar code.
 
-use super::pipe::{Role, pointwise, read, role, write};
+use super::pipe::{Role, is_vector, pointwise, read, role, write};
+use super::{elementwise, scalar};
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::{Pointwise, Source};
 use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
-use cnnc_ir::{NodeId, Op, Stage};
+use cnnc_ir::{DType, NodeId, Op, Stage};
 
 /// Elements of a unit of a long run: small enough to share out, long enough to be worth a call.
 const RUN: usize = 4096;
@@ -24,6 +27,17 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
         [a, b] => (a, Some(b), false),
         _ => (expr.operands[0], None, false),
     };
+    let source = from.1.map(|_| Source::Constant(0));
+    let has_vectors = pointwise(&expr.op, source, from.2).is_some() && {
+        let mut values = expr.all_operands().chain([&id]);
+        values.all(|&v| p.ty(v).dtype == DType::F32)
+    };
+    if !has_vectors || !are_vectors(p, &expr.stages) {
+        return scalar::lower(p, id, |e| {
+            let operands: Vec<_> = (0..expr.operands.len()).map(|i| e.operand(i).here()).collect();
+            elementwise::function(&expr.op, &operands)
+        });
+    }
     let first = Step { op: expr.op, operand: from.1, swapped: from.2 };
     let stages = expr.stages.into_iter().map(Step::from);
     pipe(p, id, From::Value(from.0), std::iter::once(first).chain(stages).collect())
@@ -37,7 +51,26 @@ pub(super) fn lower_rest(
     layout: Layout,
     stages: Vec<Stage>,
 ) -> Result<(), String> {
+    if p.ty(id).dtype != DType::F32 || !are_vectors(p, &stages) {
+        let home = leave_blocks(p, id, home, layout)?;
+        return scalar::lower_rest(p, id, home, &stages);
+    }
     pipe(p, id, From::Place(home, layout), stages.into_iter().map(Step::from).collect())
+}
+
+/// Whether all stages have a vector form.
+fn are_vectors(p: &Planner, stages: &[Stage]) -> bool {
+    stages.iter().all(|stage| is_vector(p, &stage.op, &stage.operands))
+}
+
+/// The plain home of a value that its kernel left at `home`.
+fn leave_blocks(p: &mut Planner, id: NodeId, home: Place, layout: Layout) -> Result<Place, String> {
+    if layout == Layout::Plain {
+        return Ok(home);
+    }
+    let plain = p.result(id, Layout::Plain);
+    super::reorder(p, id, home, plain, false)?;
+    Ok(plain)
 }
 
 /// One function of the pipe.
@@ -76,10 +109,8 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
     let layout = if fits_blocks { wanted } else { Layout::Plain };
     let (to, start) = match from {
         From::Place(place, home) if home == layout => (place, Some(place)),
-        From::Place(place, _) => {
-            // The value has to leave its blocks: its plain copy becomes the home.
-            let plain = p.result(id, Layout::Plain);
-            super::reorder(p, id, place, plain, false)?;
+        From::Place(place, home) => {
+            let plain = leave_blocks(p, id, place, home)?;
             (plain, Some(plain))
         }
         From::Value(v) => (p.result_over(id, layout, &[v]), None),

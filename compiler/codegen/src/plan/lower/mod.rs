@@ -1,8 +1,10 @@
 //! Lowering: from a node to steps. One file an operator, or a family of them, named as its meaning in the IR.
 
+mod cast;
 mod concat;
 mod conv;
 mod depth_to_space;
+mod elementwise;
 mod gather;
 mod gemm;
 mod grouped;
@@ -18,6 +20,7 @@ mod reduce;
 mod reorder;
 mod reshape;
 mod resize;
+mod scalar;
 mod slice;
 mod softmax;
 mod strided;
@@ -28,34 +31,45 @@ pub(super) use strided::copy;
 
 use super::{Layout, Place, Planner};
 use crate::kernels::fold::Fold;
-use cnnc_ir::{NodeId, Op, Stage};
+use cnnc_ir::{DType, NodeId, Op, Stage};
 
 /// Appends the steps that compute a node, and gives its value a home.
 pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
+    let operands = p.module.graph.operands(id);
+    let is_f32 = std::iter::once(id).chain(operands).all(|v| p.ty(v).dtype == DType::F32);
     match p.module.graph[id].op() {
-        Op::Cast(_) => reshape::lower_cast(p, id),
+        // What is written for every element type.
+        Op::Cast(_) => cast::lower(p, id),
         Op::Concat(concat) => concat::lower(p, id, concat),
-        Op::Conv(conv) => conv::lower(p, id, conv),
         Op::DepthToSpace(op) => depth_to_space::lower(p, id, op),
         Op::Gather(gather) => gather::lower(p, id, gather),
+        Op::Padding(pad) => padding::lower(p, id, pad),
+        Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
+        Op::Slice(slice) => slice::lower(p, id, slice),
+        Op::Transpose(transpose) => transpose::lower(p, id, transpose),
+        op if op.is_elementwise() => map::lower(p, id),
+        // What is written for f32 alone, and what there is for the others.
+        Op::Conv(conv) if !is_f32 || !conv::is_packed(p, id) => conv::lower_each(p, id, conv),
+        Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
+        Op::Matmul(_) if !is_f32 => gemm::lower_matmul_each(p, id),
+        Op::ReduceMax(r) if !is_f32 => reduce::lower_each(p, id, Fold::Max, &r.axes, false),
+        Op::ReduceMean(r) if !is_f32 => reduce::lower_each(p, id, Fold::Sum, &r.axes, true),
+        Op::ReduceSum(r) if !is_f32 => reduce::lower_each(p, id, Fold::Sum, &r.axes, false),
+        op if !is_f32 => Err(format!("{} of {} is not compiled yet", op.name(), p.ty(id).dtype)),
+        Op::Conv(conv) => conv::lower(p, id, conv),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
         Op::AvgPool(pool) => pool::lower_avg(p, id, pool),
         Op::Lrn(op) => lrn::lower(p, id, op),
         Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
-        Op::Padding(pad) => padding::lower(p, id, pad),
         Op::ReduceMax(r) => reduce::lower(p, id, Fold::Max, &r.axes, false),
         Op::ReduceMean(r) => reduce::lower(p, id, Fold::Sum, &r.axes, true),
         Op::ReduceMin(r) => reduce::lower(p, id, Fold::Min, &r.axes, false),
         Op::ReduceProd(r) => reduce::lower(p, id, Fold::Product, &r.axes, false),
         Op::ReduceSum(r) => reduce::lower(p, id, Fold::Sum, &r.axes, false),
         Op::ReduceSumSquare(r) => reduce::lower(p, id, Fold::Squares, &r.axes, false),
-        Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
         Op::Resize(resize) => resize::lower(p, id, resize),
-        Op::Slice(slice) => slice::lower(p, id, slice),
         Op::Softmax(softmax) => softmax::lower(p, id, softmax),
-        Op::Transpose(transpose) => transpose::lower(p, id, transpose),
-        op if op.is_elementwise() => map::lower(p, id),
         op => Err(format!("{} is not compiled yet", op.name())),
     }
 }
@@ -81,7 +95,7 @@ impl Default for Reach {
 pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
     let graph = &p.module.graph;
     let (kernel, stride, dilation) = match graph[id].op() {
-        Op::Conv(conv) if !conv::is_apart(p, id, conv) => {
+        Op::Conv(conv) if conv::is_packed(p, id) && !conv::is_apart(p, id, conv) => {
             let window = p.ty(graph.operands(id)[1]).dims();
             (window[2], conv.stride.0, conv.dilation.0)
         }
@@ -89,8 +103,10 @@ pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
         Op::AvgPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
         _ => return None,
     };
-    let mut operands = graph.expr(id).stages.into_iter().flat_map(|stage| stage.operands);
-    let is_taken = operands.all(|o| !matches!(pipe::role(p, o, id), pipe::Role::Other));
+    let stages = graph.expr(id).stages;
+    let mut operands = stages.iter().flat_map(|stage| &stage.operands);
+    let is_taken = stages.iter().all(|stage| pipe::is_vector(p, &stage.op, &stage.operands))
+        && operands.all(|&o| !matches!(pipe::role(p, o, id), pipe::Role::Other));
     is_taken.then_some(Reach { stride: stride as u64, kernel: kernel as u64, dilation: dilation as u64 })
 }
 

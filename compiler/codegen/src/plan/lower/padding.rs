@@ -6,8 +6,8 @@
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner};
-use cnnc_ir::NodeId;
 use cnnc_ir::ops::Padding;
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a pad and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), String> {
@@ -15,7 +15,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
     let operand = expr.operands[0];
     let layout = if keeps_blocks(p, id, operand, pad) { Layout::Blocked } else { Layout::Plain };
     let from = p.operand(operand, layout)?;
-    let border = p.weights(&format!("{}.border", p.name(id)), &[pad.value]);
+    let dtype = p.ty(id).dtype;
+    let border = Data::splat(dtype, 1, pad.value.into());
+    let border = p.weights(&format!("{}.border", p.name(id)), &border);
     let to = p.result(id, layout);
 
     let (inner, whole) = (strided::extents(p, operand, layout), strided::extents(p, id, layout));
@@ -26,7 +28,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
         before[1] /= p.target.lanes;
     }
     let moved = |d: usize, by: usize, place: Place| Place {
-        offset: place.offset + 4 * by as u64 * result[d] as u64,
+        offset: place.offset + (dtype.bytes() * by) as u64 * result[d] as u64,
         ..place
     };
     // Where the operand's first element goes, seen from the first dimension up to `d`.
@@ -35,7 +37,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
     let rank = inner.len();
     let copied: Vec<Dim> =
         (0..rank).map(|d| Dim { extent: inner[d], from: source[d], to: result[d] }).collect();
-    let mut calls = strided::calls(p, from, corner(rank), &copied);
+    let mut calls = strided::calls(p, dtype, from, corner(rank), &copied);
     for d in 0..rank {
         let behind = before[d] + inner[d];
         for (start, extent) in [(0, before[d]), (behind, whole[d] - behind)] {
@@ -46,7 +48,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
             };
             let filled: Vec<Dim> =
                 (0..rank).map(|e| Dim { extent: side(e), from: 0, to: result[e] }).collect();
-            calls.extend(strided::calls(p, border, moved(d, start, corner(d)), &filled));
+            calls.extend(strided::calls(p, dtype, border, moved(d, start, corner(d)), &filled));
         }
     }
     p.step(&p.name(id), "pad", "strided copy, filled border".into(), calls, 0);

@@ -4,7 +4,7 @@ use super::reorder;
 use crate::kernels::pointwise::{Binary, Pointwise, Source};
 use crate::plan::{Access, Arg, Layout, Place, Planner, Space, Term, at, pack};
 use crate::vasm::math::Function;
-use cnnc_ir::{NodeId, Op, Shape, Stage};
+use cnnc_ir::{DType, Data, NodeId, Op, Stage, Type};
 use std::ops::Range;
 
 /// How a kernel's unit sees the operands of a pipe.
@@ -94,6 +94,12 @@ fn function(op: &Op) -> Option<Function> {
     })
 }
 
+/// Whether a kernel can apply an operator to what it computes, its operands apart from the piped value being these.
+pub(super) fn is_vector(p: &Planner, op: &Op, operands: &[NodeId]) -> bool {
+    let source = (!operands.is_empty()).then_some(Source::Constant(0));
+    operands.iter().all(|&o| p.ty(o).dtype == DType::F32) && pointwise(op, source, false).is_some()
+}
+
 /// What an operand is to a result of shape `[N, C, ..]`, apart from where it lies.
 pub(super) enum Role {
     /// One number, known now.
@@ -134,6 +140,9 @@ pub(super) fn fuse(
 ) -> Result<(Pipe, usize), String> {
     let mut pipe = Pipe::default();
     for (index, stage) in stages.iter().enumerate() {
+        if !is_vector(p, &stage.op, &stage.operands) {
+            return Ok((pipe, index));
+        }
         let source = match stage.operands.first() {
             None => None,
             Some(&operand) => match source(p, id, operand, view, &mut pipe)? {
@@ -179,7 +188,8 @@ fn source(
 /// One number a channel, filled up to whole vectors.
 pub(super) fn channels(p: &mut Planner, operand: NodeId) -> Result<Place, String> {
     if p.module.graph[operand].is_const() {
-        return p.pack(operand, "channels", |p, t| Ok(pack::padded(t.slice::<f32>(), p.target.lanes)));
+        return p
+            .pack(operand, "channels", |p, t| Ok(Data::F32(pack::padded(t.slice::<f32>(), p.target.lanes))));
     }
     let channels = p.ty(operand).elements();
     if p.layout(operand) == Some(Layout::Blocked) && p.ty(operand).dims()[1] == channels {
@@ -190,8 +200,8 @@ pub(super) fn channels(p: &mut Planner, operand: NodeId) -> Result<Place, String
         return Ok(plain);
     }
     let name = format!("{}.channels", p.name(operand));
-    let shape = Shape::new([1, channels]).map_err(|m| m.0)?;
-    let filled = at(p.buffer(&name, &shape, Layout::Blocked, Space::Arena));
+    let ty = Type::new(DType::F32, [1, channels]).map_err(|m| m.0)?;
+    let filled = at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena));
     reorder::images(p, &name, [1, channels, 1], plain, filled, true);
     Ok(filled)
 }

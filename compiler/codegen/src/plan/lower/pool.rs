@@ -7,8 +7,8 @@ use crate::kernels::fold::Fold;
 use crate::kernels::pool::Pool;
 use crate::kernels::row::Columns;
 use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
-use cnnc_ir::NodeId;
 use cnnc_ir::ops::{AvgPool, MaxPool, Sliding};
+use cnnc_ir::{Data, NodeId};
 
 /// Lowers a max pool and the pipe behind it.
 pub(super) fn lower_max(p: &mut Planner, id: NodeId, pool: &MaxPool) -> Result<(), String> {
@@ -45,7 +45,7 @@ fn lower(
     let counts = match mean {
         Some(_) => {
             let words: Vec<f32> = (0..oh).map(|i| count(&rows, i) as f32).collect();
-            let place = p.weights(&format!("{}.rows", p.name(id)), &words);
+            let place = p.weights(&format!("{}.rows", p.name(id)), &Data::F32(words));
             read(place, vec![index(2, 4)], 0..4)
         }
         // A maximum does not read it.

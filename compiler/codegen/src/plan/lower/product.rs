@@ -6,7 +6,7 @@ use super::pipe::{self, Pipe, View, read, write};
 use crate::kernels::pointwise::Source;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Arg, Call, Layout, Place, Planner, Term, Window, pack};
-use cnnc_ir::{NodeId, Stage};
+use cnnc_ir::{Data, NodeId, Stage};
 
 /// A loop around panels and rows: images, groups, or matrices of a batch. Strides in bytes.
 #[derive(Clone, Copy, Default)]
@@ -122,7 +122,7 @@ impl Job<'_> {
                         let at = |o, i, r, c| (filter.at)(g * filter.outputs + o, i, r, c);
                         pack::panels(&pack::Filter { at: &at, ..*filter }, &panels.list(lanes), lanes)
                     };
-                    Ok((0..*groups).flat_map(group).collect())
+                    Ok(Data::F32((0..*groups).flat_map(group).collect()))
                 })?;
                 Ok((place, (self.depth() * lanes * 4) as i64))
             }

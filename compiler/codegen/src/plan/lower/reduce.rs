@@ -6,11 +6,13 @@
 
 use super::conv::dims4;
 use super::pipe::{read, write};
+use super::scalar;
 use super::strided::{self, Dim};
 use crate::kernels::fold::{Fold, Lines};
 use crate::kernels::reduce::Reduce;
 use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
-use cnnc_ir::{NodeId, Op};
+use crate::scalar::Value;
+use cnnc_ir::{Data, NodeId, Op};
 
 /// Vectors of neighbouring lines in a unit.
 const VECTORS: usize = 4;
@@ -42,6 +44,44 @@ pub(super) fn lower(
     let algorithm = format!("{extent} to one, {}", if pixels { "by blocks" } else { "by lines" });
     p.step(&p.name(id), op, algorithm, calls, 0);
     super::finish(p, id, to, layout, expr.stages)
+}
+
+/// Reduces a value of any element type, element by element.
+pub(super) fn lower_each(
+    p: &mut Planner,
+    id: NodeId,
+    fold: Fold,
+    axes: &[i64],
+    is_mean: bool,
+) -> Result<(), String> {
+    scalar::lower(p, id, |e| {
+        let x = e.operand(0);
+        let is_reduced = |d: usize| axes.contains(&(d as i64));
+        let reduced: Vec<usize> = (0..x.dims().len()).filter(|&d| is_reduced(d)).collect();
+        let extents: Vec<usize> = reduced.iter().map(|&d| x.dims()[d]).collect();
+        let count: usize = extents.iter().product();
+        // The place among the elements that are kept is the same whether reduced extents stay as 1 or go away.
+        let kept: Vec<usize> =
+            x.dims().iter().enumerate().map(|(d, &n)| if is_reduced(d) { 1 } else { n }).collect();
+        let at = e.unravel(e.index(), &kept);
+        let element = |i: Value<'_>| {
+            let mut at = at.clone();
+            for (&d, inner) in reduced.iter().zip(e.unravel(i, &extents)) {
+                at[d] = inner;
+            }
+            x.at(&at)
+        };
+        let start = match fold {
+            Fold::Sum => 0.0,
+            Fold::Max => f64::NEG_INFINITY,
+        };
+        let [result] =
+            e.fold(count, [e.constant(&Data::splat(x.dtype(), 1, start))], |i, [held]| match fold {
+                Fold::Sum => [held + element(i)],
+                Fold::Max => [held.max(element(i))],
+            });
+        Ok(if is_mean { result / count } else { result })
+    })
 }
 
 type Lowered = (Place, Layout, Vec<Call>);
@@ -135,7 +175,7 @@ fn grouped(p: &mut Planner, x: NodeId, from: Place, is_reduced: &[bool]) -> (Pla
         from
     } else {
         let name = format!("{}.grouped", p.name(x));
-        let to = at(p.buffer(&name, &p.ty(x).shape, Layout::Plain, Space::Arena));
+        let to = at(p.buffer(&name, p.ty(x), Layout::Plain, Space::Arena));
         let mut behind = p.ty(x).elements() as i64;
         let walked: Vec<Dim> = order
             .iter()
@@ -144,7 +184,7 @@ fn grouped(p: &mut Planner, x: NodeId, from: Place, is_reduced: &[bool]) -> (Pla
                 Dim { extent: dims[d], from: strides[d] as i64, to: behind }
             })
             .collect();
-        let calls = strided::calls(p, from, to, &walked);
+        let calls = strided::calls(p, p.ty(x).dtype, from, to, &walked);
         p.step(&name, "transpose", "strided copy".into(), calls, 0);
         to
     };

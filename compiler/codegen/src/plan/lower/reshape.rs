@@ -1,7 +1,7 @@
 //! `reshape` and what changes nothing: the same bytes under another type.
 
 use crate::plan::{Layout, Planner};
-use cnnc_ir::{DType, NodeId};
+use cnnc_ir::NodeId;
 
 /// Gives the node the plain home of its operand. Blocked values whose bytes are plain too, vectors of whole channel
 /// blocks, need no reordering.
@@ -21,15 +21,6 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
         return Ok(());
     }
     let to = p.result(id, Layout::Plain);
-    super::copy(p, &p.name(id), place, to, p.ty(id).elements());
+    super::copy(p, &p.name(id), place, to, p.ty(id));
     super::finish(p, id, to, Layout::Plain, expr.stages)
-}
-
-/// Lowers a cast to f32: of f32, which changes nothing.
-pub(super) fn lower_cast(p: &mut Planner, id: NodeId) -> Result<(), String> {
-    let from = p.ty(p.module.graph.expr(id).operands[0]).dtype;
-    if from != DType::F32 {
-        return Err(format!("casts from {from} are not compiled yet, only constants are cast"));
-    }
-    lower(p, id)
 }

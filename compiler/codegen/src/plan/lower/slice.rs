@@ -27,15 +27,16 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, slice: &Slice) -> Result<(), St
             to: result[d],
         })
         .collect();
+    let dtype = p.ty(id).dtype;
     // An empty range may start at -1; its place is never read.
     let first: i64 = starts.iter().zip(&source).map(|(start, stride)| start * stride).sum();
-    let from = Place { offset: from.offset + 4 * first.max(0) as u64, ..from };
+    let from = Place { offset: from.offset + dtype.bytes() as u64 * first.max(0) as u64, ..from };
     if expr.stages.is_empty() && dims.iter().all(|d| d.extent == 1 || d.from == d.to) {
         p.alias(id, from, layout);
         return Ok(());
     }
     let to = p.result(id, layout);
-    let calls = strided::calls(p, from, to, &dims);
+    let calls = strided::calls(p, dtype, from, to, &dims);
     p.step(&p.name(id), "slice", "strided copy".into(), calls, 0);
     super::finish(p, id, to, layout, expr.stages)
 }

@@ -4,9 +4,11 @@ use super::pipe::{read, write};
 use crate::kernels::Spec;
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
+use crate::kernels::scalar::Scalar;
 use crate::kernels::strided::Strided;
-use crate::plan::{Call, Layout, Place, Planner, Term};
-use cnnc_ir::NodeId;
+use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
+use crate::scalar::Builder;
+use cnnc_ir::{DType, NodeId, Type};
 
 /// Elements of a unit of a long run.
 const RUN: usize = 4096;
@@ -38,7 +40,8 @@ pub(super) fn strides(extents: &[usize]) -> Vec<i64> {
 ///
 /// Neighbouring extents that both sides walk as one are merged; the innermost run is one kernel, by vectors where
 /// neighbours are neighbours on both sides. Strides of 0 on the side that is read fill with one element.
-pub(super) fn calls(p: &Planner, from: Place, to: Place, dims: &[Dim]) -> Vec<Call> {
+pub(super) fn calls(p: &Planner, dtype: DType, from: Place, to: Place, dims: &[Dim]) -> Vec<Call> {
+    let bytes = dtype.bytes() as i64;
     let mut loops: Vec<Dim> = Vec::new();
     for dim in dims.iter().filter(|d| d.extent != 1) {
         match loops.last_mut() {
@@ -58,7 +61,9 @@ pub(super) fn calls(p: &Planner, from: Place, to: Place, dims: &[Dim]) -> Vec<Ca
         if length == 0 || count == 0 {
             continue;
         }
-        let kernel: Spec = if matches!(inner.from, 0 | 1) && inner.to == 1 {
+        let kernel: Spec = if bytes != 4 {
+            scalar(dtype, &inner).into()
+        } else if matches!(inner.from, 0 | 1) && inner.to == 1 {
             let source = if inner.from == 0 { Source::Scalar(1) } else { Source::Same(1) };
             let (vectors, rest) = (length / lanes, length % lanes);
             Map { vectors, rest, lanes, from: source, pipe: Vec::new() }.into()
@@ -66,25 +71,37 @@ pub(super) fn calls(p: &Planner, from: Place, to: Place, dims: &[Dim]) -> Vec<Ca
             Strided { count: length, from: 4 * inner.from, to: 4 * inner.to }.into()
         };
         let side = |place: Place, stride: fn(&Dim) -> i64| {
-            let by = 4 * offset as i64 * stride(&inner);
+            let by = bytes * offset as i64 * stride(&inner);
             let place = Place { offset: place.offset.wrapping_add_signed(by), ..place };
-            let mut terms: Vec<Term> =
-                loops.iter().enumerate().map(|(dim, d)| Term::Index { dim, stride: 4 * stride(d) }).collect();
-            terms.push(Term::Index { dim: loops.len(), stride: 4 * RUN as i64 * stride(&inner) });
-            let reach = 4 * (length as i64 - 1) * stride(&inner);
-            (place, terms, reach.min(0)..reach.max(0) + 4)
+            let index = |(dim, d)| Term::Index { dim, stride: bytes * stride(d) };
+            let mut terms: Vec<Term> = loops.iter().enumerate().map(index).collect();
+            terms.push(Term::Index { dim: loops.len(), stride: bytes * RUN as i64 * stride(&inner) });
+            let reach = bytes * (length as i64 - 1) * stride(&inner);
+            (place, terms, reach.min(0)..reach.max(0) + bytes)
         };
         let (to, to_terms, to_span) = side(to, |d| d.to);
         let (from, from_terms, from_span) = side(from, |d| d.from);
         let extents = loops.iter().map(|d| d.extent as u64).chain([count as u64]).collect();
-        let args = vec![write(to, to_terms, to_span), read(from, from_terms, from_span)];
+        let mut args = vec![write(to, to_terms, to_span), read(from, from_terms, from_span)];
+        if bytes != 4 {
+            let number = |from| Arg::Number { from, dim: 0, step: 0 };
+            args.splice(1..1, [number(0), number(length as i64)]);
+        }
         calls.push(Call { kernel, extents, window: None, args });
     }
     calls
 }
 
-/// Appends a step that copies `elements` neighbouring elements.
-pub(in crate::plan) fn copy(p: &mut Planner, name: &str, from: Place, to: Place, elements: usize) {
-    let calls = calls(p, from, to, &[Dim { extent: elements, from: 1, to: 1 }]);
+/// The kernel that moves a run of elements that are not 4 bytes.
+fn scalar(dtype: DType, run: &Dim) -> Scalar {
+    let k = Builder::new();
+    let element = k.load(0, dtype, k.index() * run.from);
+    let body = k.finish(element).expect("a place is an i64");
+    Scalar { body, stride: dtype.bytes() as i64 * run.to }
+}
+
+/// Appends a step that copies a plain value.
+pub(in crate::plan) fn copy(p: &mut Planner, name: &str, from: Place, to: Place, ty: &Type) {
+    let calls = calls(p, ty.dtype, from, to, &[Dim { extent: ty.elements(), from: 1, to: 1 }]);
     p.step(name, "copy", "copy".into(), calls, 0);
 }

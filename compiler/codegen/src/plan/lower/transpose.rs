@@ -2,8 +2,8 @@
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner, Space, at};
+use cnnc_ir::NodeId;
 use cnnc_ir::ops::Transpose;
-use cnnc_ir::{NodeId, Shape};
 
 /// Lowers a transpose and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, transpose: &Transpose) -> Result<(), String> {
@@ -23,7 +23,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, transpose: &Transpose) -> Resul
             to: result[d] as i64,
         })
         .collect();
-    let calls = strided::calls(p, from, to, &dims);
+    let calls = strided::calls(p, p.ty(id).dtype, from, to, &dims);
     p.step(&p.name(id), "transpose", "strided copy".into(), calls, 0);
     super::finish(p, id, to, Layout::Plain, expr.stages)
 }
@@ -34,13 +34,13 @@ pub(super) fn matrix(p: &mut Planner, id: NodeId, place: Place) -> Result<Place,
         return Err(format!("{} is no matrix", p.ty(id)));
     };
     let name = format!("{}.transposed", p.name(id));
-    let shape = Shape::new([columns, rows]).map_err(|m| m.0)?;
-    let to = at(p.buffer(&name, &shape, Layout::Plain, Space::Arena));
+    let ty = p.ty(id).with_dims([columns, rows]).map_err(|m| m.0)?;
+    let to = at(p.buffer(&name, &ty, Layout::Plain, Space::Arena));
     let dims = [
         Dim { extent: columns, from: 1, to: rows as i64 },
         Dim { extent: rows, from: columns as i64, to: 1 },
     ];
-    let calls = strided::calls(p, place, to, &dims);
+    let calls = strided::calls(p, ty.dtype, place, to, &dims);
     p.step(&name, "transpose", "strided copy".into(), calls, 0);
     Ok(to)
 }

@@ -1,0 +1,342 @@
+//! Scalar lowering: a node as a formula for one element of its result, for any operator and element type.
+//!
+//! This is the way to compile whatever is no hot loop over f32. A lowering says how an element comes from the
+//! operands, and nothing about memory, runs, threads or the pipe behind the node:
+//!
+//! ```text
+//! // y[n,c] = x[n, c, last row, last column] + b[c]
+//! pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
+//!     scalar::lower(p, id, |e| {
+//!         let (x, b) = (e.operand(0), e.operand(1));       // operands of the node
+//!         let [n, c] = e.at()?;                            // where the element stands: i64 values
+//!         let [_, _, h, w] = *x.dims() else { return Err("x is no image".into()) };
+//!         Ok(x.at(&[n, c, e.i64(h - 1), e.i64(w - 1)]) + b.at(&[c]))
+//!     })
+//! }
+//! ```
+//!
+//! - An [`Operand`] is read by coordinates ([`Operand::at`]), by its place in row-major order ([`Operand::flat`]), or at
+//!   the element that broadcasts to the result's ([`Operand::here`]).
+//! - A [`Value`] has `+ - * / % & | ^ << >> ! -`, `min max abs sqrt floor ceil trunc round_even mul_add`, `lt le gt ge
+//!   equals differs` and `condition.select(then, otherwise)`, `to(dtype)` as `cast` has it, `bits(dtype)`. Plain numbers
+//!   take the type of the value they meet: `x * 2.0 + 1.0`. Two values must have one type: say `to`. Arithmetic is that of
+//!   the evaluator: integers wrap, `x / 0 = 0`, nothing traps.
+//! - Sums and other loops are folds: `e.sum(trips, first, |i| term)`, or [`Builder::fold`] with any accumulators
+//!   `e.fold(n, [first, second], |i, [a, b]| [.., ..])`; what does not depend on `i` is computed outside of the loop
+//!   by itself. Folds nest; the count of iterations may be computed, such as `i + 1`. Sum reals in `to(DType::F64)`
+//!   where the order is free.
+//! - An f16 is read as f32 and rounded when it is written: a formula never sees one.
+//! - *Safety*: the checker bounds every place that is read. A coordinate that comes from data must be bounded by
+//!   `min` and `max`: [`Operand::clamped`] does it for all, [`Operand::or`] gives a number for what lies outside.
+//!   Both sides of a `select` are computed, so a condition protects no read.
+//! - Types that do not fit, wrong coordinates and their like are collected and told when the formula is done: they are
+//!   bugs of the lowering and end up in the error of the node.
+//!
+//! Functions such as `exp` are formulas too, see [`math`](crate::scalar::math); [`elementwise`](super::elementwise) holds
+//! the operators of pipes, and one that is added there works as a node and as a stage, for every type it is
+//! written for. Elements are shared out in runs; a run that has more to do is shorter.
+
+use super::elementwise;
+use super::pipe::{read, write};
+use crate::kernels::scalar::Scalar;
+use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
+use crate::scalar::{Builder, Interval, Value};
+use cnnc_ir::{DType, Data, NodeId, Stage, Type};
+use std::ops::Deref;
+
+/// Elements of a run at most.
+const RUN: usize = 4096;
+
+/// Operations of a run at most, where it has more than one element.
+const WORK: u64 = 1 << 16;
+
+/// Lowers a node and the pipe behind it, by a formula for an element of what the node alone computes.
+pub(super) fn lower<F>(p: &mut Planner, id: NodeId, formula: F) -> Result<(), String>
+where
+    F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
+{
+    let expr = p.module.graph.expr(id);
+    let values: Vec<NodeId> = expr.all_operands().copied().collect();
+    let sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
+    let to = p.result(id, Layout::Plain);
+    let words = words(expr.op.name(), &expr.stages);
+    compute(p, id, to, &sources, &words, |e| {
+        let value = formula(e)?;
+        staged(e, value, &expr.stages, expr.operands.len())
+    })
+}
+
+/// Runs what a node computed, which lies plain at `home`, through stages that its kernel did not take.
+pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Stage]) -> Result<(), String> {
+    let values = stages.iter().flat_map(|stage| &stage.operands);
+    let others = values.map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
+    let own = Source { ty: p.ty(id).clone(), from: From::Place(home) };
+    let sources: Vec<Source> = std::iter::once(own).chain(others).collect();
+    // An element is read where it is written, and nowhere else.
+    compute(p, id, home, &sources, &words("map", stages), |e| staged(e, e.operand(0).here(), stages, 1))
+}
+
+/// What a step is called: its operator and the stages.
+fn words(op: &str, stages: &[Stage]) -> String {
+    std::iter::once(op).chain(stages.iter().map(|stage| stage.op.name())).collect::<Vec<_>>().join(" ")
+}
+
+/// A value behind stages, the operands of which start at `first`.
+fn staged<'e>(
+    e: &'e Element<'e>,
+    value: Value<'e>,
+    stages: &[Stage],
+    first: usize,
+) -> Result<Value<'e>, String> {
+    let mut next = first;
+    let dtype = e.ty().dtype;
+    stages.iter().try_fold(value, |value, stage| {
+        // What an operator gives is rounded before the next takes it.
+        let value = if dtype == DType::F16 { value.to(dtype).to(DType::F32) } else { value };
+        let others = stage.operands.iter().map(|_| {
+            next += 1;
+            e.operand(next - 1).here()
+        });
+        let operands: Vec<Value> = std::iter::once(value).chain(others).collect();
+        elementwise::function(&stage.op, &operands)
+    })
+}
+
+/// A value as it is stored: formulas for f16 are in f32.
+fn stored(value: Value, dtype: DType) -> Value {
+    if dtype == DType::F16 && value.dtype() == DType::F32 { value.to(dtype) } else { value }
+}
+
+/// Where an operand is read.
+struct Source {
+    ty: Type,
+    from: From,
+}
+
+enum From {
+    Place(Place),
+    /// Of one element that is known.
+    Number(Data),
+}
+
+impl Source {
+    fn of(p: &mut Planner, value: NodeId) -> Result<Source, String> {
+        let ty = p.ty(value).clone();
+        let from = match p.constant(value).filter(|_| ty.elements() == 1).transpose()? {
+            Some(tensor) => From::Number(tensor.data().clone()),
+            None => From::Place(p.operand(value, Layout::Plain)?),
+        };
+        Ok(Source { ty, from })
+    }
+}
+
+/// Appends the step that computes every element of a node's value.
+fn compute<F>(
+    p: &mut Planner,
+    id: NodeId,
+    to: Place,
+    sources: &[Source],
+    words: &str,
+    formula: F,
+) -> Result<(), String>
+where
+    F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
+{
+    let ty = p.ty(id);
+    let element = Element { builder: Builder::new(), ty, sources };
+    let value = stored(formula(&element)?, ty.dtype);
+    if value.dtype() != ty.dtype {
+        return Err(format!("computed as {}, but it is {}", value.dtype(), ty.dtype));
+    }
+    let body = element.builder.finish(value)?;
+    let (total, bytes) = (ty.elements(), ty.dtype.bytes() as i64);
+    if total == 0 {
+        return Ok(());
+    }
+    let cost = body.cost(Interval::new(0, total as i64 - 1)).max(1);
+    let run = usize::try_from(WORK / cost).unwrap_or(RUN).clamp(1, RUN);
+    let kernel = Scalar { body, stride: bytes };
+    let operands: Vec<Arg> = sources
+        .iter()
+        .map(|source| match source.from {
+            From::Place(place) => read(place, Vec::new(), 0..source.ty.bytes() as i64),
+            From::Number(_) => Arg::Number { from: 0, dim: 0, step: 0 },
+        })
+        .collect();
+    let pieces = total / run;
+    let mut calls = Vec::new();
+    for (first, count, length) in [(0, pieces, run), (pieces * run, 1, total - pieces * run)] {
+        if count == 0 || length == 0 {
+            continue;
+        }
+        let moved = vec![Term::Index { dim: 0, stride: bytes * run as i64 }];
+        let mut args = vec![
+            write(to.moved(bytes * first as i64), moved, 0..bytes * length as i64),
+            Arg::Number { from: first as i64, dim: 0, step: run as i64 },
+            Arg::Number { from: length as i64, dim: 0, step: 0 },
+        ];
+        args.extend(operands.iter().cloned());
+        let kernel = kernel.clone().into();
+        calls.push(Call { kernel, extents: vec![count as u64], window: None, args });
+    }
+    let op = words.split(' ').next().unwrap_or(words);
+    p.step(&p.name(id), op, format!("scalar {words}"), calls, 0);
+    Ok(())
+}
+
+/// One element of a node's result: a [`Builder`] that knows where it stands and what it is computed from.
+pub(super) struct Element<'p> {
+    builder: Builder,
+    ty: &'p Type,
+    sources: &'p [Source],
+}
+
+impl Deref for Element<'_> {
+    type Target = Builder;
+    fn deref(&self) -> &Builder {
+        &self.builder
+    }
+}
+
+impl<'e> Element<'e> {
+    /// A number as a place, an extent or a coordinate.
+    pub(super) fn i64(&'e self, x: usize) -> Value<'e> {
+        self.builder.number(DType::I64, x)
+    }
+
+    /// The type of the result.
+    pub(super) fn ty(&self) -> &'e Type {
+        self.ty
+    }
+
+    /// The operands of the node, those of its stages behind them.
+    pub(super) fn operand(&'e self, number: usize) -> Operand<'e> {
+        Operand { element: self, number, source: &self.sources[number] }
+    }
+
+    /// Where the element stands along each of the extents of the result.
+    pub(super) fn coordinates(&'e self) -> Vec<Value<'e>> {
+        self.unravel(self.index(), self.ty.dims())
+    }
+
+    /// [`Element::coordinates`] of a result of `N` extents.
+    ///
+    /// # Errors
+    /// When it has another number of them.
+    pub(super) fn at<const N: usize>(&'e self) -> Result<[Value<'e>; N], String> {
+        let rank = self.ty.rank();
+        self.coordinates().try_into().map_err(|_| format!("a result of {rank} dimensions, not {N}"))
+    }
+
+    /// The coordinates of a place in a row-major order of those extents; it must lie in there.
+    pub(super) fn unravel(&'e self, place: Value<'e>, dims: &[usize]) -> Vec<Value<'e>> {
+        let mut inner = 1;
+        let mut coordinates = Vec::with_capacity(dims.len());
+        for (d, &extent) in dims.iter().enumerate().rev() {
+            let counted = if inner == 1 { place } else { place / inner };
+            // What lies outside of this extent counts further out; there is nothing outside of all.
+            let is_outermost = dims[..d].iter().all(|&n| n == 1);
+            coordinates.push(match extent {
+                1 => self.i64(0),
+                _ if is_outermost => counted,
+                _ => counted % extent,
+            });
+            inner *= extent.max(1);
+        }
+        coordinates.reverse();
+        coordinates
+    }
+}
+
+/// An operand of the node.
+#[derive(Clone, Copy)]
+pub(super) struct Operand<'e> {
+    element: &'e Element<'e>,
+    number: usize,
+    source: &'e Source,
+}
+
+impl<'e> Operand<'e> {
+    /// Its type.
+    pub(super) fn ty(self) -> &'e Type {
+        &self.source.ty
+    }
+
+    /// Its extents.
+    pub(super) fn dims(self) -> &'e [usize] {
+        self.source.ty.dims()
+    }
+
+    /// The type in which its elements are computed with: their own, of f16 f32.
+    pub(super) fn dtype(self) -> DType {
+        match self.ty().dtype {
+            DType::F16 => DType::F32,
+            dtype => dtype,
+        }
+    }
+
+    /// The element at a place in row-major order.
+    pub(super) fn flat(self, place: Value<'e>) -> Value<'e> {
+        let element = match &self.source.from {
+            From::Place(_) => self.element.load(self.number, self.ty().dtype, place),
+            From::Number(data) => self.element.constant(data),
+        };
+        element.to(self.dtype())
+    }
+
+    /// The element at these coordinates, one for each of its extents, which must lie inside.
+    pub(super) fn at(self, coordinates: &[Value<'e>]) -> Value<'e> {
+        self.flat(self.place(coordinates))
+    }
+
+    /// A coordinate along a dimension, moved inside.
+    pub(super) fn within(self, dimension: usize, i: Value<'e>) -> Value<'e> {
+        let extent = self.dims().get(dimension).copied().unwrap_or(1);
+        i.max(0).min(extent.max(1) - 1)
+    }
+
+    /// The element nearest to these coordinates.
+    pub(super) fn clamped(self, coordinates: &[Value<'e>]) -> Value<'e> {
+        let nearest = coordinates.iter().enumerate().map(|(d, &i)| self.within(d, i));
+        self.at(&nearest.collect::<Vec<_>>())
+    }
+
+    /// Whether all coordinates lie inside.
+    pub(super) fn has(self, coordinates: &[Value<'e>]) -> Value<'e> {
+        let inside = |(&i, &extent): (&Value<'e>, &usize)| i.ge(0) & i.lt(extent);
+        self.element.all(coordinates.iter().zip(self.dims()).map(inside))
+    }
+
+    /// The element at these coordinates, or `outside` where there is none.
+    pub(super) fn or(self, outside: Value<'e>, coordinates: &[Value<'e>]) -> Value<'e> {
+        self.has(coordinates).select(self.clamped(coordinates), outside)
+    }
+
+    /// The element that broadcasts to the one that is computed.
+    pub(super) fn here(self) -> Value<'e> {
+        let (own, result) = (&self.source.ty.shape, &self.element.ty.shape);
+        match own == result {
+            true => self.flat(self.element.index()),
+            false => self.stretched(&self.element.coordinates()),
+        }
+    }
+
+    /// The element that broadcasts to these coordinates, of which there may be more than it has extents.
+    pub(super) fn stretched(self, coordinates: &[Value<'e>]) -> Value<'e> {
+        let missing = coordinates.len().saturating_sub(self.dims().len());
+        let inner = coordinates[missing..].iter().zip(self.dims());
+        let own = inner.map(|(&i, &extent)| if extent == 1 { self.element.i64(0) } else { i });
+        self.at(&own.collect::<Vec<_>>())
+    }
+
+    /// The place of these coordinates in row-major order.
+    fn place(self, coordinates: &[Value<'e>]) -> Value<'e> {
+        if coordinates.len() != self.dims().len() {
+            self.element.fault(&format!("{} coordinates of {}", coordinates.len(), self.ty()));
+        }
+        let strides = self.source.ty.shape.strides();
+        let moved = coordinates.iter().zip(self.dims()).zip(strides).filter(|((_, n), _)| **n != 1);
+        let terms = moved.map(|((&i, _), stride)| if stride == 1 { i } else { i * stride });
+        terms.reduce(|place, term| place + term).unwrap_or(self.element.i64(0))
+    }
+}

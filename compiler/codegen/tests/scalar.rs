@@ -1,0 +1,177 @@
+//! Scalar code: graphs of every element type against the evaluator.
+
+mod common;
+
+use common::{agree, exact};
+
+const TYPES: [&str; 6] = ["i64", "i32", "i8", "u8", "bool", "f64"];
+
+/// A graph of one node, of operands `%a`, `%b`, ... of these types.
+fn node(operands: &[&str], result: &str, node: &str) {
+    let inputs: Vec<String> = operands.iter().zip('a'..).map(|(ty, name)| format!("%{name}: {ty}")).collect();
+    exact(&format!("graph @g({}) {{\n  %y: {result} = {node}\n  return %y\n}}\n", inputs.join(", ")));
+}
+
+#[test]
+fn arithmetic() {
+    for t in TYPES {
+        for op in ["add", "sub", "mul", "div", "max", "min"] {
+            node(
+                &[&format!("{t}[3,50]"), &format!("{t}[3,50]")],
+                &format!("{t}[3,50]"),
+                &format!("{op} %a, %b"),
+            );
+            let (wide, thin) = (format!("{t}[2,3,5,7]"), format!("{t}[3,1,7]"));
+            node(&[&thin, &wide], &wide, &format!("{op} %a, %b"));
+        }
+    }
+    // Longer than a run, with a rest.
+    node(&["u8[10007]", "u8[1]"], "u8[10007]", "add %a, %b");
+}
+
+#[test]
+fn stages_of_other_types() {
+    exact(
+        "graph @g(%x: i32[2,5,4], %y: i32[5,1]) {\n  %c: i32[4] = const [1,2,-3,4]\n  \
+         %z: i32[2,5,4] = add %x, %y |> mul %c |> sub %x\n  return %z\n}\n",
+    );
+    exact(
+        "graph @g(%x: f32[1,5,3,4], %i: i64[2]) {\n  %w: f32[8,5,1,1] = const rand(3)\n  \
+         %a: f32[1,8,3,4] = conv %x, %w |> floor |> relu\n  %y: f32[1,2,3,4] = gather %a, %i, axis=1 |> neg\n  \
+         return %y, %a\n}\n",
+    );
+}
+
+#[test]
+fn casts() {
+    for from in ["f32", "f64", "f16", "i64", "i32", "i8", "u8", "bool"] {
+        for to in ["f32", "f64", "f16", "i64", "i32", "i8", "u8", "bool"] {
+            node(&[&format!("{from}[7,11]")], &format!("{to}[7,11]"), &format!("cast %a, to={to}"));
+        }
+    }
+}
+
+#[test]
+fn moves() {
+    for t in ["i64", "i8", "f16", "bool", "f64", "i32"] {
+        let one = |x: &str, y: &str, op: &str| node(&[&format!("{t}[{x}]")], &format!("{t}[{y}]"), op);
+        one("2,3,5,7", "7,3,2,5", "transpose %a, perm=[3,1,0,2]");
+        one("2,9,5,7", "2,4,5,7", "slice %a, starts=[1,7,4,6], ends=[-1,-1,-1,-1], steps=[-1,-2,-1,-1]");
+        one("2,9,5", "1,3,5", "slice %a, starts=[1,2,0], ends=[2,5,5]");
+        one("1,3,4,4", "2,7,4,5", "pad %a, before=[1,3,0,1], after=[0,1,0,0], value=1");
+        one("2,8,3,5", "2,2,6,10", "depth_to_space %a, block=2");
+        one("2,8,3", "6,8", "reshape %a, shape=[6,8]");
+        let (a, b, y) = (format!("{t}[2,3,5]"), format!("{t}[2,1,5]"), format!("{t}[2,4,5]"));
+        node(&[&a, &b], &y, "concat %a, %b, axis=1");
+        for i in ["i64", "i32"] {
+            node(&[&a, &format!("{i}[2,2]")], &format!("{t}[2,2,2,5]"), "gather %a, %b, axis=1");
+        }
+    }
+}
+
+#[test]
+fn comparisons_and_logic() {
+    for t in TYPES.into_iter().chain(["f32"]) {
+        for op in ["equal", "less", "less_equal"] {
+            node(&[&format!("{t}[3,50]"), &format!("{t}[50]")], "bool[3,50]", &format!("{op} %a, %b"));
+        }
+        node(
+            &["bool[3,1]", &format!("{t}[3,5]"), &format!("{t}[5]")],
+            &format!("{t}[3,5]"),
+            "select %a, %b, %c",
+        );
+    }
+    for t in ["bool", "i64", "i32", "i8", "u8"] {
+        for op in ["and", "or", "xor"] {
+            node(
+                &[&format!("{t}[3,50]"), &format!("{t}[50]")],
+                &format!("{t}[3,50]"),
+                &format!("{op} %a, %b"),
+            );
+        }
+        node(&[&format!("{t}[90]")], &format!("{t}[90]"), "not %a");
+    }
+}
+
+#[test]
+fn integers() {
+    for t in ["i64", "i32", "i8", "u8"] {
+        let (a, b) = (format!("{t}[3,50]"), format!("{t}[50]"));
+        for op in ["modulo %a, %b", "modulo %a, %b, truncated=true", "pow %a, %b", "prelu %a, %b"] {
+            node(&[&a, &b], &a, op);
+        }
+        for op in ["abs %a", "neg %a", "sign %a"] {
+            node(&[&a], &a, op);
+        }
+    }
+    node(&["u8[90]", "u8[90]"], "u8[90]", "shift %a, %b");
+    node(&["u8[90]", "u8[90]"], "u8[90]", "shift %a, %b, right=true");
+}
+
+#[test]
+fn functions() {
+    let functions = [
+        "exp",
+        "log",
+        "erf",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "atanh",
+        "sigmoid",
+        "softplus",
+        "floor",
+        "ceil",
+        "round",
+        "abs",
+        "neg",
+        "sign",
+        "relu",
+        "elu",
+        "leaky_relu",
+        "sqrt",
+    ];
+    for op in functions {
+        for t in ["f64", "f16"] {
+            let domain = if matches!(op, "log" | "sqrt") { "abs %a" } else { "neg %a" };
+            agree(&format!(
+                "graph @g(%a: {t}[5,70]) {{\n  %p: {t}[5,70] = {domain}\n  %y: {t}[5,70] = {op} %p\n  return %y\n}}\n"
+            ));
+        }
+    }
+    node(&["f64[9,9]", "f64[9]"], "f64[9,9]", "modulo %a, %b, truncated=true");
+    agree(
+        "graph @g(%a: f64[9,9], %b: f64[9]) {\n  %p: f64[9,9] = abs %a\n  %y: f64[9,9] = pow %p, %b\n  return %y\n}\n",
+    );
+}
+
+#[test]
+fn products_and_sums() {
+    for t in ["f64", "f16"] {
+        agree(&format!(
+            "graph @g(%a: {t}[5,7], %b: {t}[3,5], %c: {t}[3]) {{\n  \
+             %y: {t}[7,3] = gemm %a, %b, %c, trans_a=true, trans_b=true\n  return %y\n}}\n"
+        ));
+        agree(&format!(
+            "graph @g(%a: {t}[2,1,5,7], %b: {t}[3,7,4]) {{\n  %y: {t}[2,3,5,4] = matmul %a, %b\n  return %y\n}}\n"
+        ));
+        agree(&format!(
+            "graph @g(%x: {t}[2,6,9,7], %w: {t}[4,3,3,2], %b: {t}[4]) {{\n  \
+             %y: {t}[2,4,5,8] = conv %x, %w, %b, stride=[2,1], pad=[1,0,1,1], dilation=[2,1], groups=2 |> relu\n  \
+             %z: {t}[2,1,5,1] = reduce_max %y, axes=[1,3]\n  %s: {t}[4,8] = reduce_mean %y, axes=[0,2], keep=false\n  \
+             return %y, %z, %s\n}}\n"
+        ));
+    }
+    // Weights that are computed.
+    agree(
+        "graph @g(%x: f32[1,5,9,7], %v: f32[8,5,3,3]) {\n  %w: f32[8,5,3,3] = relu %v\n  \
+         %y: f32[1,8,9,7] = conv %x, %w, pad=1 |> relu\n  return %y\n}\n",
+    );
+}
