@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use clap::ValueEnum;
 use cnnc::{Compiled, E_INTERNAL, E_OPTION, Error, Features, Module, Options};
+use cnnc_codegen::kernels::Code;
 use cnnc_codegen::plan;
 use cnnc_codegen::vasm::{Kernel, verify, x64};
 use cnnc_ir::text;
@@ -75,7 +76,10 @@ fn kernels(compiled: &Compiled, text: impl Fn(&Kernel) -> Result<String, Error>)
     for call in compiled.program().steps.iter().flat_map(|step| step.calls()) {
         if seen.insert(&call.kernel) {
             let name = format!("{}_{}", call.kernel.kind(), seen.len() - 1);
-            all += &text(&call.kernel.generate(&name))?;
+            all += &match call.kernel.generate(&name) {
+                Code::Vector(kernel) => text(&kernel)?,
+                Code::Scalar(kernel) => format!("kernel {name}: by Cranelift, {kernel:#?}\n"),
+            };
             all.push('\n');
         }
     }

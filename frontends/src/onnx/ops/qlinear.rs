@@ -14,7 +14,7 @@
 //! [windows](super::window) refuse.
 
 use super::quantize::{channels, check_scale, zero_point};
-use super::window::Window;
+use super::window::{Plane, Window};
 use crate::onnx::attributes::required;
 use crate::onnx::builder::extent;
 use crate::onnx::diagnostic::{Fault, ensure};
@@ -119,7 +119,8 @@ fn convolution(
         "x {x_ty} and w {w_ty} must have two spatial dimensions"
     );
     let groups = extent("group", node.attributes.int("group")?.unwrap_or(1))?;
-    let Window { stride, pad, dilation, .. } = Window::new(node, &x_ty, Some(&w_ty.dims()[2..]))?;
+    let window = Window::new(node, &x_ty, Some(&w_ty.dims()[2..]))?;
+    let Plane { stride, pad, dilation, .. } = window.plane();
     let x_zero = zero_point(node, x_zero, x_ty.dtype)?;
     let x_zero = node.reshaped("one", x_zero, &[])?;
     let mut w_zero = zero_point(node, w_zero, w_ty.dtype)?;

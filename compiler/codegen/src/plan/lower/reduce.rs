@@ -11,7 +11,6 @@ use super::strided::{self, Dim};
 use crate::kernels::fold::{Fold, Lines};
 use crate::kernels::reduce::Reduce;
 use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
-use crate::scalar::Value;
 use cnnc_ir::{Data, NodeId, Op};
 
 /// Vectors of neighbouring lines in a unit.
@@ -64,22 +63,26 @@ pub(super) fn lower_each(
         let kept: Vec<usize> =
             x.dims().iter().enumerate().map(|(d, &n)| if is_reduced(d) { 1 } else { n }).collect();
         let at = e.unravel(e.index(), &kept);
-        let element = |i: Value<'_>| {
+        let start = match fold {
+            Fold::Sum | Fold::Squares => 0.0,
+            Fold::Product => 1.0,
+            Fold::Max => f64::NEG_INFINITY,
+            Fold::Min => f64::INFINITY,
+        };
+        let [result] = e.fold(count, [e.constant(&Data::splat(x.dtype(), 1, start))], |i, [held]| {
             let mut at = at.clone();
             for (&d, inner) in reduced.iter().zip(e.unravel(i, &extents)) {
                 at[d] = inner;
             }
-            x.at(&at)
-        };
-        let start = match fold {
-            Fold::Sum => 0.0,
-            Fold::Max => f64::NEG_INFINITY,
-        };
-        let [result] =
-            e.fold(count, [e.constant(&Data::splat(x.dtype(), 1, start))], |i, [held]| match fold {
-                Fold::Sum => [held + element(i)],
-                Fold::Max => [held.max(element(i))],
-            });
+            let element = x.at(&at);
+            [match fold {
+                Fold::Sum => held + element,
+                Fold::Squares => held + element * element,
+                Fold::Product => held * element,
+                Fold::Max => held.max(element),
+                Fold::Min => held.min(element),
+            }]
+        });
         Ok(if is_mean { result / count } else { result })
     })
 }

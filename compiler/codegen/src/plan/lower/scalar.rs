@@ -307,11 +307,6 @@ impl<'e> Operand<'e> {
         self.element.all(coordinates.iter().zip(self.dims()).map(inside))
     }
 
-    /// The element at these coordinates, or `outside` where there is none.
-    pub(super) fn or(self, outside: Value<'e>, coordinates: &[Value<'e>]) -> Value<'e> {
-        self.has(coordinates).select(self.clamped(coordinates), outside)
-    }
-
     /// The element that broadcasts to the one that is computed.
     pub(super) fn here(self) -> Value<'e> {
         let (own, result) = (&self.source.ty.shape, &self.element.ty.shape);
