@@ -4,3 +4,4 @@
 
 pub mod arch;
 pub mod onnx;
+pub mod weights;

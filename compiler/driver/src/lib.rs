@@ -1,4 +1,4 @@
-//! The compiler: from a network's file to a model that runs in this process or a library that runs anywhere.
+//! The compiler: from a network, by name or in a file, to a model that runs in this process or a library that runs anywhere.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,15 +15,17 @@
 //! # }
 //! ```
 //!
-//! The journey is one file, `pipeline.rs`. Everything that is wrong with a network comes back at once, as an
+//! The journey is one file, `pipeline.rs`; [`load`] takes the name of a built-in network where it takes a file. Everything that is wrong with a network comes back at once, as an
 //! [`Error`] of one line a problem.
 
 mod error;
 mod memory;
 mod options;
 mod pipeline;
+mod source;
 
 pub use cnnc_codegen::plan::Program;
+pub use cnnc_frontends::arch::ArchOptions;
 pub use cnnc_frontends::onnx::Diagnostic;
 pub use cnnc_ir::Module;
 pub use cnnc_passes::{Event, PassOptions, Report};
@@ -32,4 +34,5 @@ pub use error::{
     E_COMPILE, E_INTERNAL, E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED, Error,
 };
 pub use options::{Features, Options};
-pub use pipeline::{Compiled, compile, jit, load, optimize, plan};
+pub use pipeline::{Compiled, compile, jit, optimize, plan};
+pub use source::{digest, load};

@@ -8,9 +8,11 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use cnnc_codegen::Target;
+use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
 
 /// Instruction sets that kernels may use.
@@ -70,6 +72,12 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Shapes of inputs with symbolic dimensions, by name.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// What is asked of a built-in network; `batch` above wins over the one in it.
+    pub arch: ArchOptions,
+    /// A safetensors file with the weights of the network.
+    pub weights: Option<PathBuf>,
+    /// Whether that file may hold tensors which the network lacks.
+    pub ignore_extra: bool,
     /// The C identifier of the model; that of the written file's stem unless given.
     pub name: Option<String>,
     /// Whether the plan is proved and the graph verified after each pass; so in builds with debug assertions.
@@ -87,6 +95,9 @@ impl Default for Options {
             passes: PassOptions { verify: check, ..PassOptions::default() },
             batch: None,
             shapes: BTreeMap::new(),
+            arch: ArchOptions::default(),
+            weights: None,
+            ignore_extra: false,
             name: None,
             check,
             max_memory: 8 << 30,
@@ -105,6 +116,22 @@ impl Options {
 
     /// The options that differ from the defaults, name and value, as on the command line.
     pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = self.of_source();
+        let mut set = |name: &str, value: String| settings.push((name.to_string(), value));
+        if self.features != Features::default() {
+            set("target-features", self.features.name().into());
+        }
+        for pass in &self.passes.disable {
+            set("disable-pass", pass.clone());
+        }
+        if self.passes.keep_denormals {
+            set("keep-denormals", String::new());
+        }
+        settings
+    }
+
+    /// Those of them that say what network is compiled.
+    pub(crate) fn of_source(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();
         let mut set = |name: &str, value: String| settings.push((name.to_string(), value));
         if let Some(batch) = self.batch {
@@ -114,14 +141,21 @@ impl Options {
             let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
             set("shape", format!("{input}={}", dims.join("x")));
         }
-        if self.features != Features::default() {
-            set("target-features", self.features.name().into());
+        let ArchOptions { size, classes, aux, seed, .. } = self.arch;
+        for (name, value) in [("size", size), ("classes", classes)] {
+            if let Some(value) = value {
+                set(name, value.to_string());
+            }
         }
-        for pass in &self.passes.disable {
-            set("disable-pass", pass.clone());
+        if aux {
+            set("aux", String::new());
         }
-        if self.passes.keep_denormals {
-            set("keep-denormals", String::new());
+        if seed != ArchOptions::default().seed {
+            set("weights-seed", seed.to_string());
+        }
+        if let Some(weights) = &self.weights {
+            // Where the file lies is nobody's business; what is in it is in the digest of the source.
+            set("weights", weights.file_name().unwrap_or_default().to_string_lossy().into());
         }
         settings
     }

@@ -1,8 +1,8 @@
 //! The whole compiler, top to bottom.
 //!
 //! ```text
-//! file -> load -> Module -> optimize -> Module -> plan -> Compiled ┬ jit   -> Model
-//!                                                                  └ write -> .so | .o | .a | .h
+//! name or file -> load -> Module -> optimize -> Module -> plan -> Compiled ┬ jit   -> Model
+//!                                                                          └ write -> .so | .o | .a | .h
 //! ```
 //!
 //! INVARIANT: memory and files come from one program by one path. Refuses networks that do not fit together, and
@@ -13,37 +13,11 @@ use std::path::Path;
 use cnnc_codegen::artifact::{Kind, c_identifier};
 use cnnc_codegen::plan::{self, Program, check};
 use cnnc_codegen::{self as codegen, Origin};
-use cnnc_frontends::onnx::{self, ImportOptions};
-use cnnc_ir::{Module, text};
+use cnnc_ir::Module;
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
 use cnnc_runtime::Model;
 
-use crate::{E_INTERNAL, E_IO, E_OPTION, E_PARSE, Error, Options, memory};
-
-/// Reads a network: `.cnn` is the text form, anything else is ONNX.
-///
-/// # Errors
-/// Everything that is wrong with the file.
-pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
-    if path.extension().is_none_or(|extension| extension != "cnn") {
-        let bind = ImportOptions {
-            batch: options.batch,
-            shapes: options.shapes.clone(),
-            max_memory: usize::try_from(options.memory()).unwrap_or(usize::MAX),
-            ..ImportOptions::default()
-        };
-        return Ok(onnx::import_file(path, &bind)?);
-    }
-    if options.batch.is_some() || !options.shapes.is_empty() {
-        return Err(Error::new(
-            E_OPTION,
-            "the shapes of a .cnn file are fixed, batch and shape are for ONNX",
-        ));
-    }
-    let source = std::fs::read_to_string(path)
-        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
-    text::parse(&source).map_err(|error| Error::new(E_PARSE, format!("{}:{error}", path.display())))
-}
+use crate::{E_INTERNAL, Error, Options, memory};
 
 /// Rewrites a network into the one that is planned; `trace` sees it after each pass.
 ///

@@ -96,7 +96,7 @@ impl From<Mismatch> for Fault {
 }
 
 /// Text from a file for a message: in quotes, escaped, and cut when long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const LONGEST: usize = 80;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{:?}...", &text[..end]),

@@ -28,6 +28,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use diagnostic::quoted;
 pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
 pub use export::{export, export_file};
 pub use tensor::{tensor_from_pb, tensor_to_pb};

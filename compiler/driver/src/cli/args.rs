@@ -2,14 +2,41 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
-use cnnc::{Features, Options, PassOptions};
+use cnnc::{ArchOptions, Features, Options, PassOptions};
 use cnnc_passes::PIPELINE;
+
+/// What is asked of a network before it is compiled.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Built-in networks and weights")]
+struct Network {
+    /// Height and width of the picture of a built-in network [default: those of its paper]
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<usize>,
+    /// Classes of a built-in network [default: those of its paper]
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
+    /// Keep the auxiliary classifiers of a built-in network, as further outputs
+    #[arg(long)]
+    aux: bool,
+    /// What the weights of a built-in network are drawn from
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    weights_seed: u64,
+    /// Weights, by the names of constants: a .safetensors file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    weights: Option<PathBuf>,
+    /// Skip tensors of that file which the network lacks
+    #[arg(long, requires = "weights")]
+    ignore_extra: bool,
+}
 
 /// How a network is compiled.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Compilation")]
 pub(crate) struct Compilation {
+    #[command(flatten)]
+    network: Network,
     /// What a symbolic first dimension of an input stands for [default: 1]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
@@ -26,7 +53,7 @@ pub(crate) struct Compilation {
     #[arg(long)]
     keep_denormals: bool,
     /// The most memory that a value, the weights, or a run may take
-    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = bytes)]
     max_memory: u64,
     /// Prove the plan, and verify the network after each pass
     #[arg(long)]
@@ -46,6 +73,15 @@ impl Compilation {
             },
             batch: self.batch,
             shapes: self.shapes.iter().cloned().collect(),
+            arch: ArchOptions {
+                size: self.network.size,
+                classes: self.network.classes,
+                aux: self.network.aux,
+                seed: self.network.weights_seed,
+                ..default.arch
+            },
+            weights: self.network.weights.clone(),
+            ignore_extra: self.network.ignore_extra,
             check: self.check || default.check,
             name: None,
             max_memory: self.max_memory,
@@ -56,7 +92,8 @@ impl Compilation {
 /// A network and how it is compiled.
 #[derive(clap::Args)]
 pub(crate) struct Source {
-    /// The network: .onnx, or .cnn text
+    /// The network: .onnx, .cnn text, or a built-in name
+    #[arg(value_name = "NET", value_hint = ValueHint::FilePath)]
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) compilation: Compilation,
@@ -68,13 +105,13 @@ pub(crate) fn passes() -> PossibleValuesParser {
 }
 
 /// Bytes, or a number of `KiB`, `MiB`, `GiB`; at most 1 TiB.
-fn size(text: &str) -> Result<u64, String> {
+fn bytes(text: &str) -> Result<u64, String> {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
     let (digits, shift) = unit.unwrap_or((text, 0));
-    let size = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
-    let size = size.filter(|&size| size <= Options::MOST_MEMORY);
-    size.ok_or_else(|| "expected bytes, or a number of KiB, MiB or GiB, at most 1024GiB".to_string())
+    let count = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
+    let count = count.filter(|&count| count <= Options::MOST_MEMORY);
+    count.ok_or_else(|| "expected bytes, or a number of KiB, MiB or GiB, at most 1024GiB".to_string())
 }
 
 /// `name=1x3x224x224`; names may contain `=`.

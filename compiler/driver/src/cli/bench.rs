@@ -24,7 +24,8 @@ const SLICE: Duration = Duration::from_millis(100);
 /// Measure the latency of a model, and where it goes
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The model: a compiled .so, or .onnx or .cnn to be compiled now
+    /// The model: a compiled .so, or .onnx, .cnn or a built-in name to be compiled now
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     model: PathBuf,
     /// Counts of threads, which take turns; 0: as many as there are
     #[arg(long, value_delimiter = ',', default_value = "1")]

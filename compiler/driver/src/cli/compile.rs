@@ -1,15 +1,12 @@
 //! `cnnc compile`: from a network to a library, an object, an archive, a header.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cnnc::Error;
 use cnnc_codegen::artifact::{Kind, c_identifier};
-use sha2::{Digest, Sha256};
 
 use super::args::Source;
 use super::progress::Progress;
-use super::values;
 
 /// Compile a network into a library that needs nothing
 #[derive(clap::Args)]
@@ -32,7 +29,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
     progress.say(format!("reading {}", path.display()));
     let module = cnnc::load(path, &options)?;
-    let digest = sha256(path).map_err(|error| values::fault(path, error))?;
+    let digest = cnnc::digest(path, &options)?;
     let (module, _) =
         cnnc::optimize(module, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
     progress.say("planning");
@@ -42,12 +39,6 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         compiled.write(output)?;
     }
     Ok(())
-}
-
-fn sha256(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut digest = Sha256::new();
-    std::io::copy(&mut File::open(path)?, &mut digest)?;
-    Ok(digest.finalize().to_vec())
 }
 
 /// A path whose extension names a kind of artifact.

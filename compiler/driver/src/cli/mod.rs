@@ -3,10 +3,12 @@
 //! Results go to standard output, errors to standard error, one line each. Status 0 is success, 1 an error in what
 //! was given, 2 an error in the command line. A bug of cnnc is an error too, never a backtrace.
 
+mod arch;
 mod args;
 mod bench;
 mod check;
 mod compile;
+mod completions;
 mod dump;
 mod explain;
 mod inspect;
@@ -47,6 +49,8 @@ enum Command {
     Report(report::Args),
     Dump(dump::Args),
     Inspect(inspect::Args),
+    Arch(arch::Args),
+    Completions(completions::Args),
 }
 
 /// Runs the command that the process was given.
@@ -65,6 +69,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(args) => report::main(&args),
         Command::Dump(args) => dump::main(&args),
         Command::Inspect(args) => inspect::main(&args),
+        Command::Arch(args) => arch::main(&args),
+        Command::Completions(args) => completions::main(&args),
     };
     match catch_unwind(AssertUnwindSafe(command)) {
         Ok(Ok(())) => ExitCode::SUCCESS,

@@ -37,6 +37,22 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) {
     }
 }
 
+/// Prints rows as a Markdown table, with as many columns to the left.
+pub(crate) fn markdown(rows: &[Vec<String>], left: usize) {
+    let row = |cells: &[String]| {
+        let escaped = cells.iter().map(|cell| cell.replace('|', "\\|"));
+        line(format_args!("| {} |", escaped.collect::<Vec<_>>().join(" | ")));
+    };
+    for (at, cells) in rows.iter().enumerate() {
+        row(cells);
+        if at == 0 {
+            let rule = |c: usize| if c < left { "---" } else { "---:" }.to_string();
+            row(&(0..cells.len()).map(rule).collect::<Vec<_>>());
+        }
+    }
+    line("");
+}
+
 /// A count with its digits in groups of three.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();

@@ -4,7 +4,7 @@
 //! x[0,c,h,w] = (pixel[h,w,channel(c)] / 255 - mean[c]) / std[c]         with --raw not divided by 255
 //! ```
 //!
-//! A `.rgb` file is the bytes of a picture, `[H, W, 3]`, of the size of the model unless `--size` says another.
+//! A `.rgb` file is the bytes of a picture, `[H, W, 3]`, of the size of the model unless `--picture-size` says another.
 //! Refuses inputs that are no picture: another rank, batch or count of channels.
 
 use std::path::Path;
@@ -41,7 +41,7 @@ pub(crate) struct Preprocessing {
     channels: Channels,
     /// Height and width of a raw .rgb picture, where they are not the model's
     #[arg(long, value_name = "HxW", value_parser = size)]
-    size: Option<(usize, usize)>,
+    picture_size: Option<(usize, usize)>,
     /// How a picture of another shape is brought to the model's
     #[arg(long, value_enum, default_value_t = Fit::Stretch)]
     fit: Fit,
@@ -77,7 +77,8 @@ impl Preprocessing {
                 return Err(Error::new(E_OPTION, message));
             }
         }
-        let picture = self.resized(decode(path, self.size.unwrap_or((height, width)))?, height, width)?;
+        let picture =
+            self.resized(decode(path, self.picture_size.unwrap_or((height, width)))?, height, width)?;
         let pixels: Vec<u8> = match channels {
             1 => DynamicImage::from(picture).into_luma8().into_raw(),
             _ => picture.into_raw(),
@@ -134,7 +135,7 @@ fn decode(path: &Path, (height, width): (usize, usize)) -> Result<DynamicImage, 
         let picture = picture.filter(|picture| picture.len() == given);
         let wrong = || {
             let message = format!("holds {given} bytes, not 3 for each of {height}x{width} pixels");
-            fault(path, message).with_help("--size HxW says how large the picture is")
+            fault(path, message).with_help("--picture-size HxW says how large the picture is")
         };
         return picture.map(DynamicImage::from).ok_or_else(wrong);
     }

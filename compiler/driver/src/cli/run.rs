@@ -17,7 +17,8 @@ const SHOWN: usize = 8;
 /// Run a model on a picture or on tensors
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The model: a compiled .so, or .onnx or .cnn to be compiled now
+    /// The model: a compiled .so, or .onnx, .cnn or a built-in name to be compiled now
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     model: PathBuf,
     /// A value: [NAME=]x.npy, x.pb, x.rgb or random:SEED; repeatable, without a name in the model's order
     #[arg(long = "input", value_name = "VALUE")]

@@ -1,6 +1,7 @@
 //! The command line: exit statuses, messages, results, files. Each test runs the binary as a user does, in a folder of
 //! its own, on networks that are written there.
 
+mod arch;
 mod compile;
 mod examples;
 mod report;

@@ -97,11 +97,11 @@ fn pictures_of_another_size_are_resized() {
         }
     }
     folder.write("short.rgb", [1, 2, 3]);
-    folder.cnnc("run mirror.cnn --image short.rgb").refuses(&["3 bytes", "4x5", "--size"]);
+    folder.cnnc("run mirror.cnn --image short.rgb").refuses(&["3 bytes", "4x5", "--picture-size"]);
     folder.write("wide.rgb", [51, 102, 204].repeat(7 * 9));
-    folder.cnnc("run mirror.cnn --image wide.rgb --raw --size 7x9 -o wide.npy").good();
+    folder.cnnc("run mirror.cnn --image wide.rgb --raw --picture-size 7x9 -o wide.npy").good();
     assert_eq!(folder.read("wide.npy"), folder.read("big.npy"));
-    folder.cnnc("run mirror.cnn --image wide.rgb --size 9").usage("HxW");
+    folder.cnnc("run mirror.cnn --image wide.rgb --picture-size 9").usage("HxW");
     folder.write("noise.png", "no picture");
     folder.cnnc("run mirror.cnn --image noise.png").refuses(&["noise.png"]);
     folder.cnnc("run mirror.cnn --image big.png --mean 1,2").refuses(&["--mean"]);

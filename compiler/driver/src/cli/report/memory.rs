@@ -1,7 +1,7 @@
 //! What the plan makes of memory: the arena, who is in it when, and how near that is to the bound.
 
 use cnnc::Program;
-use cnnc_codegen::plan::Space;
+use cnnc_codegen::plan::{ALIGN, Space};
 
 /// The planned memory of a network.
 pub(super) struct Memory {
@@ -9,6 +9,8 @@ pub(super) struct Memory {
     pub(super) arena: u64,
     /// No plan of these buffers can need less.
     pub(super) bound: u64,
+    /// Bytes that each thread needs besides.
+    pub(super) scratch: u64,
     /// Bytes of packed weights.
     pub(super) weights: u64,
     /// The buffers of the arena, by their first step.
@@ -25,6 +27,7 @@ pub(super) struct Life {
     /// The step that reads it last.
     pub(super) last: usize,
     pub(super) offset: u64,
+    /// With the gap behind it that keeps others aligned.
     pub(super) bytes: u64,
 }
 
@@ -41,7 +44,7 @@ impl Memory {
                     first,
                     last,
                     offset: buffer.offset,
-                    bytes: buffer.bytes,
+                    bytes: buffer.bytes.next_multiple_of(ALIGN).max(ALIGN),
                 })
             })
             .collect();
@@ -52,6 +55,7 @@ impl Memory {
         Memory {
             arena: program.arena_bytes,
             bound: program.arena_bound,
+            scratch: program.scratch_bytes,
             weights: program.weights.len() as u64,
             live: (0..program.steps.len()).map(live).collect(),
             lives,

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::value_parser;
 use cnnc::{Compiled, Diagnostic, Error, Module};
+use cnnc_frontends::arch;
 use cnnc_ir::Cost;
 use serde_json::{Value, json};
 
@@ -29,8 +30,8 @@ use super::{output, values};
 /// Report layers, shapes, parameters, multiply-adds, receptive fields, memory and time
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The networks: .onnx, or .cnn text
-    #[arg(required = true, value_name = "NET")]
+    /// The networks: .onnx, .cnn text, or built-in names
+    #[arg(required = true, value_name = "NET", value_hint = clap::ValueHint::FilePath)]
     networks: Vec<PathBuf>,
     /// Compare the networks instead of listing their layers
     #[arg(long)]
@@ -48,15 +49,15 @@ pub(crate) struct Args {
     /// Write a page with tables and pictures, .html
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the pictures into a folder, .svg
+    /// Write the pictures into a folder, .light.svg and .dark.svg
     #[arg(long, value_name = "FOLDER")]
     svg: Option<PathBuf>,
-    /// Draw the pictures for dark pages
-    #[arg(long, requires = "svg")]
-    dark: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print the tables as Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
     #[command(flatten)]
     compilation: Compilation,
 }
@@ -94,13 +95,17 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         write(path, &page::page(networks)?)?;
     }
     if let Some(folder) = &args.svg {
-        pictures(networks, folder, if args.dark { &Theme::DARK } else { &Theme::LIGHT })?;
+        pictures(networks, folder)?;
     }
     match (args.json, args.compare) {
         (true, _) => {
             output::json(&json!({ "networks": networks.iter().map(to_json).collect::<Vec<Value>>() }))
         }
+        (false, true) if args.markdown => output::markdown(&text::networks(networks), 2),
         (false, true) => text::compare(networks),
+        (false, false) if args.markdown => {
+            networks.iter().for_each(|report| output::markdown(&text::layers(report), 2));
+        }
         (false, false) => networks.iter().for_each(text::network),
     }
     // The tables of networks that do not compile are worth having; the status still says so.
@@ -109,7 +114,10 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
 /// What the networks are called: as their files, with their folders where files have the same name.
 fn names(paths: &[PathBuf]) -> Vec<String> {
-    let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().to_string();
+    let stem = |path: &PathBuf| match path.to_str().and_then(arch::find) {
+        Some(arch) => arch.name.to_string(),
+        None => path.file_stem().unwrap_or_default().to_string_lossy().to_string(),
+    };
     let stems: Vec<String> = paths.iter().map(stem).collect();
     let mut taken = HashSet::new();
     let name = |(path, stem): (&PathBuf, &String)| {
@@ -181,14 +189,17 @@ impl Report {
     }
 }
 
-/// Writes every picture of the networks into a folder.
-fn pictures(reports: &[Report], folder: &Path, theme: &Theme) -> Result<(), Error> {
+/// Writes every picture of the networks into a folder, in both themes.
+fn pictures(reports: &[Report], folder: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|error| values::fault(folder, error))?;
-    write(&folder.join("complexity.svg"), &plots::complexity(reports, theme)?)?;
-    for report in reports {
-        write(&folder.join(format!("{}.layers.svg", report.name)), &plots::layers(&report.layers, theme)?)?;
-        if let Some(memory) = &report.memory {
-            write(&folder.join(format!("{}.memory.svg", report.name)), &plots::memory(memory, theme)?)?;
+    for (theme, suffix) in [(&Theme::LIGHT, "light"), (&Theme::DARK, "dark")] {
+        let file = |name: &str| folder.join(format!("{name}.{suffix}.svg"));
+        write(&file("complexity"), &plots::complexity(reports, theme)?)?;
+        for report in reports {
+            write(&file(&format!("{}.layers", report.name)), &plots::layers(&report.layers, theme)?)?;
+            if let Some(memory) = &report.memory {
+                write(&file(&format!("{}.memory", report.name)), &plots::memory(memory, theme)?)?;
+            }
         }
     }
     Ok(())
@@ -219,6 +230,7 @@ fn to_json(report: &Report) -> Value {
         "memory": report.memory.as_ref().map(|memory| json!({
             "arena_bytes": memory.arena,
             "arena_bound": memory.bound,
+            "scratch_bytes": memory.scratch,
             "weights_bytes": memory.weights,
             "live_bytes": memory.live,
             "buffers": memory.lives.iter().map(|life| json!({

@@ -20,10 +20,7 @@ pub(super) const HEADER: [&str; COLUMNS] =
 /// Prints the layers of a network, and what it takes.
 pub(super) fn network(report: &Report) {
     output::line(format_args!("{}: input {}", report.name, report.inputs.join(", ")));
-    let mut table = vec![HEADER.map(String::from).to_vec()];
-    table.extend(report.layers.iter().map(row));
-    table.push(total(report));
-    output::table(&table, 2);
+    output::table(&layers(report), 2);
     output::line("");
     output::line(format_args!(
         "parameters {}, multiply-adds {}",
@@ -44,6 +41,12 @@ pub(super) fn network(report: &Report) {
         ));
     }
     output::line("");
+}
+
+/// The table of layers.
+pub(super) fn layers(report: &Report) -> Vec<Vec<String>> {
+    let header = HEADER.map(String::from).to_vec();
+    std::iter::once(header).chain(report.layers.iter().map(row)).chain([total(report)]).collect()
 }
 
 /// A layer in the table.
@@ -71,12 +74,13 @@ pub(super) fn total(report: &Report) -> Vec<String> {
 }
 
 fn print_memory(memory: &Memory) {
-    let Memory { arena, bound, weights, live, .. } = memory;
+    let Memory { arena, bound, scratch, weights, live, .. } = memory;
     output::line(format_args!(
-        "arena {}, {:.1} % over the bound of {}; packed weights {}; {} steps",
+        "arena {}, {:.1} % over the bound of {}; scratch {} a thread; packed weights {}; {} steps",
         bytes(*arena),
         memory.over(),
         bytes(*bound),
+        bytes(*scratch),
         bytes(*weights),
         live.len()
     ));
@@ -110,30 +114,39 @@ pub(super) fn compare(reports: &[Report]) {
     output::text(picture(&points));
     output::line(format_args!("{:>width$}", "billions of multiply-adds", width = PICTURE.0 + 8));
     output::line("");
-    let header =
-        ["", "network", "parameters", "MACs", "arena", "over bound", "packed weights", "ms", "GMAC/s"];
-    let mut table = vec![header.map(String::from).to_vec()];
-    for (k, report) in reports.iter().enumerate() {
-        let of_memory = |text: fn(&Memory) -> String| report.memory.as_ref().map_or_else(String::new, text);
-        let time = report.time.as_ref();
-        table.push(vec![
-            letter(k).to_string(),
-            report.name.clone(),
-            count(report.parameters),
-            count(report.cost.macs),
-            of_memory(|m| bytes(m.arena)),
-            of_memory(|m| format!("{:.1} %", m.over())),
-            of_memory(|m| bytes(m.weights)),
-            time.map_or_else(String::new, |t| format!("{:.3}", t.least_ms)),
-            time.map_or_else(String::new, |t| format!("{:.1}", report.cost.macs as f64 / t.least_ms / 1e6)),
-        ]);
-    }
+    let mut table = networks(reports);
+    let marks = std::iter::once(String::new()).chain((0..).map(|k| letter(k).to_string()));
+    table.iter_mut().zip(marks).for_each(|(row, mark)| row.insert(0, mark));
     output::table(&table, 2);
     output::line("");
     let width = reports.iter().map(|r| r.name.chars().count()).max().unwrap_or(0);
     for (report, memory) in reports.iter().filter_map(|r| Some((r, r.memory.as_ref()?))) {
         output::line(format_args!("{:width$}  alive {}", report.name, bars(&memory.live)));
     }
+}
+
+/// The table of networks.
+pub(super) fn networks(reports: &[Report]) -> Vec<Vec<String>> {
+    let header =
+        ["network", "input", "parameters", "MACs", "arena", "over bound", "packed weights", "ms", "GMAC/s"];
+    let row = |report: &Report| {
+        let of_memory = |text: fn(&Memory) -> String| report.memory.as_ref().map_or_else(String::new, text);
+        let of_time = |text: &dyn Fn(f64) -> String| {
+            report.time.as_ref().map_or_else(String::new, |time| text(time.least_ms))
+        };
+        vec![
+            report.name.clone(),
+            report.inputs.join(", "),
+            count(report.parameters),
+            count(report.cost.macs),
+            of_memory(|m| bytes(m.arena)),
+            of_memory(|m| format!("{:.1} %", m.over())),
+            of_memory(|m| bytes(m.weights)),
+            of_time(&|ms| format!("{ms:.3}")),
+            of_time(&|ms| format!("{:.1}", report.cost.macs as f64 / ms / 1e6)),
+        ]
+    };
+    std::iter::once(header.map(String::from).to_vec()).chain(reports.iter().map(row)).collect()
 }
 
 /// The mark of a network in the picture.
