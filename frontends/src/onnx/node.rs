@@ -164,7 +164,12 @@ impl Node<'_> {
     }
 
     /// Adds a number on the way to the output, to compute with values of that type.
-    pub(super) fn number(&mut self, suffix: &str, like: &Type, value: f32) -> Result<NodeId, Fault> {
+    pub(super) fn number(
+        &mut self,
+        suffix: &str,
+        like: &Type,
+        value: impl Into<f64>,
+    ) -> Result<NodeId, Fault> {
         let name = format!("{}.{suffix}", self.name());
         self.builder.splat(&name, Type::new(like.dtype, [])?, value.into())
     }

@@ -3,10 +3,9 @@
 //!     y = a - b * floor(a / b)               which has the sign of b
 //!     y = a - b * trunc(a / b)   truncated   which has the sign of a
 //!
-//! Reals are exact, their quotient is not rounded; a 0 of them has the sign of a. The remainder of integers by 0 is 0.
+//! Reals are exact, for their quotient is not rounded; zeros have those signs too. The remainder of integers by 0 is 0.
 //!
-//! (C1) The operands have one element type. (C2) Their shapes broadcast. (C3) They are numbers, reals where
-//! truncated alone.
+//! (C1) The operands have one element type. (C2) Their shapes broadcast. (C3) They are numbers.
 
 use super::{Operator, elementwise};
 use crate::attrs::Attrs;
@@ -22,7 +21,16 @@ pub struct Modulo {
 
 impl elementwise::Binary for Modulo {
     fn real<T: Real>(&self, x: T, y: T) -> T {
-        x % y
+        let (rest, zero) = (x % y, T::default());
+        if self.truncated {
+            rest
+        } else if rest == zero {
+            if y < zero { -rest.abs() } else { rest.abs() }
+        } else if (rest < zero) == (y < zero) {
+            rest
+        } else {
+            rest + y
+        }
     }
 
     fn integer(&self, x: i64, y: i64) -> i64 {
@@ -42,12 +50,7 @@ impl Operator for Modulo {
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
         let ty = elementwise::infer_binary(operands)?;
-        let has_one = ty.dtype != DType::Bool && (self.truncated || !ty.dtype.is_float());
-        require!(
-            has_one,
-            "(C3): the operands are {}: they must be integers, or reals where truncated",
-            ty.dtype
-        );
+        require!(ty.dtype != DType::Bool, "(C3): the operands are bool, they must be numbers");
         Ok(ty)
     }
 

@@ -1,9 +1,12 @@
 //! `shift`: the bits of an integer moved; the operands broadcast.
 //!
-//!     y = a * 2^b                   mod 2^8
+//!     y = a * 2^b                   without the bits that find no place
 //!     y = floor(a / 2^b)   right
 //!
-//! (C1) The operands have one element type. (C2) Their shapes broadcast. (C3) They are u8.
+//! A negative b, or one of as many bits as there are or more, moves them all out: 0 is left, of a negative a to the
+//! right -1.
+//!
+//! (C1) The operands have one element type. (C2) Their shapes broadcast. (C3) They are integers.
 
 use super::{Operator, elementwise};
 use crate::attrs::Attrs;
@@ -23,9 +26,13 @@ impl elementwise::Binary for Shift {
     }
 
     fn integer(&self, x: i64, count: i64) -> i64 {
-        // No bit of 8 is left after 8 steps, and i64 has place for as many.
-        let count = count.min(8);
-        if self.right { x >> count } else { x << count }
+        match u32::try_from(count) {
+            Ok(count) if count < i64::BITS => {
+                if self.right { x >> count } else { x << count }
+            }
+            _ if self.right => x >> (i64::BITS - 1),
+            _ => 0,
+        }
     }
 }
 
@@ -40,7 +47,8 @@ impl Operator for Shift {
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
         let ty = elementwise::infer_binary(operands)?;
-        require!(ty.dtype == DType::U8, "(C3): the operands are {}, they must be u8", ty.dtype);
+        let is_integer = !ty.dtype.is_float() && ty.dtype != DType::Bool;
+        require!(is_integer, "(C3): the operands are {}, they must be integers", ty.dtype);
         Ok(ty)
     }
 

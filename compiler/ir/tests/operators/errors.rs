@@ -81,8 +81,8 @@ const WRONG: &[(&str, &str)] = &[
     ("less %m, %n", "less: (C1): operands are f32[2,3] and i64[2,3]: both must have one element type"),
     ("and %m, %m", "and: (C3): the operands are f32, they must be bool or integers"),
     ("pow %t, %t", "pow: (C3): the operands are bool, they must be numbers"),
-    ("mod %m, %m", "mod: (C3): the operands are f32: they must be integers, or reals where truncated"),
-    ("shift %n, %n", "shift: (C3): the operands are i64, they must be u8"),
+    ("mod %t, %t", "mod: (C3): the operands are bool, they must be numbers"),
+    ("shift %m, %m", "shift: (C3): the operands are f32, they must be integers"),
     ("select %m, %m, %m", "select: (C1): the condition is f32[2,3], it must be bool"),
     (
         "select %t, %m, %n",

@@ -1,27 +1,16 @@
-//! Arithmetic that the IR spells with fewer operators.
+//! Arithmetic that the IR spells with other operators.
 //!
-//!     Neg(X) = X * -1     Abs(X) = max(X, X * -1)     Reciprocal(X) = 1 / X
-//!     Pow(X, Y) = X, X * X, X * X * X, sqrt(X), 1 / X    for Y = 1, 2, 3, 0.5, -1
+//!     Reciprocal(X) = 1 / X
+//!     Pow(X, Y)     = X, X * X, 1 / X where Y is the constant 1, 2, -1, else pow(X, Y) in a type that holds both:
+//!         that of X if X is real; that of a real Y, and what is an integer but for rounding becomes one; i64
 //!
-//! Each keeps NaN, infinities and the sign of 0. Refused: other exponents, and those computed at run time.
+//! Each keeps NaN, infinities and the sign of 0.
 
-use crate::onnx::diagnostic::{ensure, fail};
+use super::elementwise::pair;
+use crate::onnx::diagnostic::Fault;
 use crate::onnx::node::{Node, Outcome};
-use cnnc_ir::NodeId;
-use cnnc_ir::ops::{Div, Identity, Max, Mul, Sqrt};
-
-pub(super) fn neg(node: &mut Node) -> Outcome {
-    let ([x], []) = node.inputs(["X"], [])?;
-    let minus = node.number("minus", &node.ty(x), -1.0)?;
-    node.result(Mul, &[x, minus])
-}
-
-pub(super) fn abs(node: &mut Node) -> Outcome {
-    let ([x], []) = node.inputs(["X"], [])?;
-    let minus = node.number("minus", &node.ty(x), -1.0)?;
-    let negated = node.step("negated", Mul, &[x, minus])?;
-    node.result(Max, &[x, negated])
-}
+use cnnc_ir::ops::{Cast, Div, Identity, Mul, Pow};
+use cnnc_ir::{DType, NodeId};
 
 pub(super) fn reciprocal(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["X"], [])?;
@@ -29,25 +18,47 @@ pub(super) fn reciprocal(node: &mut Node) -> Outcome {
 }
 
 pub(super) fn pow(node: &mut Node) -> Outcome {
-    let ([x, y], []) = node.inputs(["X", "Y"], [])?;
+    let [x, y] = pair(node)?;
     let (x_ty, y_ty) = (node.ty(x), node.ty(y));
-    let single = y_ty.elements() == 1 && y_ty.rank() <= x_ty.rank();
-    ensure!(single, E_UNSUPPORTED, "an exponent {y_ty} is not supported, only one number");
-    let exponent = node.scalar("Y", y)?;
-    match exponent {
-        1.0 => node.result(Identity, &[x]),
-        2.0 => node.result(Mul, &[x, x]),
-        3.0 => {
-            let square = node.step("square", Mul, &[x, x])?;
-            node.result(Mul, &[square, x])
+    let is_one_number = y_ty.elements() == 1 && y_ty.rank() <= x_ty.rank();
+    if is_one_number && node.builder.module.graph[y].is_const() {
+        match node.scalar("Y", y)? {
+            1.0 => return node.result(Identity, &[x]),
+            2.0 => return node.result(Mul, &[x, x]),
+            -1.0 if x_ty.dtype.is_float() => return inverse(node, x),
+            _ => {}
         }
-        0.5 => node.result(Sqrt, &[x]),
-        -1.0 if x_ty.dtype.is_float() => inverse(node, x),
-        _ => fail!(E_UNSUPPORTED, "the exponent {exponent} is not supported, only 1, 2, 3, 0.5 and -1"),
     }
+    let common = match (x_ty.dtype, y_ty.dtype) {
+        (x, y) if x == y || x.is_float() => x,
+        (_, y) if y.is_float() => y,
+        _ => DType::I64,
+    };
+    let base = converted(node, x, common)?;
+    let exponent = converted(node, y, common)?;
+    if common == x_ty.dtype {
+        return node.result(Pow, &[base, exponent]);
+    }
+    let mut power = node.step("power", Pow, &[base, exponent])?;
+    if common.is_float() {
+        // The cast truncates: a power that rounding left just below an integer must not fall to the next.
+        let up = node.number("up", &node.ty(power), 1.0 + 2f64.powi(-21))?;
+        power = node.step("up", Mul, &[power, up])?;
+    }
+    node.result(Cast { to: x_ty.dtype }, &[power])
+}
+
+/// A value in that element type.
+fn converted(node: &mut Node, x: NodeId, to: DType) -> Result<NodeId, Fault> {
+    if node.ty(x).dtype == to { Ok(x) } else { node.step("converted", Cast { to }, &[x]) }
 }
 
 fn inverse(node: &mut Node, x: NodeId) -> Outcome {
     let one = node.number("one", &node.ty(x), 1.0)?;
     node.result(Div, &[one, x])
+}
+
+fn ones_of(node: &mut Node, ty: Type) -> Result<NodeId, Fault> {
+    let name = format!("{}.ones", node.name());
+    node.builder.splat(&name, ty, 1.0)
 }

@@ -1,6 +1,7 @@
-//! `Cast`, opset 1, 6, 9, 13, 19 to 28: the elements in another type.
+//! `Cast`, opset 1, 6, 9, 13, 19 to 28, and `CastLike`, from opset 15: the elements in another type.
 //!
-//!     Cast(input, to)     a word before opset 6, a number from then on
+//!     Cast(input, to)                 a word before opset 6, a number from then on
+//!     CastLike(input, target_type)    the element type of another value
 //!
 //! `saturate` and `round_mode` concern 8-bit floats alone, which are not supported.
 
@@ -18,4 +19,11 @@ pub(super) fn cast(node: &mut Node) -> Outcome {
     node.attributes.flag("saturate")?;
     node.attributes.string("round_mode")?;
     node.result(Cast { to }, &[x])
+}
+
+pub(super) fn cast_like(node: &mut Node) -> Outcome {
+    let ([x, like], []) = node.inputs(["input", "target_type"], [])?;
+    node.attributes.flag("saturate")?;
+    node.attributes.string("round_mode")?;
+    node.result(Cast { to: node.ty(like).dtype }, &[x])
 }

@@ -4,7 +4,7 @@
 //!     Clip(X, min?, max?)                     from then on
 //!
 //! Bounds of an f32 that are known become attributes of `clip`; all others operands of `max` and `min`, the
-//! bound first, so that NaN stays NaN.
+//! bound first, so that -0 stays -0.
 
 use crate::onnx::node::{Node, Outcome};
 use cnnc_ir::DType;

@@ -1,102 +1,97 @@
 //! Element-wise operators of one operand, of two, and of any number.
 //!
-//!     Relu Sigmoid Tanh Exp Sqrt (X)     LeakyRelu(X, alpha=0.01)     Elu(X, alpha=1)
-//!     Add Sub Mul Div (A, B)             operands broadcast
+//!     Abs Acos .. Tanh (X)               the rows of the table that name an operator of the IR
+//!     Add Sub Mul Div Mod (A, B)         operands broadcast
 //!     Max Min Sum Mean (X, ...)          a chain: ((a + b) + c) + ...
+//!     Where(condition, X, Y)             operands broadcast
 //!
-//! Before opset 7, operands of `Add`, `Sub`, `Mul` and `Div` broadcast only where `broadcast=1`, and then B
-//! lies along A from `axis` on, or at its end.
+//! Before opset 7, operands of an operator of two broadcast only where `broadcast=1`, and then B lies along A from
+//! `axis` on, or at its end.
 //!
 //! Refused: a constant integer divisor of 0.
 
-use crate::onnx::diagnostic::{Fault, ensure};
+use crate::onnx::diagnostic::{Fault, ensure, fault};
 use crate::onnx::node::{Node, Outcome, axis};
 use cnnc_ir::NodeId;
-use cnnc_ir::ops::{Add, Div, Elu, Exp, LeakyRelu, Max, Min, Mul, Op, Relu, Sigmoid, Sqrt, Sub, Tanh};
+use cnnc_ir::ops::{Add, Div, Identity, IsInf, Modulo, Mul, Op, Select, Shift};
 
-pub(super) fn relu(node: &mut Node) -> Outcome {
-    unary(node, Relu)
+pub(super) fn unary(node: &mut Node, op: impl Into<Op>) -> Outcome {
+    let ([x], []) = node.inputs(["X"], [])?;
+    node.result(op, &[x])
 }
 
-pub(super) fn sigmoid(node: &mut Node) -> Outcome {
-    unary(node, Sigmoid)
+pub(super) fn is_inf(node: &mut Node) -> Outcome {
+    let negative = node.attributes.flag("detect_negative")?.unwrap_or(true);
+    let positive = node.attributes.flag("detect_positive")?.unwrap_or(true);
+    unary(node, IsInf { negative, positive })
 }
 
-pub(super) fn tanh(node: &mut Node) -> Outcome {
-    unary(node, Tanh)
+pub(super) fn binary(node: &mut Node, op: impl Into<Op>) -> Outcome {
+    let [a, b] = pair(node)?;
+    node.result(op, &[a, b])
 }
 
-pub(super) fn exp(node: &mut Node) -> Outcome {
-    unary(node, Exp)
+/// Like [`binary`], with the operands exchanged.
+pub(super) fn exchanged(node: &mut Node, op: impl Into<Op>) -> Outcome {
+    let [a, b] = pair(node)?;
+    node.result(op, &[b, a])
 }
 
-pub(super) fn sqrt(node: &mut Node) -> Outcome {
-    unary(node, Sqrt)
-}
-
-pub(super) fn leaky_relu(node: &mut Node) -> Outcome {
-    let alpha = node.attributes.float("alpha")?.unwrap_or(0.01);
-    unary(node, LeakyRelu { alpha })
-}
-
-pub(super) fn elu(node: &mut Node) -> Outcome {
-    let alpha = node.attributes.float("alpha")?.unwrap_or(1.0);
-    unary(node, Elu { alpha })
-}
-
-pub(super) fn add(node: &mut Node) -> Outcome {
-    binary(node, Add)
-}
-
-pub(super) fn sub(node: &mut Node) -> Outcome {
-    binary(node, Sub)
-}
-
-pub(super) fn mul(node: &mut Node) -> Outcome {
-    binary(node, Mul)
+/// Two operands that broadcast by the rules of today.
+pub(super) fn pair(node: &mut Node) -> Result<[NodeId; 2], Fault> {
+    let ([a, b], []) = node.inputs(["A", "B"], [])?;
+    let b = if node.opset < 7 { aligned(node, a, b)? } else { b };
+    Ok([a, b])
 }
 
 pub(super) fn div(node: &mut Node) -> Outcome {
-    if let Some(&Some(b)) = node.operands.get(1)
-        && !node.ty(b).dtype.is_float()
+    let [a, b] = divisible(node)?;
+    node.result(Div, &[a, b])
+}
+
+pub(super) fn modulo(node: &mut Node) -> Outcome {
+    let [a, b] = divisible(node)?;
+    let truncated = node.attributes.flag("fmod")?.unwrap_or(false);
+    let real = node.ty(a).dtype.is_float();
+    ensure!(
+        truncated || !real || node.opset >= 28,
+        E_MODEL,
+        "fmod=0 is for integers before opset 28, A is {}",
+        node.ty(a)
+    );
+    node.result(Modulo { truncated }, &[a, b])
+}
+
+/// A dividend and a divisor; an integer one is not 0 as far as is known.
+fn divisible(node: &mut Node) -> Result<[NodeId; 2], Fault> {
+    let [a, b] = pair(node)?;
+    if !node.ty(b).dtype.is_float()
         && let Some(divisor) = node.builder.value(b)?
     {
         let zero = divisor.data().to_f64().contains(&0.0);
         ensure!(!zero, E_MODEL, "an integer is divided by the constant 0");
     }
-    binary(node, Div)
+    Ok([a, b])
 }
 
-pub(super) fn max(node: &mut Node) -> Outcome {
-    chain(node, Max)
+pub(super) fn bit_shift(node: &mut Node) -> Outcome {
+    let words = [("LEFT", Shift { right: false }), ("RIGHT", Shift { right: true })];
+    let direction = node.attributes.string("direction")?;
+    let found = words.iter().find(|(word, _)| direction.as_deref() == Some(word));
+    let (_, shift) = found.ok_or_else(|| fault!(E_MODEL, "direction must be LEFT or RIGHT"))?;
+    binary(node, shift.clone())
 }
 
-pub(super) fn min(node: &mut Node) -> Outcome {
-    chain(node, Min)
-}
-
-pub(super) fn sum(node: &mut Node) -> Outcome {
-    chain(node, Add)
+pub(super) fn where_(node: &mut Node) -> Outcome {
+    let ([condition, x, y], []) = node.inputs(["condition", "X", "Y"], [])?;
+    node.result(Select, &[condition, x, y])
 }
 
 pub(super) fn mean(node: &mut Node) -> Outcome {
     let operands = node.variadic()?;
     let sum = fold(node, &Add.into(), &operands)?;
-    let share = node.number("share", &node.ty(sum), 1.0 / operands.len() as f32)?;
+    let share = node.number("share", &node.ty(sum), 1.0 / operands.len() as f64)?;
     node.result(Mul, &[sum, share])
-}
-
-fn unary(node: &mut Node, op: impl Into<Op>) -> Outcome {
-    let ([x], []) = node.inputs(["X"], [])?;
-    node.result(op, &[x])
-}
-
-fn binary(node: &mut Node, op: impl Into<Op>) -> Outcome {
-    let ([a, mut b], []) = node.inputs(["A", "B"], [])?;
-    if node.opset < 7 {
-        b = aligned(node, a, b)?;
-    }
-    node.result(op, &[a, b])
 }
 
 /// B in the shape in which it broadcasts to A by the rules of today.
@@ -111,16 +106,15 @@ fn aligned(node: &mut Node, a: NodeId, b: NodeId) -> Result<NodeId, Fault> {
     let Some(from) = from else { return Ok(b) };
     let from = axis("axis", from, a_ty.rank())?;
     let fits = a_ty.rank().checked_sub(from + b_ty.rank());
-    let behind =
-        fits.ok_or_else(|| crate::onnx::diagnostic::fault!(E_MODEL, "B {b_ty} from axis={from} leaves A"))?;
+    let behind = fits.ok_or_else(|| fault!(E_MODEL, "B {b_ty} from axis={from} leaves A"))?;
     let dims = [b_ty.dims(), &vec![1; behind]].concat();
     node.reshaped("b", b, &dims)
 }
 
-fn chain(node: &mut Node, op: impl Into<Op>) -> Outcome {
+pub(super) fn chain(node: &mut Node, op: impl Into<Op>) -> Outcome {
     let op = op.into();
     match &node.variadic()?[..] {
-        [x] => node.result(cnnc_ir::ops::Identity, &[*x]),
+        [x] => node.result(Identity, &[*x]),
         [front @ .., last] => {
             let front = fold(node, &op, front)?;
             node.result(op, &[front, *last])

@@ -3,6 +3,7 @@
 //!     let model = Model::new(13).input("x", &[2, 3]).node("Relu", &["x"], &["y"], &[]).output("y");
 //!     assert_eq!(model.run(&[tensor]), [..]);
 
+mod elementwise;
 mod export;
 mod external;
 mod faults;
