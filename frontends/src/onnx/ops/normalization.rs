@@ -132,7 +132,7 @@ impl Normal {
 }
 
 /// The mean of the squares along some dimensions, which stay.
-fn mean_square(node: &mut Node, x: NodeId, along: Vec<i64>) -> Result<NodeId, Fault> {
+pub(super) fn mean_square(node: &mut Node, x: NodeId, along: Vec<i64>) -> Result<NodeId, Fault> {
     let ty = node.ty(x);
     let count: usize = along.iter().map(|&d| ty.dims()[d as usize]).product();
     let sum = node.step("squares", ReduceSumSquare { axes: along, keep: true }, &[x])?;
@@ -149,7 +149,13 @@ fn from_axis(node: &mut Node, x: NodeId) -> Result<Vec<i64>, Fault> {
 
 /// Checks that a value has one number for each of `count` channels; the shape in which it meets a value of `rank`
 /// dimensions whose second one they are.
-fn channels(node: &Node, name: &str, id: NodeId, count: usize, rank: usize) -> Result<Vec<usize>, Fault> {
+pub(super) fn channels(
+    node: &Node,
+    name: &str,
+    id: NodeId,
+    count: usize,
+    rank: usize,
+) -> Result<Vec<usize>, Fault> {
     let given = node.ty(id);
     ensure!(
         given.dims() == [count],

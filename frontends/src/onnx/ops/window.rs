@@ -47,7 +47,7 @@ impl Window {
         let n = spatial.len();
         ensure!(n > 0, E_MODEL, "x {x} has no spatial dimensions");
         let kernel = kernel(node, n, weight)?;
-        let (stride, dilation) = steps(node, n)?;
+        let (mut stride, mut dilation) = steps(node, n)?;
         let pads = list(node, "pads", 2 * n)?;
         let auto = AutoPad::new(node)?;
         let along = |d: usize| (spatial[d], kernel[d], stride[d], dilation[d]);
@@ -68,6 +68,15 @@ impl Window {
             (None, pads) => pads.unwrap_or_else(|| vec![0; 2 * n]),
         };
         let after = pads.split_off(n);
+        for d in 0..n {
+            // ONNX: the largest integer is a legal stride. One window is there for it as for any stride over all
+            // elements, and one tap for any dilation.
+            let all = spatial[d].saturating_add(pads[d]).saturating_add(after[d]);
+            stride[d] = stride[d].min(all.max(1));
+            if kernel[d] == 1 {
+                dilation[d] = 1;
+            }
+        }
         let same = matches!(auto, AutoPad::Same { .. });
         Ok(Window { kernel, stride, dilation, before: pads, after, same })
     }

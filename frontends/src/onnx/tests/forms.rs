@@ -244,3 +244,17 @@ fn dropout_masks_nothing() {
     let bool_mask = with(13, &["x"], false, 0.5).text();
     assert!(!bool_mask.contains("mask"), "a mask that nobody reads is not there: {bool_mask}");
 }
+
+#[test]
+fn the_largest_stride_gives_one_window() {
+    let pool = |stride: i64| {
+        let attributes = [
+            ("kernel_shape", Ints(&[2, 1])),
+            ("strides", Ints(&[stride, 1])),
+            ("dilations", Ints(&[1, stride])),
+        ];
+        one(13, "MaxPool", &[1, 1, 4, 2], &[], &attributes).result(&[counting(&[1, 1, 4, 2])])
+    };
+    assert_eq!(pool(i64::MAX), (vec![1, 1, 1, 2], vec![3.0, 4.0]));
+    assert_eq!(pool(2).1, [3.0, 4.0, 7.0, 8.0]);
+}
