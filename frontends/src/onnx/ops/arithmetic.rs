@@ -57,8 +57,3 @@ fn inverse(node: &mut Node, x: NodeId) -> Outcome {
     let one = node.number("one", &node.ty(x), 1.0)?;
     node.result(Div, &[one, x])
 }
-
-fn ones_of(node: &mut Node, ty: Type) -> Result<NodeId, Fault> {
-    let name = format!("{}.ones", node.name());
-    node.builder.splat(&name, ty, 1.0)
-}
