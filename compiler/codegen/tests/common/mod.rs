@@ -110,7 +110,7 @@ pub(crate) fn close(graph: &str, inputs: &[&[f32]], ulps: f64) {
     let fast = run(&module, &Target::x86_64_v3(), &tensors, 1);
     let slow = run(&module, &Target::clif(), &tensors, 1);
     for ((want, fast), slow) in wanted.iter().zip(&fast).zip(&slow) {
-        let want = want.slice::<f64>();
+        let (want, fast, slow) = (want.slice::<f64>(), fast.slice::<f32>(), slow.slice::<f32>());
         assert!(!want.is_empty() && want.len() == fast.len());
         for (i, &want) in want.iter().enumerate() {
             let (got, other) = (fast[i], slow[i]);
