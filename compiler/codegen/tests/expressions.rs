@@ -337,7 +337,7 @@ fn functions() {
     macro_rules! functions {
         ($($f:ident $of:expr;)*) => { [$(compare(&x, &y[..1], |_, [a, _]| math::$f(a), |x, _| $of(x), near)),*] };
     }
-    let bounded = |f: fn(f64) -> f64| move |x: f64| if x.is_infinite() { f64::NAN } else { f(x) };
+    let bounded = |f: fn(f64) -> f64| move |x: f64| if x.abs() > 2f64.powi(40) { f64::NAN } else { f(x) };
     let counts = functions! {
         exp f64::exp; log f64::ln; log_1p f64::ln_1p; erf libm::erf; sin bounded(f64::sin); cos bounded(f64::cos);
         tan bounded(f64::tan); asin f64::asin; acos f64::acos; atan f64::atan; sinh f64::sinh; cosh f64::cosh;

@@ -9,8 +9,8 @@
 //! atan(x) = 4 atan(t)                             atan(x) = 2 atan(x / (1 + sqrt(1 + x^2))), twice
 //! ```
 //!
-//! Relative errors are below 1e-14, denormal numbers and infinities included; a NaN gives a NaN. Only angles beyond 2^40
-//! lose their places, and powers as many as the exponent has. Series are those of Taylor, long enough for the
+//! Relative errors are below 1e-14, denormal numbers and infinities included; a NaN gives a NaN. Angles beyond 2^40, whose
+//! quarters can no longer be taken off exactly, give NaN, and powers lose as many places as the exponent has. Series are those of Taylor, long enough for the
 //! reduced argument: this is code for what is computed seldom.
 
 use super::Value;
@@ -22,6 +22,9 @@ const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
 
 /// `pi / 2` as a sum of three numbers, each the nearest to what is left.
 const QUARTER: [f64; 3] = [FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
+
+/// Greater ones have too few bits behind the point.
+const GREATEST_ANGLE: f64 = (1u64 << 40) as f64;
 
 /// Bits of the mantissa of an f64.
 const MANTISSA: i32 = 52;
@@ -114,6 +117,7 @@ pub fn tan(x: Value) -> Value {
 
 /// The sine of x and so many right angles.
 fn turned(x: Value, quarters: i32) -> Value {
+    let x = x.abs().gt(GREATEST_ANGLE).select(x.like(f64::NAN), x);
     let n = (x * FRAC_2_PI).round_even();
     let r = QUARTER.iter().fold(x, |r, &part| n.mul_add(-part, r));
     let square = r * r;
