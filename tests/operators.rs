@@ -44,7 +44,9 @@ fn imported(function: &str) -> BTreeMap<String, String> {
     let rows = text[from..].lines().skip(1).take_while(|line| !line.starts_with('}'));
     let row = |line: &str| {
         let (name, path) = line.trim().strip_prefix('"')?.split_once("\" => ")?;
-        Some((name.to_string(), path.split("::").next()?.to_string()))
+        // What is a closure calls a function that the table's file takes from `elementwise`.
+        let file = if path.starts_with('|') { "elementwise" } else { path.split("::").next()? };
+        Some((name.to_string(), file.to_string()))
     };
     rows.filter_map(row).collect()
 }

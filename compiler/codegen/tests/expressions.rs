@@ -115,8 +115,25 @@ const I32: [i32; 10] = [i32::MIN, i32::MIN + 1, -300, -7, -1, 0, 1, 5, 1 << 20, 
 const I8: [i8; 9] = [i8::MIN, -127, -100, -7, -1, 0, 1, 5, i8::MAX];
 const U8: [u8; 7] = [0, 1, 2, 7, 127, 128, 255];
 const F64: [f64; 19] = [
-    f64::NEG_INFINITY, -1e300, -3e9, -2147483649.0, -255.5, -128.6, -2.5, -1.0, -1e-310, -0.0, 0.0, 0.5, 1.5, 127.5,
-    255.5, 256.0, 9.3e18, f64::INFINITY, f64::NAN,
+    f64::NEG_INFINITY,
+    -1e300,
+    -3e9,
+    -2147483649.0,
+    -255.5,
+    -128.6,
+    -2.5,
+    -1.0,
+    -1e-310,
+    -0.0,
+    0.0,
+    0.5,
+    1.5,
+    127.5,
+    255.5,
+    256.0,
+    9.3e18,
+    f64::INFINITY,
+    f64::NAN,
 ];
 
 macro_rules! integer_arithmetic {
@@ -266,11 +283,13 @@ fn halves() {
         same_f32,
     );
     let around: Vec<f32> = (0..1u32 << 16)
-        .flat_map(|h| [-1i32, 0, 1].map(|step| {
-            let x = half::f16::from_bits(h as u16).to_f32();
-            // Half way to the next.
-            f32::from_bits(x.to_bits().wrapping_add(0x1000).wrapping_add_signed(step))
-        }))
+        .flat_map(|h| {
+            [-1i32, 0, 1].map(|step| {
+                let x = half::f16::from_bits(h as u16).to_f32();
+                // Half way to the next.
+                f32::from_bits(x.to_bits().wrapping_add(0x1000).wrapping_add_signed(step))
+            })
+        })
         .collect();
     let narrowed = compare(
         &around,
@@ -286,9 +305,8 @@ fn halves() {
 fn folds() {
     let n: Vec<i64> = (-2..9).collect();
     let sum = |x: i64, y: i64| (0..x).map(|i| i * y + 1).sum::<i64>() + y;
-    let nested = |x: i64, y: i64| {
-        (0..x).fold(0i64, |a, i| (0..=i).fold(a, |a, j| a.wrapping_mul(3) + i * j + y))
-    };
+    let nested =
+        |x: i64, y: i64| (0..x).fold(0i64, |a, i| (0..=i).fold(a, |a, j| a.wrapping_mul(3) + i * j + y));
     let greatest = |x: i64, y: i64| {
         let f = |i: i64| (i * 7 + y) % 5;
         (0..x).fold((i64::MIN, -1), |(m, at), i| if f(i) > m { (f(i), i) } else { (m, at) }).1
@@ -299,9 +317,7 @@ fn folds() {
             &n,
             |k, [a, b]| {
                 let zero = k.number(DType::I64, 0);
-                k.fold(a, [zero], |i, [s]| {
-                    k.fold(i + 1, [s], |j, [s]| [s * 3 + i * j + b])
-                })[0]
+                k.fold(a, [zero], |i, [s]| k.fold(i + 1, [s], |j, [s]| [s * 3 + i * j + b]))[0]
             },
             nested,
             equal,
@@ -331,7 +347,19 @@ fn functions() {
     };
     let x: Vec<f64> = (-400..=400)
         .map(|i| f64::from(i) / 37.0)
-        .chain([-1e-9, 1e-20, -0.0, 700.0, -745.0, 1e6, -1e9, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN])
+        .chain([
+            -1e-9,
+            1e-20,
+            -0.0,
+            700.0,
+            -745.0,
+            1e6,
+            -1e9,
+            1e300,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+        ])
         .collect();
     let y = [0.0, 0.5, -2.0, 3.0, -1.5, f64::INFINITY, f64::NAN];
     macro_rules! functions {
@@ -372,7 +400,8 @@ fn what_does_not_fit_is_told() {
 fn places_are_proved() {
     let data = Data::I64(vec![0; 9]);
     let load = |place: for<'k> fn(&'k Builder, Value<'k>) -> Value<'k>| {
-        let (_, program) = program([&data, &data], DType::I64, |k, [a, _]| k.load(1, DType::I64, place(k, a)));
+        let (_, program) =
+            program([&data, &data], DType::I64, |k, [a, _]| k.load(1, DType::I64, place(k, a)));
         check(&program)
     };
     load(|_, a| a.max(0).min(8)).unwrap();

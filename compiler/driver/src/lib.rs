@@ -1,4 +1,5 @@
-//! The compiler: from a network, by name or in a file, to a model that runs in this process or a library that runs anywhere.
+//! The compiler: from a network, by name or in a file, to a model that runs in this process or a library that runs
+//! anywhere.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! The journey is one file, `pipeline.rs`; [`load`] takes the name of a built-in network where it takes a file. Everything that is wrong with a network comes back at once, as an
-//! [`Error`] of one line a problem.
+//! The journey is one file, `pipeline.rs`; [`load`] takes the name of a built-in network where it takes a file.
+//! Everything that is wrong with a network comes back at once, as an [`Error`] of one line a problem.
 
 mod error;
 mod memory;

@@ -69,7 +69,9 @@ pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
         };
         if !serves.contains(&option.as_str()) {
             return Err(Error::new(E_OPTION, format!("--{option} changes nothing of {}", path.display()))
-                .with_help("--batch and --shape are for ONNX, --size, --classes, --aux and --weights-seed for built-in names"));
+                .with_help(
+                    "--batch and --shape are for ONNX, --size, --classes, --aux and --weights-seed for built-in names",
+                ));
         }
     }
     let mut module = match source {

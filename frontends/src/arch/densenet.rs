@@ -1,7 +1,8 @@
 //! DenseNet (Huang et al. 2017, table 1): each layer reads all layers of its block before it.
 //!
 //! ```text
-//! layer: BN -> ReLU -> 1x1, 4 * growth -> BN -> ReLU -> 3x3, growth      transition: BN -> ReLU -> 1x1, half -> mean pool
+//! layer:      BN -> ReLU -> 1x1, 4 * growth -> BN -> ReLU -> 3x3, growth
+//! transition: BN -> ReLU -> 1x1, half -> mean pool
 //! ```
 
 use super::Head;

@@ -1,5 +1,5 @@
-//! Inception-v3 (Szegedy et al. 2016, table 1) as torchvision has it: large kernels factorised into 1x7 and 7x1, 1x3 and
-//! 3x1, and modules that halve the map.
+//! Inception-v3 (Szegedy et al. 2016, table 1) as torchvision has it: large kernels factorised into 1x7 and 7x1, 1x3
+//! and 3x1, and modules that halve the map.
 
 use super::Head;
 use super::googlenet::normed;

@@ -339,7 +339,8 @@ impl Net {
     }
 }
 
-/// How much smaller a layer is drawn that no rectifier follows: nothing is cut away, so the factor of 2 is not made up for.
+/// How much smaller a layer is drawn that no rectifier follows: nothing is cut away, so there is no factor of 2 to make
+/// up for.
 pub(super) const LINEAR: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 /// How far biases, and the parameters of batch norms, lie from where they leave everything as it is.

@@ -1,5 +1,5 @@
-//! Residual networks with identity mappings (He et al. 2016): batch norm and rectifier stand before each convolution, so
-//! that nothing stands on the shortcut.
+//! Residual networks with identity mappings (He et al. 2016): batch norm and rectifier stand before each convolution,
+//! so that nothing stands on the shortcut.
 //!
 //! ```text
 //! x -> BN -> ReLU -> 1x1 -> BN -> ReLU -> 3x3 -> BN -> ReLU -> 1x1 -> (+ x, or a strided 1x1 of the first ReLU)

@@ -1,5 +1,5 @@
-//! Residual networks for ImageNet (He et al. 2015, table 1), and what is made of their bottleneck by width (Zagoruyko and
-//! Komodakis 2016), cardinality (Xie et al. 2016), and squeeze and excitation (Hu et al. 2017).
+//! Residual networks for ImageNet (He et al. 2015, table 1), and what is made of their bottleneck by width (Zagoruyko
+//! and Komodakis 2016), cardinality (Xie et al. 2016), and squeeze and excitation (Hu et al. 2017).
 //!
 //! ```text
 //! basic:       3x3 -> 3x3                     bottleneck:  1x1 -> 3x3 -> 1x1, four times as wide

@@ -1,8 +1,8 @@
 //! Writing a body: values with the operators of Rust.
 //!
 //! A [`Value`] is `Copy` and knows its builder, so formulas read as such: `(x - mean) * scale + 1.0`. A plain number in
-//! a formula takes the type of the value that it meets. What does not fit (an i64 added to an f32, the square root of an
-//! integer) is noted and told by [`Builder::finish`]: lowering needs no error handling of its own.
+//! a formula takes the type of the value that it meets. What does not fit (an i64 added to an f32, the square root of
+//! an integer) is noted and told by [`Builder::finish`]: lowering needs no error handling of its own.
 
 use super::{Bin, Body, Fold, Node, Order, Un, X, half};
 use cnnc_ir::{DType, Data};

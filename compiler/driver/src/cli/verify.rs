@@ -12,8 +12,8 @@ use std::collections::HashMap;
 
 use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Program};
 use cnnc_codegen::plan::{Layout, Space};
-use cnnc_ir::{Data, Tensor};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
+use cnnc_ir::{Data, Tensor};
 use serde_json::{Value, json};
 
 use super::args::Source;
@@ -70,7 +70,8 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     progress.say("evaluating");
     let wanted = evaluate(&module, &inputs, Precision::F64)?;
     let outputs = module.output_names.iter().zip(wanted.iter().zip(&results));
-    let outputs: Vec<Difference> = outputs.map(|(name, (want, got))| difference(name, want.data(), got.data())).collect();
+    let outputs: Vec<Difference> =
+        outputs.map(|(name, (want, got))| difference(name, want.data(), got.data())).collect();
     progress.say("evaluating each node");
     let nodes = parting(&compiled, &inputs, &steps)?;
     drop(progress);

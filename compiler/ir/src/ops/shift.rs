@@ -28,7 +28,11 @@ impl elementwise::Binary for Shift {
     fn integer(&self, x: i64, count: i64) -> i64 {
         match u32::try_from(count) {
             Ok(count) if count < i64::BITS => {
-                if self.right { x >> count } else { x << count }
+                if self.right {
+                    x >> count
+                } else {
+                    x << count
+                }
             }
             _ if self.right => x >> (i64::BITS - 1),
             _ => 0,

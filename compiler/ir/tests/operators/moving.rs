@@ -242,7 +242,8 @@ fn resize_coordinates() {
             &[0.0, 2.0],
         ),
         (
-            "%x: f32[2] = const [1,2]\n%y: f32[4] = resize %x, coordinate=half_pixel_for_nn, nearest=floor, scales=[2], sizes=[4]",
+            "%x: f32[2] = const [1,2]\n\
+             %y: f32[4] = resize %x, coordinate=half_pixel_for_nn, nearest=floor, scales=[2], sizes=[4]",
             &[1.0, 1.0, 2.0, 2.0],
         ),
         // From the second to behind the last.

@@ -1,5 +1,5 @@
-//! `ScatterElements`, opset 11, 13, 16, 18, `ScatterND`, opset 11, 13, 16, 18, and `Scatter`, opset 9: a tensor with some
-//! elements replaced or combined.
+//! `ScatterElements`, opset 11, 13, 16, 18, `ScatterND`, opset 11, 13, 16, 18, and `Scatter`, opset 9: a tensor with
+//! some elements replaced or combined.
 //!
 //!     ScatterElements(data, indices, updates, axis=0, reduction=none)
 //!     ScatterND(data, indices, updates, reduction=none)

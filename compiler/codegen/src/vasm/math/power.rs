@@ -3,7 +3,8 @@
 //! ```text
 //! |x|^y  = exp(y log |x|)                            the logarithm and its product as sums of two f32
 //! log(x) = n ln 2 + 2s + s^3 p(s^2)                  x = 2^n m, sqrt(1/2) <= m < sqrt(2), s = (m-1) / (m+1)
-//! x^y    = 1 where |x| = 1 or y = 0, else |x|^y      of a negative x: -|x|^y where y is odd, NaN where it is no integer
+//! x^y    = 1 where |x| = 1 or y = 0, else |x|^y
+//!          of a negative x: -|x|^y where y is odd, NaN where it is no integer
 //! ```
 
 use super::exponential::exp_between;
