@@ -22,7 +22,7 @@ impl Lines {
     /// The places of the first elements of all lines, in row-major order.
     pub(super) fn starts(self) -> impl Iterator<Item = usize> {
         let block = self.extent * self.stride;
-        let blocks = if block == 0 { 0 } else { self.elements / block };
+        let blocks = self.elements.checked_div(block).unwrap_or(0);
         (0..blocks).flat_map(move |b| b * block..b * block + self.stride)
     }
 

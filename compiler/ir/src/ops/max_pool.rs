@@ -58,6 +58,7 @@ impl Operator for MaxPool {
         self.window().infer_pool(x)
     }
 
+    #[allow(clippy::bool_comparison, reason = "one of the types is bool, whose order is as good as any")]
     fn eval(&self, operands: &[&Tensor], result: &Type) -> Tensor {
         with_scalar!(operands[0], T => {
             let greater = |acc: T, x: T, _| if x > acc { x } else { acc };

@@ -53,7 +53,8 @@ pub(super) fn elu(node: &mut Node) -> Outcome {
 pub(super) fn celu(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["X"], [])?;
     let alpha = node.attributes.float("alpha")?.unwrap_or(1.0);
-    ensure!(alpha > 0.0, E_UNSUPPORTED, "alpha={alpha} is not supported, it must be positive");
+    let is_positive = alpha > 0.0;
+    ensure!(is_positive, E_UNSUPPORTED, "alpha={alpha} is not supported, it must be positive");
     let elu = Elu { alpha: 1.0 };
     if alpha == 1.0 {
         return node.result(elu, &[x]);

@@ -43,7 +43,7 @@ pub(super) fn group_normalization(node: &mut Node) -> Outcome {
     let groups = extent("num_groups", required("num_groups", node.attributes.int("num_groups")?)?)?;
     let ty = node.ty(x);
     ensure!(
-        ty.rank() > 2 && groups > 0 && ty.dims()[1] % groups == 0,
+        ty.rank() > 2 && groups > 0 && ty.dims()[1].is_multiple_of(groups),
         E_MODEL,
         "X {ty} does not split into num_groups={groups} groups of channels"
     );
