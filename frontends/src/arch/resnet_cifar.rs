@@ -5,7 +5,11 @@
 //! training; the whole network runs, each branch times its probability, which passes fold into the weights.
 
 use super::Head;
-use super::net::{LINEAR, Net, Value, filter};
+use super::net::{Net, Value, filter};
+
+/// How the last convolution of a branch is drawn: of 200 branches each is still seen, and all together do not drown the
+/// rest.
+const BRANCH: f64 = 0.8;
 
 /// `blocks` a stage; `survival` is p, the probability of the last block, 1 without stochastic depth.
 pub(super) fn build(n: &mut Net, x: Value, head: &Head, blocks: usize, survival: f64) -> Vec<Value> {
@@ -20,7 +24,7 @@ pub(super) fn build(n: &mut Net, x: Value, head: &Head, blocks: usize, survival:
             let y = n.conv(&format!("{name}.conv1"), x, filter(channels, 3).same().stride(stride));
             let y = n.bn(&format!("{name}.bn1"), y);
             let y = n.relu(y);
-            let y = n.conv(&format!("{name}.conv2"), y, filter(channels, 3).same().gain(LINEAR));
+            let y = n.conv(&format!("{name}.conv2"), y, filter(channels, 3).same().gain(BRANCH));
             let mut y = n.bn_scaled(&format!("{name}.bn2"), y, 1.0 / (blocks as f64).sqrt());
             if survival < 1.0 {
                 let depth = (stage * blocks + b + 1) as f64 / (3 * blocks) as f64;

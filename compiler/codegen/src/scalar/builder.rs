@@ -102,8 +102,8 @@ impl Builder {
         self.node(Node::Load(operand as u32, at.x), dtype)
     }
 
-    /// A counted loop: `next` gets the number of the iteration, from 0, and what the accumulators hold, and answers what
-    /// they hold then. The result is what they hold at the end; without iterations, `first`. There are as many as
+    /// A counted loop: `next` gets the number of the iteration, from 0, and what the accumulators hold, and answers
+    /// what they hold then. The result is what they hold at the end; without iterations, `first`. There are as many as
     /// `trips`, which may be computed, says, and none where it is negative.
     pub fn fold<'k, const N: usize>(
         &'k self,

@@ -9,9 +9,10 @@
 //! atan(x) = 4 atan(t)                             atan(x) = 2 atan(x / (1 + sqrt(1 + x^2))), twice
 //! ```
 //!
-//! Relative errors are below 1e-14, denormal numbers and infinities included; a NaN gives a NaN. Angles beyond 2^40, whose
-//! quarters can no longer be taken off exactly, give NaN, and powers lose as many places as the exponent has. Series are those of Taylor, long enough for the
-//! reduced argument: this is code for what is computed seldom.
+//! Relative errors are below 1e-14, denormal numbers and infinities included; a NaN gives a NaN. Angles beyond
+//! 2^40, whose quarters can no longer be taken off exactly, give NaN, and powers lose as many places as the
+//! exponent has. Series are those of Taylor, long enough for the reduced argument: this is code for what is
+//! computed seldom.
 
 use super::Value;
 use cnnc_ir::DType;

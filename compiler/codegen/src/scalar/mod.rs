@@ -6,9 +6,9 @@
 //!
 //! A [`Body`] is plain data: a list of nodes, each after its operands, equal nodes once. It is written with a
 //! [`Builder`], whose [`Value`]s have the operators of Rust, bounded by [`Body::loads`] and turned into code by
-//! [`build`]. Arithmetic is that of the evaluator, bit for bit: integers wrap, `x / 0 = 0`, `MIN / -1 = MIN`, a bool is 0
-//! or 1, conversions are those of `cast`. An f16 is only stored: it is converted, and no more. Nothing traps, and only the iterations of a fold are conditional: both
-//! sides of a `select` are computed.
+//! [`build`]. Arithmetic is that of the evaluator, bit for bit: integers wrap, `x / 0 = 0`, `MIN / -1 = MIN`, a
+//! bool is 0 or 1, conversions are those of `cast`. An f16 is only stored: it is converted, and no more. Nothing
+//! traps, and only the iterations of a fold are conditional: both sides of a `select` are computed.
 //!
 //! INVARIANT: operands stand before what reads them; what a fold binds is read inside of it alone.
 

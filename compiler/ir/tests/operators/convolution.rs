@@ -134,7 +134,7 @@ fn transposed_by_formula() {
                 let mut sum = b[oc];
                 for (ic, u, v) in (0..c * kh * kw).map(|t| (t / kw / kh, t / kw % kh, t % kw)) {
                     let whole = |at: usize, stride: usize, extent: usize| {
-                        (at % stride == 0).then_some(at / stride).filter(|&at| at < extent)
+                        at.is_multiple_of(stride).then_some(at / stride).filter(|&at| at < extent)
                     };
                     let row = (i + top).checked_sub(u * dh).and_then(|at| whole(at, sh, h));
                     let column = (j + left).checked_sub(v * dw).and_then(|at| whole(at, sw, w));

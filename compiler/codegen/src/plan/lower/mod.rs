@@ -42,6 +42,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Cast(_) => cast::lower(p, id),
         Op::Concat(concat) => concat::lower(p, id, concat),
         Op::DepthToSpace(op) => depth_to_space::lower(p, id, op),
+        Op::Expand(_) => scalar::lower(p, id, |e| Ok(e.operand(0).here())),
         Op::Gather(gather) => gather::lower(p, id, gather),
         Op::Padding(pad) => padding::lower(p, id, pad),
         Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),

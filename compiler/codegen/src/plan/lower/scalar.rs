@@ -27,8 +27,8 @@
 //!   where the order is free.
 //! - An f16 is read as f32 and rounded when it is written: a formula never sees one.
 //! - *Safety*: the checker bounds every place that is read. A coordinate that comes from data must be bounded by
-//!   `min` and `max`: [`Operand::clamped`] does it for all, [`Operand::or`] gives a number for what lies outside.
-//!   Both sides of a `select` are computed, so a condition protects no read.
+//!   `min` and `max`: [`Operand::clamped`] does it for all, [`Operand::has`] says whether they lay inside. Both sides
+//!   of a `select` are computed, so a condition protects no read.
 //! - Types that do not fit, wrong coordinates and their like are collected and told when the formula is done: they are
 //!   bugs of the lowering and end up in the error of the node.
 //!
