@@ -3,7 +3,7 @@
 //! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2)
 //! Arena buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range
 //! that is read was written by earlier steps, or lies in an input or weights. (P4) Nothing is written into
-//! inputs or weights. (P5) The rows that a member of a group reads are in its ring ([`rings`]), and buffers of one
+//! inputs or weights. (P5) The rows that a member of a group reads are in its ring, and buffers of one
 //! group do not overlap in scratch nor leave it.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it

@@ -2,7 +2,7 @@
 //!
 //! Nodes are lowered in program order. Each value gets a *home*: a place and a layout, blocked between convolutions
 //! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Chains of
-//! layers whose values would not stay in cache are [groups](mod@groups), chosen before. Lowering picks the
+//! layers whose values would not stay in cache are *groups*, chosen before. Lowering picks the
 //! algorithm and the loop nest and appends steps; offsets come last. [`check`] proves a finished plan right and
 //! shares no code with what made it; who compiles calls it.
 

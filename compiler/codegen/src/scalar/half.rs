@@ -1,8 +1,9 @@
 //! f16 as a format of storage: conversions by integer arithmetic, nothing else.
 //!
 //! ```text
-//! widened   (e + 112) << 23 | m << 13             normal numbers: exponent e, mantissa m; infinities and NaN with
-//! e = 255 narrowed  (bits - (112 << 23) + half) >> 13     half rounds to nearest, of two the even one
+//! widened   (e + 112) << 23 | m << 13             normal numbers: exponent e, mantissa m; infinities and NaN:
+//!                                                 exponent 255
+//! narrowed  (bits - (112 << 23) + half) >> 13     half rounds to nearest, of two the even one
 //! ```
 //!
 //! What is denormal as an f16 is a small multiple of 2^-24 and goes through an integer.
