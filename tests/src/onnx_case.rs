@@ -1,7 +1,7 @@
 //! The cases of the onnx package: a model of few nodes, its inputs, the outputs that numpy or PyTorch gave.
 //!
 //! Shapes are static in cnnc, while the cases give shapes, axes and bounds as inputs. Such inputs are frozen to what
-//! the case gives before it is compiled. *Shape-like* is an input from which an operand of [`SHAPE_LIKE`] is computed;
+//! the case gives before it is compiled. *Shape-like* is an input from which an operand of `SHAPE_LIKE` is computed;
 //! the first input, which is the data, is so only where it is that operand itself (`ConstantOfShape`, `Range`).
 
 use crate::models::{made, shared};

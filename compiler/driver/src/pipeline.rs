@@ -49,7 +49,7 @@ pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
     Ok(Compiled { module, program, options: options.clone(), source_sha256: Vec::new() })
 }
 
-/// Compiles a network as [`load`] gives it.
+/// Compiles a network as [`load`](crate::load()) gives it.
 ///
 /// # Errors
 /// Those of [`optimize`] and [`plan`](plan()).

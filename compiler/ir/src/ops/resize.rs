@@ -16,9 +16,9 @@
 //! with `a = crop[d]` and `b = crop[rank + d]`; what lies outside of x is `value`. The result is a sum of
 //! some elements of x with shares:
 //!
-//!     nearest   the one at t, rounded as `nearest=` says
+//!     nearest   the one at t, rounded as nearest= says
 //!     linear    those at k = floor(t) and the next, f(k - t) with f(x) = max(1 - |x|, 0)
-//!     cubic     those at k = floor(t) - 1 to the fourth, f(k - t) with `c = cubic`, of x = |k - t|
+//!     cubic     those at k = floor(t) - 1 to the fourth, f(k - t) with c = cubic, of x = |k - t|
 //!               x <= 1: f(x) = (c + 2) x^3 - (c + 3) x^2 + 1     x < 2: f(x) = c x^3 - 5c x^2 + 8c x - 4c
 //!
 //! An index beyond an edge means the edge; with `exclude_outside` it has no share, and the others make up
