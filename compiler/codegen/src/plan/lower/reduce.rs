@@ -11,7 +11,7 @@ use super::strided::{self, Dim};
 use crate::kernels::fold::{Fold, Lines};
 use crate::kernels::reduce::Reduce;
 use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
-use cnnc_ir::{DType, Data, NodeId, Op};
+use cnnc_ir::{DType, NodeId, Op};
 
 /// Vectors of neighbouring lines in a unit.
 const VECTORS: usize = 4;
@@ -64,13 +64,11 @@ fn lower_each(
             (0..x.dims().len()).map(|d| if is_reduced(&d) { 1 } else { x.dims()[d] }).collect();
         let at = e.unravel(e.index(), &kept);
         let start = match fold {
-            Fold::Sum | Fold::Squares => 0.0,
-            Fold::Product => 1.0,
-            Fold::Max if x.dtype() == DType::Bool => 0.0,
-            Fold::Max => f64::NEG_INFINITY,
-            Fold::Min => f64::INFINITY,
+            Fold::Sum | Fold::Squares => e.number(x.dtype(), 0),
+            Fold::Product => e.number(x.dtype(), 1),
+            Fold::Max => e.least(x.dtype()),
+            Fold::Min => e.greatest(x.dtype()),
         };
-        let start = e.constant(&Data::splat(x.dtype(), 1, start));
         let [result] = e.fold(count, [start], |i, [held]| {
             let mut at = at.clone();
             for (&d, inner) in reduced.iter().zip(e.unravel(i, &extents)) {
