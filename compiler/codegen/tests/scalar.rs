@@ -164,8 +164,8 @@ fn products_and_sums() {
         ));
         agree(&format!(
             "graph @g(%x: {t}[2,6,9,7], %w: {t}[4,3,3,2], %b: {t}[4]) {{\n  \
-             %y: {t}[2,4,5,8] = conv %x, %w, %b, stride=[2,1], pad=[1,0,1,1], dilation=[2,1], groups=2 |> relu\n  \
-             %z: {t}[2,1,5,1] = reduce_max %y, axes=[1,3]\n  %s: {t}[4,8] = reduce_mean %y, axes=[0,2], keep=false\n  \
+             %y: {t}[2,4,4,7] = conv %x, %w, %b, stride=2x1, pad=[1,0,1,1], dilation=2x1, groups=2 |> relu\n  \
+             %z: {t}[2,1,4,1] = reduce_max %y, axes=[1,3]\n  %s: {t}[4,7] = reduce_mean %y, axes=[0,2], keep=false\n  \
              return %y, %z, %s\n}}\n"
         ));
     }
@@ -174,4 +174,106 @@ fn products_and_sums() {
         "graph @g(%x: f32[1,5,9,7], %v: f32[8,5,3,3]) {\n  %w: f32[8,5,3,3] = relu %v\n  \
          %y: f32[1,8,9,7] = conv %x, %w, pad=1 |> relu\n  return %y\n}\n",
     );
+}
+
+#[test]
+fn quantised() {
+    for q in ["u8", "i8"] {
+        exact(&format!(
+            "graph @g(%x: f32[2,3,50], %v: {q}[2,3,50], %i: i32[2,3,50]) {{\n  \
+             %s: f32[3,1] = const [0.5,0.25,16]\n  %z: {q}[3,1] = const [1,7,100]\n  %t: f32[] = const splat(0.125)\n  \
+             %n: {q}[] = const splat(3)\n  %q: {q}[2,3,50] = quantize %x, %s, %z\n  \
+             %d: f32[2,3,50] = dequantize %v, %s, %z\n  %r: {q}[2,3,50] = requantize %i, %t, %n\n  \
+             return %q, %d, %r\n}}\n"
+        ));
+        exact(&format!(
+            "graph @g(%x: {q}[2,6,9,7], %w: i8[4,3,3,2]) {{\n  %a: {q}[] = const splat(5)\n  \
+             %b: i8[4,1,1,1] = const [1,0,-3,100]\n  \
+             %y: i32[2,4,4,7] = conv_integer %x, %w, %a, %b, stride=2x1, pad=[1,0,1,1], dilation=2x1, groups=2\n  \
+             return %y\n}}\n"
+        ));
+        exact(&format!(
+            "graph @g(%x: {q}[2,1,5,7], %w: i8[3,7,4], %a: {q}[2,1,5,1], %b: i8[4]) {{\n  \
+             %y: i32[2,3,5,4] = matmul_integer %x, %w, %a, %b\n  return %y\n}}\n"
+        ));
+    }
+}
+
+#[test]
+fn places_and_orders() {
+    for t in ["f32", "f64", "i64", "i32", "i8", "u8", "bool"] {
+        let x = format!("{t}[3,20,4]");
+        for flags in ["", ", least=true", ", last=true", ", least=true, last=true"] {
+            node(&[&x], "i64[3,1,4]", &format!("arg_max %a, axis=1{flags}"));
+            node(&[&x], "i64[3,20]", &format!("arg_max %a, axis=2, keep=false{flags}"));
+        }
+        for flags in ["", ", least=true"] {
+            node(&[&x], &format!("{t}[3,7,4]"), &format!("top_k %a, axis=1, k=7{flags}"));
+            node(&[&x], "i64[3,7,4]", &format!("top_k %a, axis=1, k=7, places=true{flags}"));
+        }
+        if t != "bool" {
+            for flags in ["", ", exclusive=true", ", reverse=true", ", exclusive=true, reverse=true"] {
+                node(&[&x], &x, &format!("cum_sum %a, axis=1{flags}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn pools() {
+    let window = "kernel=3x2, stride=2x1, pad=[1,0,2,1], ceil=true";
+    for t in ["f64", "i8", "u8", "i32", "f16"] {
+        let x = format!("{t}[2,3,8,5]");
+        node(&[&x], &format!("{t}[2,3,5,5]"), &format!("max_pool %a, {window}"));
+    }
+    for t in ["f32", "i8"] {
+        for flag in ["", ", column_major=true"] {
+            node(&[&format!("{t}[2,3,8,5]")], "i64[2,3,5,5]", &format!("arg_max_pool %a, {window}{flag}"));
+        }
+    }
+    for flag in ["", ", count_include_pad=true"] {
+        agree(&format!(
+            "graph @g(%a: f64[2,3,8,5]) {{\n  %y: f64[2,3,5,5] = avg_pool %a, {window}{flag}\n  return %y\n}}\n"
+        ));
+    }
+    agree("graph @g(%a: f64[2,5,7]) {\n  %y: f64[2,5,7] = softmax %a, axis=1\n  return %y\n}\n");
+}
+
+#[test]
+fn reductions() {
+    for t in ["i64", "i32", "i8", "u8", "f64"] {
+        for op in ["reduce_sum", "reduce_sum_square", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min"] {
+            let x = format!("{t}[2,5,3,4]");
+            node(&[&x], &format!("{t}[2,1,3,1]"), &format!("{op} %a, axes=[1,3]"));
+        }
+    }
+    for op in ["reduce_max", "reduce_min"] {
+        node(&["bool[5,7,3]"], "bool[5,7]", &format!("{op} %a, axes=[2], keep=false"));
+    }
+    // More elements than their type can count, and none.
+    node(&["i8[300]"], "i8[1]", "reduce_mean %a, axes=[0]");
+    for t in ["f32", "i32"] {
+        for op in ["reduce_sum", "reduce_prod"] {
+            node(&[&format!("{t}[3,0]")], &format!("{t}[3,1]"), &format!("{op} %a, axes=[1]"));
+        }
+    }
+}
+
+#[test]
+fn computed_indices() {
+    for t in ["f32", "i64", "u8"] {
+        let x = format!("{t}[3,20,4]");
+        node(&[&x], &format!("{t}[2,3,20,4]"), "expand %a, shape=[2,3,20,4]");
+        node(&[&format!("{t}[3,1,4]")], &format!("{t}[2,3,5,4]"), "expand %a, shape=[2,3,5,4]");
+        node(&[&x, "i64[2,90,3]"], &format!("{t}[2,90,3]"), "gather_elements %a, %b, axis=1");
+        node(&[&x, "i32[5,2]"], &format!("{t}[5,4]"), "gather_nd %a, %b");
+        node(&[&x, "i64[3,6,1]"], &format!("{t}[3,6,4]"), "gather_nd %a, %b, batch=1");
+        // Products of many do not fit the bits of an f32.
+        for reduction in ["replace", "add", "max", "min", "mul"].iter().take(if t == "f32" { 4 } else { 5 }) {
+            let (operands, op) = ([&x, "i64[2,90,3]", &format!("{t}[2,90,3]")], "scatter_elements");
+            node(&operands, &x, &format!("{op} %a, %b, %c, axis=1, reduction={reduction}"));
+            let operands = [&x, "i64[9,2]", &format!("{t}[9,4]")];
+            node(&operands, &x, &format!("scatter_nd %a, %b, %c, reduction={reduction}"));
+        }
+    }
 }

@@ -218,6 +218,11 @@ impl<'k> Value<'k> {
         self.dtype
     }
 
+    /// Its node: what is written later comes later.
+    pub fn x(self) -> X {
+        self.x
+    }
+
     /// The builder that it belongs to.
     pub fn builder(self) -> &'k Builder {
         self.builder

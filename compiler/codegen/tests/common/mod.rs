@@ -9,8 +9,12 @@ use cnnc_runtime::Workspace;
 
 /// Seeded values of a type: reals in -1..1, integers of two digits.
 fn random(ty: &Type, seed: u64) -> Tensor {
-    let size = if ty.dtype.is_float() { 1.0 } else { 100.0 };
-    Init::Rand { seed, min: -size, max: size }.tensor(ty).unwrap()
+    let uniform = |min, max, ty: &Type| Init::Rand { seed, min, max }.tensor(ty).unwrap();
+    match ty.dtype {
+        DType::Bool => uniform(0.0, 2.0, &ty.with_dtype(DType::I8)).cast(ty.dtype),
+        dtype if dtype.is_float() => uniform(-1.0, 1.0, ty),
+        _ => uniform(-100.0, 100.0, ty),
+    }
 }
 
 fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec<Tensor> {

@@ -2,7 +2,7 @@
 //!
 //!     y[i] = x[0] + x[1] + .. + x[i]
 //!
-//! With `exclusive` x[i] itself takes no part. With `reverse` the sum runs from the end: x[n-1] + .. + x[i].
+//! With `exclusive` the term i itself takes no part. With `reverse` the sum runs from the last term to term i.
 //! Terms are added in that order, to 0; integers wrap. Result as x.
 //!
 //! (C1) x is of numbers. (C2) axis is a dimension of x, counted from 0.

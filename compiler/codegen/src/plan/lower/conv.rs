@@ -12,7 +12,6 @@ use super::image::Image;
 use super::panel::{self, Rows};
 use super::product::{self, Job, Outer, Rings, Sliding, Weights};
 use super::reorder;
-use super::scalar;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
 use cnnc_ir::ops::Conv;
@@ -166,28 +165,4 @@ pub(super) fn dims4(p: &Planner, id: NodeId) -> [usize; 4] {
 /// Whether the weights are known, to be packed for a kernel.
 pub(super) fn is_packed(p: &Planner, id: NodeId) -> bool {
     p.module.graph[p.module.graph.operands(id)[1]].is_const()
-}
-
-/// A convolution of any element type, or by weights that are computed, element by element.
-pub(super) fn lower_each(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {
-    let has_bias = p.module.graph.expr(id).operands.len() > 2;
-    scalar::lower(p, id, |e| {
-        let (x, w) = (e.operand(0), e.operand(1));
-        let [n, o, i, j] = e.at()?;
-        let &[outputs, inputs, kh, kw] = w.dims() else { return Err("the weights are no filters".into()) };
-        let first = o / (outputs / conv.groups) * inputs;
-        let bias = if has_bias { e.operand(2).at(&[o]) } else { e.constant(&Data::splat(x.dtype(), 1, 0.0)) };
-        let [sum] = e.fold(kh, [bias], |u, [sum]| {
-            let row = i * conv.stride.0 + u * conv.dilation.0 - conv.pad.top;
-            e.fold(kw, [sum], |v, [sum]| {
-                let column = j * conv.stride.1 + v * conv.dilation.1 - conv.pad.left;
-                let is_inside = x.has(&[n, first, row, column]);
-                let (row, column) = (x.within(2, row), x.within(3, column));
-                e.fold(is_inside.select(e.i64(inputs), 0), [sum], |c, [sum]| {
-                    [x.at(&[n, first + c, row, column]).mul_add(w.at(&[o, c, u, v]), sum)]
-                })
-            })
-        });
-        Ok(sum)
-    })
 }

@@ -2,8 +2,8 @@
 //!
 //! By indices that are computed at run time, or of other elements, each element is fetched by itself.
 
+use super::index;
 use super::pipe::{read, write};
-use super::scalar;
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
 use crate::plan::{Call, Layout, Place, Planner, Term};
@@ -19,7 +19,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
     let (x, indices) = (expr.operands[0], expr.operands[1]);
     let indices = match p.constant(indices) {
         Some(indices) if p.ty(x).dtype.bytes() == 4 => indices?,
-        _ => return lower_each(p, id, gather),
+        _ => return index::gather(p, id, gather),
     };
     let (shape, axis) = (p.ty(x).dims(), gather.axis as usize);
     let (extent, inner) = (shape[axis] as i64, shape[axis + 1..].iter().product::<usize>());
@@ -71,17 +71,4 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
     }
     p.step(&p.name(id), "gather", "runs by a table".into(), calls, 0);
     super::finish(p, id, to, Layout::Plain, expr.stages)
-}
-
-/// Fetches each element by itself.
-fn lower_each(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), String> {
-    scalar::lower(p, id, |e| {
-        let (x, indices, axis) = (e.operand(0), e.operand(1), gather.axis as usize);
-        let at = e.coordinates();
-        let (before, rest) = at.split_at(axis);
-        let (named, behind) = rest.split_at(indices.dims().len());
-        let index = indices.at(named).to(DType::I64);
-        let index = index.lt(0).select(index + x.dims()[axis], index);
-        Ok(x.clamped(&[before, &[index], behind].concat()))
-    })
 }

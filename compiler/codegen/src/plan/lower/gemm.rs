@@ -5,11 +5,12 @@
 use super::panel;
 use super::pipe::{self, Role};
 use super::product::{self, Job, Outer, Rings, Weights};
-use super::scalar;
+use super::scalar::{self, Element};
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner, pack};
+use crate::scalar::Value;
 use cnnc_ir::ops::{Add, Gemm};
-use cnnc_ir::{Data, NodeId, Op, Stage};
+use cnnc_ir::{NodeId, Op, Stage};
 
 /// Lowers a product of two matrices, the tensor added to it and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), String> {
@@ -80,7 +81,7 @@ pub(super) fn lower_each(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(),
         let [i, j] = e.at()?;
         let turned = |first, second, is_turned| if is_turned { [second, first] } else { [first, second] };
         let depth = a.dims()[usize::from(!gemm.trans_a)];
-        let sum = e.sum(depth, e.constant(&Data::splat(a.dtype(), 1, 0.0)), |k| {
+        let sum = e.sum(depth, e.number(a.dtype(), 0), |k| {
             a.at(&turned(i, k, gemm.trans_a)) * b.at(&turned(k, j, gemm.trans_b))
         });
         Ok(if has_c { sum + e.operand(2).here() } else { sum })
@@ -91,13 +92,27 @@ pub(super) fn lower_each(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(),
 pub(super) fn lower_matmul_each(p: &mut Planner, id: NodeId) -> Result<(), String> {
     scalar::lower(p, id, |e| {
         let (a, b) = (e.operand(0), e.operand(1));
-        let at = e.coordinates();
-        let [stack @ .., i, j] = &at[..] else { return Err("the result is no matrix".into()) };
-        let depth = a.dims()[a.dims().len() - 1];
-        Ok(e.sum(depth, e.constant(&Data::splat(a.dtype(), 1, 0.0)), |k| {
-            a.stretched(&[stack, &[*i, k]].concat()) * b.stretched(&[stack, &[k, *j]].concat())
-        }))
+        multiply(e, e.number(a.dtype(), 0), |sum, a_at, b_at| {
+            a.stretched(a_at).mul_add(b.stretched(b_at), sum)
+        })
     })
+}
+
+/// The sum along a row of the first operand and a column of the second, the matrices of which broadcast: `term` adds
+/// what an element of each, given by coordinates, make.
+pub(super) fn multiply<'e>(
+    e: &'e Element<'e>,
+    start: Value<'e>,
+    term: impl Fn(Value<'e>, &[Value<'e>], &[Value<'e>]) -> Value<'e>,
+) -> Result<Value<'e>, String> {
+    let at = e.coordinates();
+    let ([stack @ .., i, j], [.., depth]) = (&at[..], e.operand(0).dims()) else {
+        return Err("the result is no matrix".into());
+    };
+    let [sum] = e.fold(*depth, [start], |k, [sum]| {
+        [term(sum, &[stack, &[*i, k]].concat(), &[stack, &[k, *j]].concat())]
+    });
+    Ok(sum)
 }
 
 /// A product `[m, k] x [k, n]`, or a stack of them.

@@ -1,21 +1,30 @@
 //! Lowering: from a node to steps. One file an operator, or a family of them, named as its meaning in the IR.
 
+mod arg_max;
 mod cast;
 mod concat;
 mod conv;
+mod conv_integer;
+mod correlation;
+mod cum_sum;
 mod depth_to_space;
 mod elementwise;
+mod expand;
 mod gather;
 mod gemm;
 mod grouped;
 mod image;
+mod index;
 mod lrn;
 mod map;
+mod matmul_integer;
 mod padding;
 mod panel;
 mod pipe;
 mod pool;
+mod pool_each;
 mod product;
+mod quantum;
 mod reduce;
 mod reorder;
 mod reshape;
@@ -24,6 +33,8 @@ mod scalar;
 mod slice;
 mod softmax;
 mod strided;
+mod taps;
+mod top_k;
 mod transpose;
 
 pub(super) use reorder::reorder;
@@ -39,26 +50,42 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let is_f32 = std::iter::once(id).chain(operands).all(|v| p.ty(v).dtype == DType::F32);
     match p.module.graph[id].op() {
         // What is written for every element type.
+        Op::ArgMax(op) => arg_max::lower(p, id, op),
+        Op::ArgMaxPool(op) => pool_each::lower_arg_max(p, id, op),
         Op::Cast(_) => cast::lower(p, id),
         Op::Concat(concat) => concat::lower(p, id, concat),
+        Op::ConvInteger(op) => conv_integer::lower(p, id, op),
+        Op::CumSum(op) => cum_sum::lower(p, id, op),
+        Op::Dequantize(_) => quantum::dequantize(p, id),
         Op::DepthToSpace(op) => depth_to_space::lower(p, id, op),
-        Op::Expand(_) => scalar::lower(p, id, |e| Ok(e.operand(0).here())),
+        Op::Expand(_) => expand::lower(p, id),
         Op::Gather(gather) => gather::lower(p, id, gather),
+        Op::GatherElements(op) => index::gather_elements(p, id, op),
+        Op::GatherNd(op) => index::gather_nd(p, id, op),
+        Op::MatmulInteger(_) => matmul_integer::lower(p, id),
         Op::Padding(pad) => padding::lower(p, id, pad),
+        Op::Quantize(_) => quantum::quantize(p, id),
+        Op::ReduceMax(r) => reduce::lower(p, id, Fold::Max, &r.axes, false),
+        Op::ReduceMean(r) => reduce::lower(p, id, Fold::Sum, &r.axes, true),
+        Op::ReduceMin(r) => reduce::lower(p, id, Fold::Min, &r.axes, false),
+        Op::ReduceProd(r) => reduce::lower(p, id, Fold::Product, &r.axes, false),
+        Op::ReduceSum(r) => reduce::lower(p, id, Fold::Sum, &r.axes, false),
+        Op::ReduceSumSquare(r) => reduce::lower(p, id, Fold::Squares, &r.axes, false),
+        Op::Requantize(_) => quantum::requantize(p, id),
         Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
+        Op::ScatterElements(op) => index::scatter_elements(p, id, op),
+        Op::ScatterNd(op) => index::scatter_nd(p, id, op),
         Op::Slice(slice) => slice::lower(p, id, slice),
+        Op::TopK(op) => top_k::lower(p, id, op),
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
         // What is written for f32 alone, and what there is for the others.
-        Op::Conv(conv) if !is_f32 || !conv::is_packed(p, id) => conv::lower_each(p, id, conv),
+        Op::Conv(conv) if !is_f32 || !conv::is_packed(p, id) => correlation::lower(p, id, conv),
+        Op::AvgPool(pool) if !is_f32 => pool_each::lower_avg(p, id, pool),
+        Op::MaxPool(pool) if !is_f32 => pool_each::lower_max(p, id, pool),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
         Op::Matmul(_) if !is_f32 => gemm::lower_matmul_each(p, id),
-        Op::ReduceMax(r) if !is_f32 => reduce::lower_each(p, id, Fold::Max, &r.axes, false),
-        Op::ReduceMean(r) if !is_f32 => reduce::lower_each(p, id, Fold::Sum, &r.axes, true),
-        Op::ReduceMin(r) if !is_f32 => reduce::lower_each(p, id, Fold::Min, &r.axes, false),
-        Op::ReduceProd(r) if !is_f32 => reduce::lower_each(p, id, Fold::Product, &r.axes, false),
-        Op::ReduceSum(r) if !is_f32 => reduce::lower_each(p, id, Fold::Sum, &r.axes, false),
-        Op::ReduceSumSquare(r) if !is_f32 => reduce::lower_each(p, id, Fold::Squares, &r.axes, false),
+        Op::Softmax(softmax) if !is_f32 => softmax::lower_each(p, id, softmax),
         op if !is_f32 => Err(format!("{} of {} is not compiled yet", op.name(), p.ty(id).dtype)),
         Op::Conv(conv) => conv::lower(p, id, conv),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
@@ -66,12 +93,6 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Lrn(op) => lrn::lower(p, id, op),
         Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
-        Op::ReduceMax(r) => reduce::lower(p, id, Fold::Max, &r.axes, false),
-        Op::ReduceMean(r) => reduce::lower(p, id, Fold::Sum, &r.axes, true),
-        Op::ReduceMin(r) => reduce::lower(p, id, Fold::Min, &r.axes, false),
-        Op::ReduceProd(r) => reduce::lower(p, id, Fold::Product, &r.axes, false),
-        Op::ReduceSum(r) => reduce::lower(p, id, Fold::Sum, &r.axes, false),
-        Op::ReduceSumSquare(r) => reduce::lower(p, id, Fold::Squares, &r.axes, false),
         Op::Resize(resize) => resize::lower(p, id, resize),
         Op::Softmax(softmax) => softmax::lower(p, id, softmax),
         op => Err(format!("{} is not compiled yet", op.name())),

@@ -11,7 +11,7 @@ use super::strided::{self, Dim};
 use crate::kernels::fold::{Fold, Lines};
 use crate::kernels::reduce::Reduce;
 use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
-use cnnc_ir::{Data, NodeId, Op};
+use cnnc_ir::{DType, NodeId, Op};
 
 /// Vectors of neighbouring lines in a unit.
 const VECTORS: usize = 4;
@@ -29,8 +29,8 @@ pub(super) fn lower(
     let is_reduced: Vec<bool> = (0..p.ty(x).rank()).map(|d| axes.contains(&(d as i64))).collect();
     let reduced = p.ty(x).dims().iter().zip(&is_reduced).filter(|(_, r)| **r);
     let extent: usize = reduced.map(|(n, _)| n).product();
-    if extent == 0 {
-        return Err("a reduction of no elements is not compiled yet".into());
+    if extent == 0 || p.ty(x).dtype != DType::F32 {
+        return lower_each(p, id, fold, axes, is_mean);
     }
     let divisor = is_mean.then_some(extent);
     let kernel = |lines, padded| Reduce { fold, extent, lines, padded, divisor };
@@ -46,7 +46,7 @@ pub(super) fn lower(
 }
 
 /// Reduces a value of any element type, element by element.
-pub(super) fn lower_each(
+fn lower_each(
     p: &mut Planner,
     id: NodeId,
     fold: Fold,
@@ -55,21 +55,21 @@ pub(super) fn lower_each(
 ) -> Result<(), String> {
     scalar::lower(p, id, |e| {
         let x = e.operand(0);
-        let is_reduced = |d: usize| axes.contains(&(d as i64));
-        let reduced: Vec<usize> = (0..x.dims().len()).filter(|&d| is_reduced(d)).collect();
+        let is_reduced = |d: &usize| axes.contains(&(*d as i64));
+        let reduced: Vec<usize> = (0..x.dims().len()).filter(is_reduced).collect();
         let extents: Vec<usize> = reduced.iter().map(|&d| x.dims()[d]).collect();
         let count: usize = extents.iter().product();
         // The place among the elements that are kept is the same whether reduced extents stay as 1 or go away.
         let kept: Vec<usize> =
-            x.dims().iter().enumerate().map(|(d, &n)| if is_reduced(d) { 1 } else { n }).collect();
+            (0..x.dims().len()).map(|d| if is_reduced(&d) { 1 } else { x.dims()[d] }).collect();
         let at = e.unravel(e.index(), &kept);
         let start = match fold {
-            Fold::Sum | Fold::Squares => 0.0,
-            Fold::Product => 1.0,
-            Fold::Max => f64::NEG_INFINITY,
-            Fold::Min => f64::INFINITY,
+            Fold::Sum | Fold::Squares => e.number(x.dtype(), 0),
+            Fold::Product => e.number(x.dtype(), 1),
+            Fold::Max => e.least(x.dtype()),
+            Fold::Min => e.greatest(x.dtype()),
         };
-        let [result] = e.fold(count, [e.constant(&Data::splat(x.dtype(), 1, start))], |i, [held]| {
+        let [result] = e.fold(count, [start], |i, [held]| {
             let mut at = at.clone();
             for (&d, inner) in reduced.iter().zip(e.unravel(i, &extents)) {
                 at[d] = inner;
@@ -79,11 +79,17 @@ pub(super) fn lower_each(
                 Fold::Sum => held + element,
                 Fold::Squares => held + element * element,
                 Fold::Product => held * element,
-                Fold::Max => held.max(element),
-                Fold::Min => held.min(element),
+                // A NaN never wins.
+                Fold::Max => element.max(held),
+                Fold::Min => element.min(held),
             }]
         });
-        Ok(if is_mean { result / count } else { result })
+        Ok(match x.dtype().is_float() {
+            _ if !is_mean => result,
+            true => result / count,
+            // The count may not fit the type of the elements.
+            false => (result.to(DType::I64) / count).to(x.dtype()),
+        })
     })
 }
 

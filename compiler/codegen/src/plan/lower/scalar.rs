@@ -60,7 +60,8 @@ where
     let sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
     let to = p.result(id, Layout::Plain);
     let words = words(expr.op.name(), &expr.stages);
-    compute(p, id, to, &sources, &words, |e| {
+    let macs = p.module.graph.cost(id).macs;
+    compute(p, id, to, &sources, (&words, macs), |e| {
         let value = formula(e)?;
         staged(e, value, &expr.stages, expr.operands.len())
     })
@@ -73,7 +74,7 @@ pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Sta
     let own = Source { ty: p.ty(id).clone(), from: From::Place(home) };
     let sources: Vec<Source> = std::iter::once(own).chain(others).collect();
     // An element is read where it is written, and nowhere else.
-    compute(p, id, home, &sources, &words("map", stages), |e| staged(e, e.operand(0).here(), stages, 1))
+    compute(p, id, home, &sources, (&words("map", stages), 0), |e| staged(e, e.operand(0).here(), stages, 1))
 }
 
 /// What a step is called: its operator and the stages.
@@ -130,13 +131,13 @@ impl Source {
     }
 }
 
-/// Appends the step that computes every element of a node's value.
+/// Appends the step that computes every element of a node's value, of that name and so many multiply-adds.
 fn compute<F>(
     p: &mut Planner,
     id: NodeId,
     to: Place,
     sources: &[Source],
-    words: &str,
+    (words, macs): (&str, u64),
     formula: F,
 ) -> Result<(), String>
 where
@@ -180,7 +181,7 @@ where
         calls.push(Call { kernel, extents: vec![count as u64], window: None, args });
     }
     let op = words.split(' ').next().unwrap_or(words);
-    p.step(&p.name(id), op, format!("scalar {words}"), calls, 0);
+    p.step(&p.name(id), op, format!("scalar {words}"), calls, macs);
     Ok(())
 }
 
@@ -202,6 +203,19 @@ impl<'e> Element<'e> {
     /// A number as a place, an extent or a coordinate.
     pub(super) fn i64(&'e self, x: usize) -> Value<'e> {
         self.builder.number(DType::I64, x)
+    }
+
+    /// What no element of a type is less than.
+    pub(super) fn least(&'e self, dtype: DType) -> Value<'e> {
+        match dtype {
+            DType::Bool => self.builder.number(dtype, 0),
+            _ => self.builder.number(dtype, f64::NEG_INFINITY),
+        }
+    }
+
+    /// What no element of a type is greater than.
+    pub(super) fn greatest(&'e self, dtype: DType) -> Value<'e> {
+        self.builder.number(dtype, f64::INFINITY)
     }
 
     /// The type of the result.
@@ -331,7 +345,10 @@ impl<'e> Operand<'e> {
         }
         let strides = self.source.ty.shape.strides();
         let moved = coordinates.iter().zip(self.dims()).zip(strides).filter(|((_, n), _)| **n != 1);
-        let terms = moved.map(|((&i, _), stride)| if stride == 1 { i } else { i * stride });
+        let mut moved: Vec<(Value, usize)> = moved.map(|((&i, _), stride)| (i, stride)).collect();
+        // The innermost loop's coordinate comes last, so that the sum of the others is computed outside of it.
+        moved.sort_by_key(|(i, _)| i.x());
+        let terms = moved.into_iter().map(|(i, stride)| if stride == 1 { i } else { i * stride });
         terms.reduce(|place, term| place + term).unwrap_or(self.element.i64(0))
     }
 }

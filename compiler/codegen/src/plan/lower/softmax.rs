@@ -1,9 +1,11 @@
 //! `softmax`: a unit is a line along the axis, or neighbouring lines, one for each lane.
 
 use super::pipe::{read, write};
+use super::scalar;
 use crate::kernels::fold::Lines;
 use crate::kernels::softmax::Softmax;
 use crate::plan::{Call, Layout, Planner, Term};
+use crate::scalar::math;
 use cnnc_ir::{NodeId, ops};
 
 /// Lowers a softmax and the pipe behind it.
@@ -40,4 +42,20 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Resu
     let algorithm = format!("{extent} apart by {inner}");
     p.step(&p.name(id), "softmax", algorithm, calls, 0);
     super::finish(p, id, to, Layout::Plain, expr.stages)
+}
+
+/// Lowers a softmax of other types than f32 and the pipe behind it, element by element.
+pub(super) fn lower_each(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Result<(), String> {
+    scalar::lower(p, id, |e| {
+        let (x, axis) = (e.operand(0), softmax.axis as usize);
+        let (own, extent) = (e.coordinates(), x.dims()[axis]);
+        let along = |j| {
+            let mut at = own.clone();
+            at[axis] = j;
+            x.at(&at)
+        };
+        let [max] = e.fold(extent, [e.least(x.dtype())], |j, [max]| [along(j).max(max)]);
+        let sum = e.sum(extent, e.number(x.dtype(), 0), |j| math::exp(along(j) - max));
+        Ok(math::exp(x.here() - max) / sum)
+    })
 }
