@@ -1,6 +1,7 @@
 //! Networks written as ONNX: they compile to the same bytes as before, and onnxruntime computes what we do.
 
 use cnnc_codegen::Target;
+use cnnc_frontends::arch::{self, ArchOptions};
 use cnnc_frontends::onnx;
 use cnnc_ir::ops::Init;
 use cnnc_ir::{Module, Tensor};
@@ -58,4 +59,45 @@ imported! {
     mobilenet_v2 "mobilenet_v2_1.0_224-float",
     super_resolution "super-resolution-10",
     ultraface "ultraface-slim-320-simplified",
+}
+
+/// A built-in network for pictures of that size.
+fn built_in(name: &str, size: Option<usize>) {
+    let arch = arch::find(name).unwrap_or_else(|| panic!("no {name}"));
+    let module = arch.build(&ArchOptions { size, ..ArchOptions::default() });
+    survives(name, module.unwrap_or_else(|error| panic!("{error}")));
+}
+
+macro_rules! built_in {
+    ($($test:ident $name:literal $size:expr,)*) => { $(
+        #[test]
+        fn $test() {
+            built_in($name, $size);
+        }
+    )* };
+}
+
+// One network of each family that holds no large matrix, small where it may be.
+built_in! {
+    lenet5 "lenet5" None,
+    nin_cifar "nin-cifar" None,
+    googlenet "googlenet" Some(64),
+    googlenet_bn "googlenet-bn" Some(64),
+    inception_v3 "inception-v3" Some(75),
+    resnet18 "resnet18" Some(64),
+    resnet110_sd "resnet110-sd" None,
+    preresnet50 "preresnet50" Some(64),
+    resnext50 "resnext50-32x4d" Some(64),
+    seresnet50 "seresnet50" Some(64),
+    densenet121 "densenet121" Some(64),
+    fractalnet "fractalnet" None,
+    squeezenet "squeezenet1.1" Some(64),
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes: `cargo test -p cnnc-tests --test export -- --ignored`"]
+fn every_built_in_network_at_its_size() {
+    for arch in arch::list() {
+        built_in(arch.name, None);
+    }
 }

@@ -1,6 +1,6 @@
 //! The built-in architectures: their counts to the unit, and the shapes that the tables of their papers give.
 
-use cnnc_frontends::arch::{ArchOptions, find, list, trained_parameters};
+use cnnc_frontends::arch::{ArchOptions, find, list};
 use cnnc_ir::Module;
 
 fn built(name: &str, options: &ArchOptions) -> Module {
@@ -76,7 +76,7 @@ fn parameters_and_operations_to_the_unit() {
     let mut wrong = Vec::new();
     for (name, parameters, macs) in COUNTS {
         let module = network(name);
-        let counted = (trained_parameters(&module), module.total_cost().macs);
+        let counted = (module.parameters(), module.total_cost().macs);
         if counted != (*parameters, *macs) {
             wrong.push(format!("{name}: {counted:?}, wanted {:?}", (parameters, macs)));
         }
@@ -91,7 +91,7 @@ fn parameters_and_operations_to_the_unit() {
 fn auxiliary_classifiers_are_further_outputs() {
     for (name, parameters) in [("googlenet", 13_378_280), ("googlenet-bn", 13_004_888)] {
         let module = built(name, &ArchOptions { aux: true, ..ArchOptions::default() });
-        assert_eq!(trained_parameters(&module), parameters, "{name}");
+        assert_eq!(module.parameters(), parameters, "{name}");
         let outputs = module.graph.outputs();
         assert!(outputs.len() == 3 && outputs.iter().all(|&o| module.graph.ty(o).dims() == [1, 1000]));
     }

@@ -114,16 +114,6 @@ impl Arch {
     }
 }
 
-/// How many parameters a network has that training changes: its constants but for the running statistics of batch
-/// norms, as the tables of papers and libraries count them.
-pub fn trained_parameters(module: &Module) -> u64 {
-    let graph = &module.graph;
-    let is_statistic = |name: &str| name.ends_with(".running_mean") || name.ends_with(".running_var");
-    let constants = graph.order().iter().map(|&id| &graph[id]).filter(|node| node.is_const());
-    let trained = constants.filter(|node| !is_statistic(node.name().as_str()) && node.ty().rank() > 0);
-    trained.map(|node| node.ty().elements() as u64).sum()
-}
-
 /// Every network, in the order of their papers.
 pub fn list() -> &'static [Arch] {
     ARCHITECTURES

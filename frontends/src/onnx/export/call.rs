@@ -12,6 +12,10 @@ pub(super) struct Call {
     pub(super) attributes: Vec<AttributeProto>,
     /// Inputs behind the operands, by their names in ONNX; `None` where an optional one is left out.
     pub(super) constants: Vec<(&'static str, Option<Constant>)>,
+    /// Which of its outputs is the result.
+    pub(super) result: usize,
+    /// Operands that broadcast with us, and are one number or a list in ONNX.
+    pub(super) flat: &'static [usize],
 }
 
 /// A small tensor: extents and elements.
@@ -19,7 +23,7 @@ pub(super) type Constant = (Vec<usize>, Data);
 
 impl Call {
     pub(super) fn new(op: &'static str) -> Call {
-        Call { op, attributes: Vec::new(), constants: Vec::new() }
+        Call { op, attributes: Vec::new(), constants: Vec::new(), result: 0, flat: &[] }
     }
 
     fn attribute(mut self, name: &str, ty: AttributeType, set: impl FnOnce(&mut AttributeProto)) -> Call {
@@ -68,6 +72,16 @@ impl Call {
         self
     }
 
+    /// The result is this output.
+    pub(super) fn output(self, result: usize) -> Call {
+        Call { result, ..self }
+    }
+
+    /// These operands are made one number or a list first.
+    pub(super) fn flat(self, flat: &'static [usize]) -> Call {
+        Call { flat, ..self }
+    }
+
     /// Leaves an optional input out that others follow.
     pub(super) fn without(self, name: &'static str) -> Call {
         self.input(name, None)
@@ -81,6 +95,11 @@ impl Call {
     /// An input that is a list of reals.
     pub(super) fn reals(self, name: &'static str, values: &[f32]) -> Call {
         self.input(name, Some((vec![values.len()], Data::F32(values.to_vec()))))
+    }
+
+    /// An input that is one integer.
+    pub(super) fn index(self, name: &'static str, value: i64) -> Call {
+        self.input(name, Some((Vec::new(), Data::I64(vec![value]))))
     }
 
     /// An input that is one number, rounded to the type.

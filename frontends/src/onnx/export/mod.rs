@@ -179,22 +179,27 @@ impl<'m> Exporter<'m> {
     fn node(&mut self, id: NodeId) -> Result<(), Fault> {
         let graph = &self.module.graph;
         let expr = graph.expr(id);
-        let names = |ids: &[NodeId]| ids.iter().map(|id| self.names[id].clone()).collect::<Vec<_>>();
-        let first = expr.operands.first().map(|&x| graph.ty(x));
-        let x = first.ok_or_else(|| fault!(E_MODEL, "it has no operands"))?;
+        let name = self.names[&id].clone();
+        let types = |ids: &[NodeId]| ids.iter().map(|&id| graph.ty(id)).collect::<Vec<_>>();
         let mut calls = Vec::new();
-        // The operands besides the value that runs through the calls.
-        let mut rest = names(&expr.operands);
-        for call in ops::calls(&expr.op, x)? {
-            calls.push((call, std::mem::take(&mut rest)));
+        // A call takes the operands besides the value that runs through all of them.
+        let mut first = ops::calls(&expr.op, &types(&expr.operands))?.into_iter();
+        if let Some(call) = first.next() {
+            let operand = |(k, &id)| match call.flat.contains(&k) {
+                true => self.flat(&name, id),
+                false => self.names[&id].clone(),
+            };
+            let operands = expr.operands.iter().enumerate().map(operand).collect();
+            calls.push((call, operands));
         }
+        calls.extend(first.map(|call| (call, Vec::new())));
         for Stage { op, operands } in &expr.stages {
-            let mut rest = names(operands);
-            for call in ops::calls(op, graph.ty(id))? {
+            let piped = [&[graph.ty(id)], &types(operands)[..]].concat();
+            let mut rest: Vec<String> = operands.iter().map(|id| self.names[id].clone()).collect();
+            for call in ops::calls(op, &piped)? {
                 calls.push((call, std::mem::take(&mut rest)));
             }
         }
-        let name = self.names[&id].clone();
         let count = calls.len();
         let mut value = None;
         for (k, (call, rest)) in calls.into_iter().enumerate() {
@@ -213,14 +218,29 @@ impl<'m> Exporter<'m> {
                 constant.map_or_else(String::new, |constant| self.parameter(output, suffix, &constant)),
             );
         }
+        let mut outputs: Vec<String> =
+            (0..call.result).map(|k| self.fresh(&format!("{output}.{k}"))).collect();
+        outputs.push(output.into());
         self.graph.node.push(NodeProto {
             name: output.into(),
             op_type: call.op.into(),
             input,
-            output: vec![output.into()],
+            output: outputs,
             attribute: call.attributes,
             ..NodeProto::default()
         });
+    }
+
+    /// Writes a value as one number or as a list, for a node; returns its name.
+    fn flat(&mut self, node: &str, id: NodeId) -> String {
+        let (name, ty) = (self.names[&id].clone(), self.module.graph.ty(id));
+        let dims: &[i64] = if ty.elements() == 1 { &[] } else { &[ty.elements() as i64] };
+        if ty.rank() == dims.len() {
+            return name;
+        }
+        let flat = self.fresh(&format!("{node}.{name}"));
+        self.push(Call::new("Reshape").list("shape", dims), vec![name], &flat);
+        flat
     }
 
     /// Writes a tensor that an operator of ONNX takes where ours has an attribute; returns its name.

@@ -4,7 +4,7 @@
 //! result before it, and all of them the constants that they name.
 
 use super::call::Call;
-use crate::onnx::diagnostic::{Fault, ensure, fail};
+use crate::onnx::diagnostic::{Fault, ensure, fail, fault};
 use crate::onnx::tensor;
 use cnnc_ir::attrs::Keyword;
 use cnnc_ir::ops::{Beyond, Clip, Coordinate, DepthMode, GridSample, Padding, Reduction, Resize, Slice};
@@ -55,10 +55,19 @@ const PLAIN: [(&str, &str); 41] = [
     ("tanh", "Tanh"),
 ];
 
-/// The calls of an operator whose first operand is of type x.
-pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
+/// The calls of an operator, for operands of these types.
+pub(super) fn calls(op: &Op, operands: &[&Type]) -> Result<Vec<Call>, Fault> {
+    let x = *operands.first().ok_or_else(|| fault!(E_MODEL, "it has no operands"))?;
     let call = match op {
         Op::And(_) => logic("And", "BitwiseAnd", x),
+        Op::ArgMax(a) => {
+            let call = Call::new(if a.least { "ArgMin" } else { "ArgMax" }).int("axis", a.axis);
+            call.flag("keepdims", a.keep).flag("select_last_index", a.last)
+        }
+        Op::ArgMaxPool(p) => {
+            let pool = Call::new("MaxPool").window(&p.pool.window());
+            pool.flag("storage_order", p.column_major).output(1)
+        }
         Op::AvgPool(p) => {
             let pool = Call::new("AveragePool").window(&p.window());
             pool.flag("count_include_pad", p.count_include_pad)
@@ -71,6 +80,20 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
             let conv = Call::new("Conv").hw("strides", c.stride).pads(c.pad).hw("dilations", c.dilation);
             conv.int("group", c.groups as i64)
         }
+        Op::ConvInteger(c) => {
+            let call = Call::new("ConvInteger").hw("strides", c.conv.stride).pads(c.conv.pad);
+            call.hw("dilations", c.conv.dilation).int("group", c.conv.groups as i64).flat(&[2, 3])
+        }
+        Op::ConvTranspose(c) => {
+            let call = Call::new("ConvTranspose").hw("strides", c.stride).pads(c.pad);
+            let call = call.hw("dilations", c.dilation).hw("output_padding", c.extra);
+            call.int("group", c.groups as i64)
+        }
+        Op::CumSum(c) => {
+            let call = Call::new("CumSum").flag("exclusive", c.exclusive).flag("reverse", c.reverse);
+            call.index("axis", c.axis)
+        }
+        Op::Dequantize(_) => along(Call::new("DequantizeLinear"), operands)?,
         Op::DepthToSpace(d) => {
             let mode = if d.mode == DepthMode::Dcr { "DCR" } else { "CRD" };
             Call::new("DepthToSpace").int("blocksize", d.block).word("mode", mode)
@@ -90,14 +113,19 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
             let lrn = Call::new("LRN").int("size", l.size as i64);
             lrn.float("alpha", l.alpha).float("beta", l.beta).float("bias", l.bias)
         }
+        Op::MatmulInteger(_) => Call::new("MatMulInteger").flat(&[2, 3]),
         Op::MaxPool(p) => Call::new("MaxPool").window(&p.window()),
         Op::Modulo(m) => Call::new("Mod").flag("fmod", m.truncated),
         Op::Not(_) => logic("Not", "BitwiseNot", x),
         Op::Or(_) => logic("Or", "BitwiseOr", x),
         Op::Padding(p) => padding(p, x),
+        Op::Quantize(_) => along(Call::new("QuantizeLinear"), operands)?,
         Op::ReduceMax(r) => Call::new("ReduceMax").flag("keepdims", r.keep).list("axes", &r.axes),
         Op::ReduceMean(r) => Call::new("ReduceMean").flag("keepdims", r.keep).list("axes", &r.axes),
+        Op::ReduceMin(r) => Call::new("ReduceMin").flag("keepdims", r.keep).list("axes", &r.axes),
+        Op::ReduceProd(r) => Call::new("ReduceProd").flag("keepdims", r.keep).list("axes", &r.axes),
         Op::ReduceSum(r) => Call::new("ReduceSum").flag("keepdims", r.keep).list("axes", &r.axes),
+        Op::ReduceSumSquare(r) => Call::new("ReduceSumSquare").flag("keepdims", r.keep).list("axes", &r.axes),
         Op::Reshape(r) => {
             Call::new("Reshape").flag("allowzero", r.shape.contains(&0)).list("shape", &r.shape)
         }
@@ -113,6 +141,10 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
         Op::Shift(s) => Call::new("BitShift").word("direction", if s.right { "RIGHT" } else { "LEFT" }),
         Op::Slice(s) => slice(s),
         Op::Softmax(s) => Call::new("Softmax").int("axis", s.axis),
+        Op::TopK(t) => {
+            let call = Call::new("TopK").int("axis", t.axis).flag("largest", !t.least).flag("sorted", true);
+            call.list("K", &[t.k as i64]).output(t.places.into())
+        }
         Op::Transpose(t) => Call::new("Transpose").ints("perm", &t.perm),
         Op::Xor(_) => logic("Xor", "BitwiseXor", x),
         op => match PLAIN.iter().find(|(word, _)| *word == op.name()) {
@@ -121,6 +153,21 @@ pub(super) fn calls(op: &Op, x: &Type) -> Result<Vec<Call>, Fault> {
         },
     };
     Ok(vec![call])
+}
+
+/// Scale and zero point, which are one number, or a list along the one dimension where they change.
+fn along(call: Call, operands: &[&Type]) -> Result<Call, Fault> {
+    let [x, scale, ..] = operands else { fail!(E_MODEL, "it has no scale") };
+    let missing = x.rank().saturating_sub(scale.rank());
+    let changing: Vec<usize> = (0..scale.rank()).filter(|&d| scale.dims()[d] != 1).collect();
+    let call = call.flat(&[1, 2]);
+    match changing[..] {
+        [] => Ok(call),
+        [d] => Ok(call.int("axis", (missing + d) as i64)),
+        _ => {
+            fail!(E_UNSUPPORTED, "a scale {scale} that changes along several dimensions has no form in ONNX")
+        }
+    }
 }
 
 /// ONNX has one operator for truth values and one for integers.

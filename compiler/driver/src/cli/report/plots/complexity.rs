@@ -129,19 +129,21 @@ fn names(bubbles: &[Bubble]) -> Vec<(i32, i32)> {
             (x + beside, y - 2 * above),
             (x + beside, y + 2 * above),
         ];
-        let free = |place: &&(i32, i32)| {
-            let frame = frame(**place);
+        // Beside all bubbles if that can be, else beside the middles of all.
+        let free = |place: &(i32, i32), most: i32| {
+            let frame = frame(*place);
             let inside =
                 frame[0] >= 0 && frame[2] <= SIZE.0 as i32 && frame[1] >= 0 && frame[3] <= SIZE.1 as i32;
             let covers = |other: &Bubble| {
                 let (x, y) = other.pixel;
-                let reach = other.radius.min(8);
+                let reach = other.radius.min(most);
                 meet(&frame, &[x - reach, y - reach, x + reach, y + reach])
             };
             let others = bubbles.iter().enumerate().filter(|(other, _)| *other != k);
             inside && !taken.iter().any(|t| meet(&frame, t)) && !others.into_iter().any(|(_, b)| covers(b))
         };
-        let start = *places.iter().find(free).unwrap_or(&places[0]);
+        let find = |most: i32| places.iter().find(|place| free(place, most));
+        let start = *find(LARGEST as i32).or_else(|| find(8)).unwrap_or(&places[0]);
         taken.push(frame(start));
         starts.push(start);
     }

@@ -12,14 +12,20 @@ const SIZE: (u32, u32) = (960, 380);
 pub(in crate::cli::report) fn layers(layers: &[Layer], theme: &Theme) -> Result<String, Error> {
     picture(SIZE, |area| {
         let (upper, lower) = area.split_vertically(SIZE.1 * 46 / 100);
-        let macs: Vec<f64> = layers.iter().map(|l| l.macs as f64 / 1e6).collect();
-        let parameters: Vec<f64> = layers.iter().map(|l| l.parameters() as f64 / 1e6).collect();
-        bars(&upper, &macs, "millions of MACs", "", theme.palette[0], theme)?;
-        bars(&lower, &parameters, "millions of parameters", "layer", theme.palette[1], theme)
+        let macs: Vec<u64> = layers.iter().map(|l| l.macs).collect();
+        let parameters: Vec<u64> = layers.iter().map(Layer::parameters).collect();
+        bars(&upper, &macs, "MACs", "", theme.palette[0], theme)?;
+        bars(&lower, &parameters, "parameters", "layer", theme.palette[1], theme)
     })
 }
 
-fn bars(area: &Area, values: &[f64], title: &str, below: &str, color: RGBColor, theme: &Theme) -> Drawn {
+fn bars(area: &Area, counts: &[u64], what: &str, below: &str, color: RGBColor, theme: &Theme) -> Drawn {
+    let (unit, word) = match counts.iter().max() {
+        Some(1_000_000..) => (1e6, "millions of "),
+        Some(1000..) => (1e3, "thousands of "),
+        _ => (1.0, ""),
+    };
+    let values: Vec<f64> = counts.iter().map(|&count| count as f64 / unit).collect();
     let most = values.iter().copied().fold(0.0, f64::max);
     let top = if most > 0.0 { most * 1.08 } else { 1.0 };
     let room = if below.is_empty() { 8 } else { 44 };
@@ -41,7 +47,7 @@ fn bars(area: &Area, values: &[f64], title: &str, below: &str, color: RGBColor, 
         .label_style(theme.text(12, theme.quiet))
         .axis_desc_style(theme.text(13, theme.ink))
         .x_desc(below)
-        .y_desc(title)
+        .y_desc(format!("{word}{what}"))
         .x_label_formatter(&tick)
         .y_label_formatter(&tick)
         .draw()?;

@@ -11,7 +11,6 @@ use crate::cli::report::memory::{Life, Memory};
 use cnnc::Error;
 
 const SIZE: (u32, u32) = (960, 380);
-const MIB: f64 = 1_048_576.0;
 
 /// Draws the arena of a network.
 pub(in crate::cli::report) fn memory(memory: &Memory, theme: &Theme) -> Result<String, Error> {
@@ -20,7 +19,8 @@ pub(in crate::cli::report) fn memory(memory: &Memory, theme: &Theme) -> Result<S
 
 fn draw(area: &Area, memory: &Memory, theme: &Theme) -> Drawn {
     let steps = memory.live.len().max(1) as f64;
-    let (arena, bound) = (memory.arena as f64 / MIB, memory.bound as f64 / MIB);
+    let (unit, word) = if memory.arena < 1 << 20 { (1024.0, "KiB") } else { (1_048_576.0, "MiB") };
+    let (arena, bound) = (memory.arena as f64 / unit, memory.bound as f64 / unit);
     let top = if arena > 0.0 { arena * 1.04 } else { 1.0 };
     let mut chart = ChartBuilder::on(area)
         .margin(16)
@@ -37,13 +37,13 @@ fn draw(area: &Area, memory: &Memory, theme: &Theme) -> Drawn {
         .axis_desc_style(theme.text(13, theme.ink))
         .y_labels(6)
         .x_desc("step")
-        .y_desc("offset in the arena, MiB")
+        .y_desc(format!("offset in the arena, {word}"))
         .x_label_formatter(&tick)
         .y_label_formatter(&tick)
         .draw()?;
     for (k, life) in memory.lives.iter().enumerate() {
         let color = theme.palette[k % theme.palette.len()];
-        let corners = corners(life);
+        let corners = corners(life, unit);
         chart.draw_series([
             Rectangle::new(corners, color.mix(0.45).filled()),
             Rectangle::new(corners, color.stroke_width(1)),
@@ -61,7 +61,8 @@ fn draw(area: &Area, memory: &Memory, theme: &Theme) -> Drawn {
     Ok(())
 }
 
-fn corners(life: &Life) -> [(f64, f64); 2] {
-    let (low, high) = (life.offset as f64 / MIB, (life.offset + life.bytes) as f64 / MIB);
+/// Where a life stands: from its first step to behind its last, from its first byte to behind its last.
+fn corners(life: &Life, unit: f64) -> [(f64, f64); 2] {
+    let (low, high) = (life.offset as f64 / unit, (life.offset + life.bytes) as f64 / unit);
     [(life.first as f64, low), (life.last as f64 + 1.0, high)]
 }
