@@ -3,8 +3,11 @@
 mod cast;
 mod concat;
 mod conv;
+mod conv_transpose;
 mod depth_to_space;
+mod direct;
 mod elementwise;
+mod filter;
 mod gather;
 mod gemm;
 mod grouped;
@@ -49,7 +52,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
         // What is written for f32 alone, and what there is for the others.
-        Op::Conv(conv) if !is_f32 || !conv::is_packed(p, id) => conv::lower_each(p, id, conv),
+        Op::Conv(conv) if !is_f32 => conv::lower_each(p, id, conv),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
         Op::Matmul(_) if !is_f32 => gemm::lower_matmul_each(p, id),
         Op::ReduceMax(r) if !is_f32 => reduce::lower_each(p, id, Fold::Max, &r.axes, false),
@@ -60,6 +63,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::ReduceSumSquare(r) if !is_f32 => reduce::lower_each(p, id, Fold::Squares, &r.axes, false),
         op if !is_f32 => Err(format!("{} of {} is not compiled yet", op.name(), p.ty(id).dtype)),
         Op::Conv(conv) => conv::lower(p, id, conv),
+        Op::ConvTranspose(conv) => conv_transpose::lower(p, id, conv),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
         Op::AvgPool(pool) => pool::lower_avg(p, id, pool),
         Op::Lrn(op) => lrn::lower(p, id, op),
