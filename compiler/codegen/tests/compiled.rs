@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::agree;
+use common::{agree, exact};
 
 fn conv(x: &str, w: &str, y: &str, attrs: &str) {
     agree(&format!(
@@ -46,5 +46,26 @@ fn maps() {
     agree(
         "graph @g(%x: f32[2,3,5,7]) {\n  %b: f32[3,1,1] = const rand(1)\n  %c: f32[7] = const rand(2)\n  \
          %y: f32[2,3,5,7] = add %x, %b |> mul %c |> relu\n  %z: f32[2,3,5,7] = sub %b, %y\n  return %z, %y\n}\n",
+    );
+}
+
+#[test]
+fn weights_that_are_computed() {
+    for (x, w, y, attrs) in [
+        ("1,1,5,5", "1,1,3,3", "1,1,5,5", ", pad=1"),
+        ("2,17,7,6", "19,17,3,2", "2,19,4,4", ", pad=[1,1,0,1], stride=2"),
+        ("1,8,6,6", "40,8,1,1", "1,40,6,6", ""),
+        ("1,16,6,6", "16,8,3,3", "1,16,6,6", ", pad=1, groups=2"),
+        ("1,6,6,6", "6,1,3,3", "1,6,6,6", ", pad=1, groups=6"),
+    ] {
+        let o = w.split(',').next().unwrap();
+        exact(&format!(
+            "graph @g(%x: f32[{x}], %w: f32[{w}], %b: f32[{o}]) {{\n  \
+             %y: f32[{y}] = conv %x, %w, %b{attrs} |> relu\n  return %y\n}}\n"
+        ));
+    }
+    exact(
+        "graph @g(%x: f32[1,6,3,4], %w: f32[6,5,3,3], %b: f32[10]) {\n  \
+         %y: f32[1,10,7,9] = conv_transpose %x, %w, %b, stride=2, groups=2\n  return %y\n}\n",
     );
 }

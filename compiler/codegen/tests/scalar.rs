@@ -242,7 +242,9 @@ fn pools() {
 #[test]
 fn reductions() {
     for t in ["i64", "i32", "i8", "u8", "f64"] {
-        for op in ["reduce_sum", "reduce_sum_square", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min"] {
+        for op in
+            ["reduce_sum", "reduce_sum_square", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min"]
+        {
             let x = format!("{t}[2,5,3,4]");
             node(&[&x], &format!("{t}[2,1,3,1]"), &format!("{op} %a, axes=[1,3]"));
         }

@@ -17,9 +17,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Some(k) if own[k] != 1 => source[k] as i64,
         _ => 0,
     };
-    let dims: Vec<Dim> = (0..ty.rank())
-        .map(|d| Dim { extent: ty.dims()[d], from: stride(d), to: result[d] as i64 })
-        .collect();
+    let dims: Vec<Dim> =
+        (0..ty.rank()).map(|d| Dim { extent: ty.dims()[d], from: stride(d), to: result[d] as i64 }).collect();
     let calls = strided::calls(p, ty.dtype, from, to, &dims);
     p.step(&p.name(id), "expand", "strided copy".into(), calls, 0);
     super::finish(p, id, to, Layout::Plain, expr.stages)

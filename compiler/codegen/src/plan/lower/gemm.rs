@@ -2,12 +2,13 @@
 //!
 //! A constant right matrix is packed into panels; any other is read as it lies, a row a term.
 
+use super::filter::Filter;
 use super::panel;
 use super::pipe::{self, Role};
-use super::product::{self, Job, Outer, Rings, Weights};
+use super::product::{self, Job, Outer, Part, Rings, Weights};
 use super::scalar::{self, Element};
 use crate::kernels::product::{Destination, Product};
-use crate::plan::{Layout, Place, Planner, pack};
+use crate::plan::{Layout, Place, Planner};
 use crate::scalar::Value;
 use cnnc_ir::ops::{Add, Gemm};
 use cnnc_ir::{NodeId, Op, Stage};
@@ -132,15 +133,19 @@ impl Matrices<'_> {
     fn lower(self, p: &mut Planner, bias: Option<Place>, stages: Vec<Stage>) -> Result<(), String> {
         let Matrices { id, op, batch, m, k, n, left, right, trans_b } = self;
         let lanes = p.target.lanes;
-        let constant = if p.ty(right).rank() == 2 { p.constant(right).transpose()? } else { None };
-        let elements = constant.as_ref().map(|t| t.slice::<f32>());
-        let element = |o: usize, i: usize, _: usize, _: usize| {
-            elements.map_or(0.0, |b| if trans_b { b[o * k + i] } else { b[i * n + o] })
-        };
-        let filter = pack::Filter { outputs: n, inputs: k, taps: (1, 1), block: lanes, at: &element };
-        let weights = match constant {
-            Some(_) => Weights::Packed(right, filter, 1),
-            None => {
+        let is_packed = p.ty(right).rank() == 2 && p.module.graph[right].is_const();
+        let weights = match is_packed {
+            true => Weights::Packed(Filter {
+                weights: right,
+                outer: Vec::new(),
+                outputs: n,
+                inputs: k,
+                taps: (1, 1),
+                block: lanes,
+                first: 0,
+                strides: if trans_b { [k as i64, 1, 0, 0] } else { [1, n as i64, 0, 0] },
+            }),
+            false => {
                 let place = p.operand(right, Layout::Plain)?;
                 Weights::Rows(if trans_b { super::transpose::matrix(p, right, place)? } else { place })
             }
@@ -172,13 +177,16 @@ impl Matrices<'_> {
             id,
             op,
             outputs: n,
-            outer: batch,
-            rows: panel::rows(p.target, m, 4 * n as i64, row),
-            kernel,
-            window: None,
+            parts: vec![Part {
+                outer: batch,
+                rows: panel::rows(p.target, m, 4 * n as i64, row),
+                kernel,
+                window: None,
+                input: left,
+                weights,
+                start: 0,
+            }],
             rings: Rings::default(),
-            input: left,
-            weights,
             bias,
             to: None,
             layout: Layout::Plain,

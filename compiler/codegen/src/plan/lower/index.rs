@@ -7,7 +7,9 @@ use super::elementwise;
 use super::scalar::{self, Element};
 use crate::plan::Planner;
 use crate::scalar::Value;
-use cnnc_ir::ops::{Add, Gather, GatherElements, GatherNd, Max, Min, Mul, Reduction, ScatterElements, ScatterNd};
+use cnnc_ir::ops::{
+    Add, Gather, GatherElements, GatherNd, Max, Min, Mul, Reduction, ScatterElements, ScatterNd,
+};
 use cnnc_ir::{DType, NodeId, Op};
 
 /// The element of an extent that an index names.
@@ -74,7 +76,9 @@ pub(super) fn scatter_nd(p: &mut Planner, id: NodeId, op: &ScatterNd) -> Result<
     scalar::lower(p, id, |e| {
         let [x, indices, updates] = [0, 1, 2].map(|k| e.operand(k));
         let at = e.coordinates();
-        let &[ref front @ .., names] = indices.dims() else { return Err("indices without dimensions".into()) };
+        let &[ref front @ .., names] = indices.dims() else {
+            return Err("indices without dimensions".into());
+        };
         let (place, block) = at.split_at(names);
         let [y] = e.fold(front.iter().product::<usize>(), [x.here()], |t, [y]| {
             let t = e.unravel(t, front);

@@ -5,11 +5,14 @@ mod cast;
 mod concat;
 mod conv;
 mod conv_integer;
+mod conv_transpose;
 mod correlation;
 mod cum_sum;
 mod depth_to_space;
+mod direct;
 mod elementwise;
 mod expand;
+mod filter;
 mod gather;
 mod gemm;
 mod grouped;
@@ -80,7 +83,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
         // What is written for f32 alone, and what there is for the others.
-        Op::Conv(conv) if !is_f32 || !conv::is_packed(p, id) => correlation::lower(p, id, conv),
+        Op::Conv(conv) if !is_f32 => correlation::lower(p, id, conv),
         Op::AvgPool(pool) if !is_f32 => pool_each::lower_avg(p, id, pool),
         Op::MaxPool(pool) if !is_f32 => pool_each::lower_max(p, id, pool),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
@@ -88,6 +91,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Softmax(softmax) if !is_f32 => softmax::lower_each(p, id, softmax),
         op if !is_f32 => Err(format!("{} of {} is not compiled yet", op.name(), p.ty(id).dtype)),
         Op::Conv(conv) => conv::lower(p, id, conv),
+        Op::ConvTranspose(conv) => conv_transpose::lower(p, id, conv),
         Op::Gemm(gemm) => gemm::lower(p, id, gemm),
         Op::AvgPool(pool) => pool::lower_avg(p, id, pool),
         Op::Lrn(op) => lrn::lower(p, id, op),

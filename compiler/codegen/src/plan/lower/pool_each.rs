@@ -12,7 +12,8 @@ pub(super) fn lower_max(p: &mut Planner, id: NodeId, pool: &MaxPool) -> Result<(
     scalar::lower(p, id, |e| {
         let least = e.least(e.operand(0).dtype());
         // A NaN never wins.
-        let [max] = fold(e, &pool.window(), [least], |x, tap, [max]| [tap.is_inside.select(x.max(max), max)])?;
+        let [max] =
+            fold(e, &pool.window(), [least], |x, tap, [max]| [tap.is_inside.select(x.max(max), max)])?;
         Ok(max)
     })
 }

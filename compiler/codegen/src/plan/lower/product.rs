@@ -1,12 +1,13 @@
 //! What convolutions and matrix products share: one product kernel for each kind of panel and row.
 
+use super::filter::Filter;
 use super::image::along;
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
 use crate::kernels::pointwise::Source;
 use crate::kernels::product::{Destination, Product};
-use crate::plan::{Arg, Call, Layout, Place, Planner, Term, Window, pack};
-use cnnc_ir::{Data, NodeId, Stage};
+use crate::plan::{Arg, Call, Layout, Place, Planner, Term, Window};
+use cnnc_ir::{NodeId, Stage};
 
 /// A loop around panels and rows: images, groups, or matrices of a batch. Strides in bytes.
 #[derive(Clone, Copy, Default)]
@@ -18,26 +19,34 @@ pub(super) struct Outer {
     pub output: i64,
 }
 
-/// A product to be planned. `kernel` holds what does not depend on panel and row.
+/// A product to be planned.
 pub(super) struct Job<'a> {
     pub id: NodeId,
     pub op: &'a str,
     /// Output channels of one iteration of the outer loops.
     pub outputs: usize,
-    pub outer: Vec<Outer>,
-    pub rows: Vec<Rows>,
-    pub kernel: Product,
-    /// The sliding window, where rows are those of an image and see others.
-    pub window: Option<Sliding>,
+    /// What makes up the result.
+    pub parts: Vec<Part>,
     pub rings: Rings,
-    pub input: Place,
-    pub weights: Weights<'a>,
     pub bias: Option<Place>,
     /// Where results go; `None`: a home of the node's value.
     pub to: Option<Place>,
     pub layout: Layout,
     pub stages: Vec<Stage>,
     pub macs: u64,
+}
+
+/// Results that are computed alike. `kernel` holds what does not depend on panel and row.
+pub(super) struct Part {
+    pub outer: Vec<Outer>,
+    pub rows: Vec<Rows>,
+    pub kernel: Product,
+    /// The sliding window, where rows are those of an image and see others.
+    pub window: Option<Sliding>,
+    pub input: Place,
+    pub weights: Weights,
+    /// Bytes from the first result of all to the first of these.
+    pub start: i64,
 }
 
 /// A window over the rows of the input.
@@ -57,9 +66,9 @@ pub(super) struct Rings {
 }
 
 /// Where weights come from.
-pub(super) enum Weights<'a> {
-    /// A constant to pack: the filter of one group, and how many groups there are.
-    Packed(NodeId, pack::Filter<'a>, usize),
+pub(super) enum Weights {
+    /// Panels.
+    Packed(Filter),
     /// A matrix in memory, a row a term.
     Rows(Place),
 }
@@ -67,73 +76,59 @@ pub(super) enum Weights<'a> {
 /// Plans a product: appends its step, and a map step for the stages that the kernel cannot take.
 pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
     let lanes = p.target.lanes;
-    let panels = panel::cut(p.target, job.outputs, &job.rows);
-    let (weights, per_vector) = job.place_weights(p, &panels)?;
-    let channel = job.terms(|o| o.bias, (panels.vectors * lanes * 4) as i64);
-    // The places of operands are those of the first panel and row; each call moves them to its own.
-    let view = View {
-        layout: job.layout,
-        same: &[],
-        same_span: 0..0,
-        channel: Some((&channel, 0..0)),
-        first_arg: 7,
-    };
-    let (pipe, taken) = pipe::fuse(p, job.id, &job.stages, &view)?;
-    let to = match job.to {
-        Some(to) => to,
-        None => p.result_over(job.id, job.layout, pipe.replaceable()),
-    };
-    let nest = Nest { job: &job, panels, weights, per_vector, to, pipe, channel };
-    let mut calls = Vec::new();
-    let mut pixel = 0;
-    for rows in &job.rows {
-        for panel in panels.kinds(job.outputs, lanes) {
-            calls.push(nest.call(p, &panel, rows, pixel));
+    let (mut to, mut taken) = (job.to, 0);
+    let (mut calls, mut tiles) = (Vec::new(), Vec::new());
+    for part in &job.parts {
+        let panels = panel::cut(p.target, job.outputs, &part.rows);
+        let (weights, per_vector) = match &part.weights {
+            Weights::Packed(filter) => (filter.place(p, &panels)?, (filter.depth() * lanes * 4) as i64),
+            Weights::Rows(place) => (*place, (lanes * 4) as i64),
+        };
+        let channel = part.terms(|o| o.bias, (panels.vectors * lanes * 4) as i64);
+        // The places of operands are those of the first panel and row; each call moves them to its own.
+        let view = View {
+            layout: job.layout,
+            same: &[],
+            same_span: 0..0,
+            channel: Some((&channel, 0..0)),
+            first_arg: 7,
+        };
+        let (pipe, fused) = pipe::fuse(p, job.id, &job.stages, &view)?;
+        taken = fused;
+        let place = match to {
+            Some(to) => to,
+            None => p.result_over(job.id, job.layout, pipe.replaceable()),
+        };
+        to = Some(place);
+        let nest = Nest { job: &job, part, panels, weights, per_vector, to: place, pipe, channel };
+        let mut pixel = 0;
+        for rows in &part.rows {
+            for panel in panels.kinds(job.outputs, lanes) {
+                calls.push(nest.call(p, &panel, rows, pixel));
+            }
+            pixel += rows.pixels * rows.count;
         }
-        pixel += rows.pixels * rows.count;
+        let most = part.rows.iter().map(|r| r.pixels).max().unwrap_or(1);
+        tiles.push(format!("{}x{}", panel::tile(p.target, panels.vectors).min(most), panels.vectors));
     }
-    let most = job.rows.iter().map(|r| r.pixels).max().unwrap_or(1);
-    let widest = panel::tile(p.target, panels.vectors).min(most);
-    p.step(&p.name(job.id), job.op, format!("direct {widest}x{}", panels.vectors), calls, job.macs);
+    tiles.dedup();
+    p.step(&p.name(job.id), job.op, format!("direct {}", tiles.join(" ")), calls, job.macs);
+    let Some(to) = to else { return Ok(()) };
     super::finish(p, job.id, to, job.layout, job.stages[taken..].to_vec())
 }
 
-impl Job<'_> {
-    /// Terms of one output: padded input channels times taps.
-    fn depth(&self) -> usize {
-        let rows = self.window.as_ref().map_or(1, |s| s.window.kernel as usize);
-        self.kernel.channels.div_ceil(self.kernel.block) * self.kernel.block * self.kernel.taps * rows
-    }
-
+impl Part {
     /// How an address moves with the outer loops, then with the panels.
     fn terms(&self, outer: impl Fn(&Outer) -> i64, panel: i64) -> Vec<Term> {
         let strides = self.outer.iter().map(outer).chain([panel]);
         strides.enumerate().map(|(dim, stride)| Term::Index { dim, stride }).collect()
-    }
-
-    /// Where the weights lie, and how many bytes of them a vector of outputs takes.
-    fn place_weights(&self, p: &mut Planner, panels: &Panels) -> Result<(Place, i64), String> {
-        let lanes = p.target.lanes;
-        match &self.weights {
-            Weights::Packed(id, filter, groups) => {
-                let form = format!("panels{}x{}x{groups}", panels.vectors, filter.block);
-                let place = p.pack(*id, &form, |_, _| {
-                    let group = |g: usize| {
-                        let at = |o, i, r, c| (filter.at)(g * filter.outputs + o, i, r, c);
-                        pack::panels(&pack::Filter { at: &at, ..*filter }, &panels.list(lanes), lanes)
-                    };
-                    Ok(Data::F32((0..*groups).flat_map(group).collect()))
-                })?;
-                Ok((place, (self.depth() * lanes * 4) as i64))
-            }
-            Weights::Rows(place) => Ok((*place, (lanes * 4) as i64)),
-        }
     }
 }
 
 /// A product with all its places: what is left to say for each kind of panel and row is where they start.
 struct Nest<'a> {
     job: &'a Job<'a>,
+    part: &'a Part,
     panels: Panels,
     weights: Place,
     /// Bytes of weights from vector to vector of the outputs.
@@ -147,46 +142,46 @@ struct Nest<'a> {
 impl Nest<'_> {
     /// The call for one kind of panel and one kind of row, which starts at pixel `pixel`.
     fn call(&self, p: &Planner, panel: &Panel, rows: &Rows, pixel: usize) -> Call {
-        let job = self.job;
+        let (job, part) = (self.job, self.part);
         let lanes = p.target.lanes;
-        let in_rows = matches!(job.weights, Weights::Rows(_));
+        let in_rows = matches!(part.weights, Weights::Rows(_));
         let kernel = Product {
             pixels: rows.pixels,
             vectors: panel.vectors,
             tile: panel::tile(p.target, panel.vectors),
-            term: if in_rows { job.kernel.term } else { (panel.vectors * lanes * 4) as i64 },
+            term: if in_rows { part.kernel.term } else { (panel.vectors * lanes * 4) as i64 },
             bias: job.bias.is_some(),
-            to: Destination { lanes: panel.lanes, ..job.kernel.to.clone() },
+            to: Destination { lanes: panel.lanes, ..part.kernel.to.clone() },
             weights_cut: in_rows,
             pipe: self.pipe.functions.clone(),
-            ..job.kernel.clone()
+            ..part.kernel.clone()
         };
         let args = self.args(&kernel, panel, rows, pixel as i64, lanes);
         let inner = [panel.count as u64, rows.count as u64];
-        let extents = job.outer.iter().map(|o| o.extent as u64).chain(inner).collect();
-        Call { kernel: kernel.into(), extents, window: job.window.as_ref().map(|s| s.window), args }
+        let extents = part.outer.iter().map(|o| o.extent as u64).chain(inner).collect();
+        Call { kernel: kernel.into(), extents, window: part.window.as_ref().map(|s| s.window), args }
     }
 
     fn args(&self, kernel: &Product, panel: &Panel, rows: &Rows, pixel: i64, lanes: usize) -> Vec<Arg> {
-        let job = self.job;
+        let (job, part) = (self.job, self.part);
         let to = &kernel.to;
         let first = panel.first as i64;
-        let row_dim = job.outer.len() + 1;
+        let row_dim = part.outer.len() + 1;
         let vectors = |count: usize| (count * lanes * 4) as i64;
 
         let stored = if to.padded { lanes } else { to.lanes };
         let result_span = 0..(rows.pixels as i64 - 1) * to.pixel
             + (panel.vectors as i64 - 1) * to.vector
             + 4 * stored as i64;
-        let result_at = first * to.vector + pixel * to.pixel;
-        let mut result = job.terms(|o| o.output, self.panels.vectors as i64 * to.vector);
+        let result_at = part.start + first * to.vector + pixel * to.pixel;
+        let mut result = part.terms(|o| o.output, self.panels.vectors as i64 * to.vector);
         result.push(along(row_dim, rows.output, job.rings.output));
 
-        let mut input = job.terms(|o| o.input, 0);
-        let mut weights = job.terms(|o| o.weights, self.panels.vectors as i64 * self.per_vector);
+        let mut input = part.terms(|o| o.input, 0);
+        let mut weights = part.terms(|o| o.weights, self.panels.vectors as i64 * self.per_vector);
         // Bytes of weights of one row of the window.
         let line = (kernel.taps * kernel.block) as i64 * kernel.term;
-        let input_at = match &job.window {
+        let input_at = match &part.window {
             Some(sliding) => {
                 input.push(Term::FirstRow { stride: sliding.row });
                 weights.push(Term::FirstTap { stride: line });
@@ -208,13 +203,13 @@ impl Nest<'_> {
         };
         let mut args = vec![
             write(self.to.moved(result_at), result.clone(), result_span.clone()),
-            read(job.input.moved(input_at), input, self.input_span(kernel, rows)),
+            read(part.input.moved(input_at), input, self.input_span(kernel, rows)),
             read(self.weights.moved(first * self.per_vector), weights, 0..weight_span),
             // Without a bias its argument is not read.
             job.bias.map_or(Arg::Taps, channel),
             Arg::Taps,
             Arg::SkippedTaps(line),
-            job.window.as_ref().map_or(Arg::Taps, |s| s.table.clone()),
+            part.window.as_ref().map_or(Arg::Taps, |s| s.table.clone()),
         ];
         let sources = self.pipe.functions.iter().filter_map(|f| f.source());
         let in_memory = sources.filter(|s| !matches!(s, Source::Constant(_)));
@@ -231,8 +226,8 @@ impl Nest<'_> {
     /// The bytes of the input that a unit may touch: of rows that may be any of the image, the last one too.
     fn input_span(&self, kernel: &Product, rows: &Rows) -> std::ops::Range<i64> {
         let blocks = kernel.channels.div_ceil(kernel.block) as i64;
-        let line = match &self.job.window {
-            Some(sliding) => sliding.row,
+        let line = match &self.part.window {
+            Some(_) => kernel.width as i64 * kernel.column,
             None => (rows.pixels as i64 - 1) * kernel.column + 4 * kernel.block as i64,
         };
         // The last block of a matrix's row may be cut.

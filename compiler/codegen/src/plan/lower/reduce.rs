@@ -46,13 +46,7 @@ pub(super) fn lower(
 }
 
 /// Reduces a value of any element type, element by element.
-fn lower_each(
-    p: &mut Planner,
-    id: NodeId,
-    fold: Fold,
-    axes: &[i64],
-    is_mean: bool,
-) -> Result<(), String> {
+fn lower_each(p: &mut Planner, id: NodeId, fold: Fold, axes: &[i64], is_mean: bool) -> Result<(), String> {
     scalar::lower(p, id, |e| {
         let x = e.operand(0);
         let is_reduced = |d: &usize| axes.contains(&(*d as i64));

@@ -1,0 +1,246 @@
+//! Direct convolution by the product kernel, full sums in registers: what `conv` and `conv_transpose` share.
+//!
+//! The input is read in channel blocks, or, where it is plain and thinner than a block (the picture itself),
+//! plane by plane. A 1x1 convolution without stride or padding sees the whole map as one row.
+//!
+//! Groups are a loop around it where they are whole channel blocks, in and out. Others are read plane by plane,
+//! and computed into blocks of their own that a reorder brings together: that costs one more pass over the
+//! result, and groups of few outputs leave lanes idle.
+
+use super::conv::dims4;
+use super::filter::Filter;
+use super::image::Image;
+use super::panel::{self, Rows};
+use super::pipe;
+use super::product::{self, Job, Outer, Part, Rings, Sliding, Weights};
+use super::reorder;
+use crate::kernels::product::{Destination, Product};
+use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
+use cnnc_ir::{Data, NodeId};
+
+/// Windows along one dimension of a plane, and the results that they make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Along {
+    /// Taps of a window.
+    pub taps: usize,
+    /// Elements from window to window.
+    pub stride: usize,
+    /// Elements from tap to tap.
+    pub dilation: usize,
+    /// Elements that the first window starts before those that it may see.
+    pub pad: usize,
+    /// Elements in front that no window sees.
+    pub skip: usize,
+    /// The first result.
+    pub first: usize,
+    /// How many results.
+    pub count: usize,
+    /// From result to result.
+    pub step: usize,
+    /// How many such series of results there are, one behind the other.
+    pub series: usize,
+}
+
+impl Along {
+    /// Whether each result depends on one element, that at its own place.
+    fn is_pointwise(&self) -> bool {
+        (self.taps, self.stride, self.pad, self.skip, self.step) == (1, 1, 0, 0, 1)
+    }
+}
+
+/// Results along rows and columns that are computed alike. `outer` of the filter has the loops over groups, over
+/// series of rows and over series of columns.
+pub(super) struct Phase {
+    pub rows: Along,
+    pub columns: Along,
+    pub filter: Filter,
+}
+
+/// A convolution of the planes of a node's first operand, with a bias as its third.
+pub(super) struct Direct<'a> {
+    pub op: &'a str,
+    pub groups: usize,
+    /// Input and output channels of a group.
+    pub inputs: usize,
+    pub outputs: usize,
+    pub phases: Vec<Phase>,
+    pub macs: u64,
+}
+
+/// Whether groups of so many channels in and out are computed apart, because they are not whole blocks.
+pub(super) fn is_apart(p: &Planner, groups: usize, inputs: usize, outputs: usize) -> bool {
+    let lanes = p.target.lanes;
+    groups > 1 && !(inputs.is_multiple_of(lanes) && outputs.is_multiple_of(lanes))
+}
+
+/// Lowers a convolution and the pipe behind it.
+pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let x = expr.operands[0];
+    let lanes = p.target.lanes;
+    let Direct { op, groups, inputs, outputs, .. } = direct;
+    let [n, _, oh, ow] = dims4(p, id);
+    let apart = is_apart(p, groups, inputs, outputs);
+    let thin = p.ty(x).dims()[1] < lanes && p.layout(x) == Some(Layout::Plain);
+    let (layout, block) = if apart || thin { (Layout::Plain, 1) } else { (Layout::Blocked, lanes) };
+    let input = p.operand(x, layout)?;
+    let (from, result) = (Image::of(p, x, block), Image::blocked(p, id));
+    let bias = match expr.operands.get(2) {
+        Some(&b) if apart => Some(group_channels(p, b, groups, outputs)?),
+        Some(&b) => Some(pipe::channels(p, b)?),
+        None => None,
+    };
+    let to = match apart {
+        true => {
+            let ty = p.ty(id).with_dims([n * groups, outputs, oh, ow]).map_err(|m| m.0)?;
+            let name = format!("{}.groups", p.name(id));
+            Some(at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena)))
+        }
+        false => None,
+    };
+    let blocks = outputs.div_ceil(lanes);
+    let plan = Planes { x, id, block, from, result, input, groups, blocks, apart };
+    let mut parts = Vec::with_capacity(direct.phases.len());
+    for phase in direct.phases {
+        parts.push(plan.part(p, phase)?);
+    }
+    let job = Job {
+        id,
+        op,
+        outputs,
+        parts,
+        rings: Rings { input: from.ring, output: result.ring },
+        bias,
+        to,
+        layout: Layout::Blocked,
+        stages: if apart { Vec::new() } else { expr.stages.clone() },
+        macs: direct.macs,
+    };
+    product::lower(p, job)?;
+    let Some(apart) = to else { return Ok(()) };
+    let plain = p.result(id, Layout::Plain);
+    reorder::images(p, &p.name(id), [n * groups, outputs, oh * ow], apart, plain, false);
+    super::finish(p, id, plain, Layout::Plain, expr.stages)
+}
+
+/// Where the planes of a convolution lie.
+struct Planes {
+    x: NodeId,
+    id: NodeId,
+    /// Input channels side by side.
+    block: usize,
+    from: Image,
+    result: Image,
+    input: Place,
+    groups: usize,
+    /// Channel blocks of a group's result.
+    blocks: usize,
+    apart: bool,
+}
+
+impl Planes {
+    fn part(&self, p: &mut Planner, phase: Phase) -> Result<Part, String> {
+        let Planes { block, from, result, groups, blocks, .. } = *self;
+        let Phase { rows, columns, filter } = phase;
+        let filter = Filter { block, ..filter };
+        let lanes = p.target.lanes;
+        let [n, _, height, width] = dims4(p, self.x);
+        let (column, vector) = ((4 * block) as i64, (4 * lanes) as i64);
+        let pointwise = rows.is_pointwise() && columns.is_pointwise();
+        let outer = [
+            Outer {
+                extent: n,
+                input: from.image,
+                output: if self.apart { (groups * blocks) as i64 * result.plane } else { result.image },
+                ..Outer::default()
+            },
+            Outer {
+                extent: groups,
+                input: filter.inputs.div_ceil(block) as i64 * from.plane,
+                bias: blocks as i64 * vector,
+                output: blocks as i64 * result.plane,
+                ..Outer::default()
+            },
+            Outer { extent: rows.series, output: result.row, ..Outer::default() },
+            Outer { extent: columns.series, output: vector, ..Outer::default() },
+        ];
+        let mut outer = outer.to_vec();
+        // The filters of the loops lie one behind the other.
+        let mut bytes = (filter.depth() * blocks * lanes * 4) as i64;
+        for o in outer[1..].iter_mut().rev() {
+            o.weights = bytes;
+            bytes *= o.extent as i64;
+        }
+        let window = (!pointwise).then(|| Window {
+            dim: outer.len() + 1,
+            stride: rows.stride as u64,
+            pad: rows.pad as u64,
+            dilation: rows.dilation as u64,
+            kernel: rows.taps as u64,
+            extent: (height - rows.skip) as u64,
+            ring: from.ring,
+        });
+        let by_rows = !pointwise || from.ring.is_some() || result.ring.is_some();
+        let cut = match by_rows {
+            true => vec![Rows {
+                pixels: columns.count,
+                count: rows.count,
+                output: result.row * rows.step as i64,
+                input: from.row,
+            }],
+            false => panel::rows(p.target, rows.count * columns.count, vector, column),
+        };
+        let step = window.map(|w| from.step(p, &p.name(self.id), &w));
+        let kernel = Product {
+            pixels: 0,
+            vectors: 0,
+            tile: 0,
+            channels: filter.inputs,
+            block,
+            taps: columns.taps,
+            stride: columns.stride,
+            pad: columns.pad,
+            dilation: columns.dilation,
+            width: if by_rows { width - columns.skip } else { height * width },
+            column,
+            row: step.as_ref().map(|(step, _)| *step),
+            block_bytes: from.plane,
+            term: 0,
+            weights_cut: false,
+            bias: false,
+            to: Destination {
+                pixel: vector * columns.step as i64,
+                vector: result.plane,
+                lanes,
+                padded: true,
+            },
+            pipe: Vec::new(),
+        };
+        let skipped = rows.skip as i64 * from.row + columns.skip as i64 * column;
+        Ok(Part {
+            outer,
+            rows: cut,
+            kernel,
+            window: window.zip(step).map(|(window, (_, table))| Sliding { window, row: from.row, table }),
+            input: self.input.moved(skipped),
+            weights: Weights::Packed(filter),
+            start: rows.first as i64 * result.row + columns.first as i64 * vector,
+        })
+    }
+}
+
+/// One number a channel, those of each group filled up to whole vectors.
+fn group_channels(p: &mut Planner, operand: NodeId, groups: usize, outputs: usize) -> Result<Place, String> {
+    if p.module.graph[operand].is_const() {
+        return p.pack(operand, &format!("channels by {outputs}"), |p, t| {
+            let groups = t.slice::<f32>().chunks(outputs);
+            Ok(Data::F32(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect()))
+        });
+    }
+    let plain = p.operand(operand, Layout::Plain)?;
+    let name = format!("{}.groups", p.name(operand));
+    let ty = p.ty(operand).with_dims([groups, outputs]).map_err(|m| m.0)?;
+    let filled = at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena));
+    reorder::images(p, &name, [groups, outputs, 1], plain, filled, true);
+    Ok(filled)
+}

@@ -1,0 +1,134 @@
+//! Filters: weights of products as strided views, and the panels that the product kernel reads.
+//!
+//! ```text
+//! w[a.., o, i, u, v] = elements[first + a * outer + .. + o * output + i * input + u * row + v * column]
+//! panels             = [outer..][panel][block][row][column][input in block][output in panel]
+//! ```
+//!
+//! Outputs and inputs that fill a vector or a block up are zeros. Constants are packed now; what is computed at run
+//! time is packed by strided copies.
+
+use super::panel::Panels;
+use super::strided::{self, Dim};
+use crate::plan::{Layout, Place, Planner, Space, at};
+use cnnc_ir::{DType, Data, NodeId, Type};
+
+/// A filter, or several that lie and are packed alike.
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
+    /// Where the elements come from.
+    pub weights: NodeId,
+    /// The extents and strides of the loops over filters: groups of channels, or phases.
+    pub outer: Vec<(usize, i64)>,
+    /// Output channels.
+    pub outputs: usize,
+    /// Input channels.
+    pub inputs: usize,
+    /// Rows and columns of the window.
+    pub taps: (usize, usize),
+    /// Input channels side by side.
+    pub block: usize,
+    /// The element of the first output, input, row and column.
+    pub first: i64,
+    /// Elements from output to output, input to input, row to row, column to column.
+    pub strides: [i64; 4],
+}
+
+impl Filter {
+    /// Terms of one output: inputs, filled up to whole blocks, times taps.
+    pub(super) fn depth(&self) -> usize {
+        self.inputs.next_multiple_of(self.block) * self.taps.0 * self.taps.1
+    }
+
+    /// Where the panels lie: packed now, or by steps that are appended.
+    pub(super) fn place(&self, p: &mut Planner, panels: &Panels) -> Result<Place, String> {
+        let lanes = p.target.lanes;
+        if !p.module.graph[self.weights].is_const() {
+            return self.copied(p, panels);
+        }
+        let Filter { block, first, strides, outer, .. } = self;
+        let form = format!("panels {}x{block} from {first} by {outer:?} {strides:?}", panels.vectors);
+        p.pack(self.weights, &form, |_, t| Ok(Data::F32(self.packed(t.slice(), &panels.list(lanes), lanes))))
+    }
+
+    /// The panels of constant weights; `panels` holds the first output and the vectors of each.
+    fn packed(&self, w: &[f32], panels: &[(usize, usize)], lanes: usize) -> Vec<f32> {
+        let [output, input, row, column] = self.strides;
+        let mut starts = vec![self.first];
+        for &(extent, stride) in &self.outer {
+            let along = |start: i64| (0..extent as i64).map(move |i| start + i * stride);
+            starts = starts.into_iter().flat_map(along).collect();
+        }
+        let width: usize = panels.iter().map(|(_, vectors)| vectors * lanes).sum();
+        let mut out = Vec::with_capacity(starts.len() * width * self.depth());
+        for start in starts {
+            for &(first, vectors) in panels {
+                for block in (0..self.inputs).step_by(self.block) {
+                    for tap in 0..self.taps.0 * self.taps.1 {
+                        let tap = (tap / self.taps.1) as i64 * row + (tap % self.taps.1) as i64 * column;
+                        for i in block..block + self.block {
+                            for o in first..first + vectors * lanes {
+                                let inside = i < self.inputs && o < self.outputs;
+                                let element = start + o as i64 * output + i as i64 * input + tap;
+                                out.push(if inside { w[element as usize] } else { 0.0 });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// The panels of weights that are computed at run time.
+    fn copied(&self, p: &mut Planner, panels: &Panels) -> Result<Place, String> {
+        let lanes = p.target.lanes;
+        let from = p.operand(self.weights, Layout::Plain)?;
+        let name = format!("{}.panels", p.name(self.weights));
+        let whole = self.outputs.div_ceil(lanes) * lanes * self.depth();
+        let filters: usize = self.outer.iter().map(|(extent, _)| extent).product();
+        let ty = Type::new(DType::F32, [filters * whole]).map_err(|m| m.0)?;
+        let to = at(p.buffer(&name, &ty, Layout::Plain, Space::Arena));
+        if !(self.outputs.is_multiple_of(lanes) && self.inputs.is_multiple_of(self.block)) {
+            let zero = p.weights(&format!("{name}.zero"), &Data::F32(vec![0.0]));
+            let filled = [Dim { extent: filters * whole, from: 0, to: 1 }];
+            let calls = strided::calls(p, DType::F32, zero, to, &filled);
+            p.step(&name, "fill", "zeros".into(), calls, 0);
+        }
+        let mut outer = Vec::new();
+        let mut behind = (filters * whole) as i64;
+        for &(extent, from) in &self.outer {
+            behind /= extent.max(1) as i64;
+            outer.push(Dim { extent, from, to: behind });
+        }
+        let [output, input, row, column] = self.strides;
+        let (rows, columns) = self.taps;
+        let full = self.inputs / self.block;
+        let mut calls = Vec::new();
+        for panel in panels.kinds(self.outputs, lanes) {
+            let width = panel.vectors * lanes;
+            let outputs = width - lanes + panel.lanes;
+            for (first, blocks, inputs) in [(0, full, self.block), (full, 1, self.inputs % self.block)] {
+                let dim = |extent: usize, from: i64, to: usize| Dim { extent, from, to: to as i64 };
+                let inner = [
+                    dim(panel.count, output * width as i64, width * self.depth()),
+                    dim(blocks, input * self.block as i64, rows * columns * self.block * width),
+                    dim(rows, row, columns * self.block * width),
+                    dim(columns, column, self.block * width),
+                    dim(inputs, input, width),
+                    dim(outputs, output, 1),
+                ];
+                if inner.iter().any(|d| d.extent == 0) {
+                    continue;
+                }
+                let (o, i) = ((panel.first * lanes) as i64, (first * self.block) as i64);
+                let from = from.moved(4 * (self.first + o * output + i * input));
+                let before = panel.first * lanes * self.depth() + first * rows * columns * self.block * width;
+                let to = to.moved(4 * before as i64);
+                calls.extend(strided::calls(p, DType::F32, from, to, &[&outer[..], &inner].concat()));
+            }
+        }
+        p.step(&name, "pack", "strided copy".into(), calls, 0);
+        Ok(to)
+    }
+}
