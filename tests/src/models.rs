@@ -13,19 +13,19 @@ pub fn root() -> &'static Path {
 
 /// A folder beside the project, or a visible line saying what is skipped.
 pub fn shared(path: &str) -> Option<PathBuf> {
-    found(root().join("../shared/models").join(path))
+    found(root().join("../shared/models").join(path), "it lies beside the project")
 }
 
 /// A file that the test command made, or a visible line saying what is skipped.
 pub fn made(path: &str) -> Option<PathBuf> {
-    found(root().join(path))
+    found(root().join(path), "tests/run.sh makes it")
 }
 
-fn found(path: PathBuf) -> Option<PathBuf> {
+fn found(path: PathBuf, origin: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: {} is missing", path.display());
+    eprintln!("skipped: {} is missing, {origin}", path.display());
     None
 }
 

@@ -149,3 +149,103 @@ fn concatenations_are_computed_in_place() {
     agree(graph);
     assert_eq!(copying(graph).0, 1);
 }
+
+/// A graph of one node, for elements of one, two, four and eight bytes; `$` stands for the type.
+fn of_each_type(inputs: &str, constants: &str, result: &str, node: &str) {
+    for dtype in ["f32", "i8", "f16", "i32", "i64", "bool"] {
+        let text = format!("graph @g({inputs}) {{\n{constants}  %y: $[{result}] = {node}\n  return %y\n}}\n");
+        exact(&text.replace('$', dtype));
+    }
+}
+
+#[test]
+fn expands() {
+    of_each_type("%x: $[3,1,5]", "", "2,3,4,5", "expand %x, shape=[2,3,4,5]");
+    of_each_type("%x: $[2,1]", "", "2,9000", "expand %x, shape=[2,9000]");
+    of_each_type("%x: $[]", "", "3", "expand %x, shape=[3]");
+    exact(
+        "graph @g(%x: f32[1,5,1,1]) {\n  %w: f32[9,5,1,1] = const rand(1)\n  %a: f32[1,9,1,1] = conv %x, %w\n  \
+         %y: f32[2,9,3,4] = expand %a, shape=[2,9,3,4]\n  return %y\n}\n",
+    );
+}
+
+#[test]
+fn gathers_by_indices() {
+    // At run time, out of range too: indices are of two digits.
+    of_each_type("%x: $[4,5,6], %i: i64[4,3,6]", "", "4,3,6", "gather_elements %x, %i, axis=1");
+    of_each_type("%x: $[4,5,6], %i: i32[2,7,2,2]", "", "2,7,2,6", "gather_nd %x, %i");
+    of_each_type("%x: $[2,5,6], %i: i64[2,3,1]", "", "2,3,6", "gather_nd %x, %i, batch=1");
+    let indices = "  %i: i64[2,3] = const [0,-1,2,3,-4,9]\n";
+    of_each_type("%x: $[4,3]", indices, "2,3", "gather_elements %x, %i");
+}
+
+#[test]
+fn scatters() {
+    let inputs = "%x: $[4,5,6], %i: i64[3,2,6], %u: $[3,2,6]";
+    of_each_type(inputs, "", "4,5,6", "scatter_elements %x, %i, %u, axis=1");
+    let inputs = "%x: $[4,5,6], %i: i64[2,3,2], %u: $[2,3,6]";
+    of_each_type(inputs, "", "4,5,6", "scatter_nd %x, %i, %u");
+    // Known indices: the second block twice, one by a negative index.
+    let indices = "  %i: i32[4,1] = const [1,3,-3,9]\n";
+    of_each_type("%x: $[4,5], %u: $[4,5]", indices, "4,5", "scatter_nd %x, %i, %u");
+    for reduction in ["add", "mul", "max", "min"] {
+        for dtype in ["f32", "i8", "i64"] {
+            exact(&format!(
+                "graph @g(%x: {dtype}[4,5], %i: i64[3,5], %j: i64[3,2], %u: {dtype}[3,5], %v: {dtype}[3], \
+                 %w: {dtype}[4,5]) {{\n  %k: i32[4,1] = const [1,3,-3,9]\n  \
+                 %a: {dtype}[4,5] = scatter_elements %x, %i, %u, reduction={reduction}\n  \
+                 %b: {dtype}[4,5] = scatter_nd %x, %j, %v, reduction={reduction}\n  \
+                 %c: {dtype}[4,5] = scatter_nd %x, %k, %w, reduction={reduction}\n  return %a, %b, %c\n}}\n"
+            ));
+        }
+    }
+}
+
+#[test]
+fn resizes_of_any_kind() {
+    let resize = |x: &str, y: &str, attributes: &str| {
+        let sizes = format!("sizes=[{y}]");
+        agree(&format!(
+            "graph @g(%x: f32[{x}]) {{\n  %y: f32[{y}] = resize %x, {attributes}, {sizes}\n  return %y\n}}\n"
+        ));
+    };
+    // One, three and five dimensions, those that shrink beside those that grow, and the outer ones.
+    resize("1,2,9", "1,2,13", "mode=linear, scales=[1,1,1.5]");
+    resize("2,9,5", "3,4,8", "mode=linear, scales=[1.5,0.5,1.7]");
+    resize("1,2,3,4,5", "1,2,6,8,9", "mode=linear, coordinate=align_corners, scales=[1,1,2,2,1.9]");
+    resize("1,2,3,4,5", "1,2,6,8,10", "coordinate=asymmetric, nearest=floor, scales=[1,1,2,2,2]");
+    resize("1,9,8,10", "1,9,12,7", "mode=cubic, scales=[1,1,1.5,0.7]");
+    resize("1,9,8,10", "1,9,12,7", "mode=cubic, cubic=-0.5, exclude_outside=true, scales=[1,1,1.5,0.7]");
+    resize("1,3,16,20", "1,3,4,15", "mode=cubic, antialias=true, scales=[1,1,0.25,0.75]");
+    resize(
+        "1,3,16,20",
+        "1,3,4,15",
+        "mode=linear, antialias=true, exclude_outside=true, scales=[1,1,0.25,0.75]",
+    );
+    resize("1,3,5,4", "1,3,3,6", "mode=linear, coordinate=half_pixel_symmetric, scales=[1,1,0.7,1.6]");
+    let crop = "coordinate=crop, crop=[0,0,0.25,-0.5,1,1,1.25,1], value=7, scales=[1,1,0.6,1.5]";
+    resize("1,3,5,4", "1,3,3,6", &format!("mode=linear, {crop}"));
+    resize("1,3,5,4", "1,3,3,6", crop);
+    let nearest = "coordinate=asymmetric, scales=[2,1.5], sizes=[6,6]";
+    of_each_type("%x: $[3,4]", "", "6,6", &format!("resize %x, {nearest}"));
+}
+
+#[test]
+fn grid_samples() {
+    for mode in ["nearest", "linear", "cubic"] {
+        for beyond in ["zero", "border", "mirror"] {
+            for corners in [true, false] {
+                let sample = |x: &str, grid: &str, y: &str| {
+                    agree(&format!(
+                        "graph @g(%x: f32[{x}], %g: f32[{grid}]) {{\n  %s: f32[] = const splat(1.5)\n  \
+                         %h: f32[{grid}] = mul %g, %s\n  %y: f32[{y}] = \
+                         grid_sample %x, %h, mode={mode}, beyond={beyond}, corners={corners}\n  return %y\n}}\n"
+                    ));
+                };
+                sample("2,3,5,6", "2,4,7,2", "2,3,4,7");
+                sample("1,2,3,4,5", "1,2,3,3,3", "1,2,2,3,3");
+                sample("1,2,1", "1,9,1", "1,2,9");
+            }
+        }
+    }
+}

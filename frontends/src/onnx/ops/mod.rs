@@ -15,6 +15,7 @@ mod constant;
 mod conv;
 mod cum_sum;
 mod depth_to_space;
+mod einsum;
 mod elementwise;
 mod expand;
 mod gather;
@@ -25,6 +26,7 @@ mod lp;
 mod lrn;
 mod mask;
 mod matmul;
+mod max_unpool;
 mod normalization;
 mod padding;
 mod pool;
@@ -89,6 +91,7 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "Div" => elementwise::div,
         "Dropout" => identity::dropout,
         "DynamicQuantizeLinear" => quantize::dynamic_quantize_linear,
+        "Einsum" => einsum::einsum,
         "Elu" => activation::elu,
         "Equal" => |node| binary(node, ir::Equal),
         "Erf" => |node| unary(node, ir::Erf),
@@ -129,6 +132,7 @@ pub(super) fn function(op_type: &str) -> Option<fn(&mut Node) -> Outcome> {
         "MatMulInteger" => qlinear::mat_mul_integer,
         "Max" => |node| chain(node, ir::Max),
         "MaxPool" => pool::max_pool,
+        "MaxUnpool" => max_unpool::max_unpool,
         "Mean" => elementwise::mean,
         "MeanVarianceNormalization" => normalization::mean_variance_normalization,
         "Min" => |node| chain(node, ir::Min),

@@ -10,10 +10,11 @@
 //! Products are summed as integers. A result is `requantize` of the sum by the scales of the operands over
 //! that of the result, in f32. `QLinearAdd` adds reals.
 //!
-//! Refused: constant scales that are not positive and finite, other than two spatial dimensions, and what
+//! Refused: constant scales that are not positive and finite, three spatial dimensions, and what
 //! [windows](super::window) refuse.
 
 use super::quantize::{channels, check_scale, zero_point};
+use super::volume;
 use super::window::{Plane, Window};
 use crate::onnx::attributes::required;
 use crate::onnx::builder::extent;
@@ -26,8 +27,8 @@ use cnnc_ir::{DType, NodeId};
 
 pub(super) fn conv_integer(node: &mut Node) -> Outcome {
     let ([x, w], [x_zero, w_zero]) = node.inputs(["x", "w"], ["x_zero_point", "w_zero_point"])?;
-    let (op, operands) = convolution(node, [x, w], [x_zero, w_zero])?;
-    node.result(op, &operands)
+    let sum = convolution(node, [x, w], [x_zero, w_zero])?;
+    node.named(sum)
 }
 
 pub(super) fn mat_mul_integer(node: &mut Node) -> Outcome {
@@ -42,8 +43,7 @@ pub(super) fn q_linear_conv(node: &mut Node) -> Outcome {
         ["B"],
     )?;
     let rank = node.ty(x).rank();
-    let (op, operands) = convolution(node, [x, w], [Some(x_zero), Some(w_zero)])?;
-    let mut sum = node.step("sum", op, &operands)?;
+    let mut sum = convolution(node, [x, w], [Some(x_zero), Some(w_zero)])?;
     if let Some(b) = b {
         let b = channels(node, b, rank.saturating_sub(1))?;
         sum = node.step("sum", Add, &[sum, b])?;
@@ -106,21 +106,20 @@ pub(super) fn q_linear_global_average_pool(node: &mut Node) -> Outcome {
     requantized(node, sum, [x_scale, share], y_scale, y_zero)
 }
 
-/// The operator of a convolution, and its operands.
+/// A convolution of integers.
 fn convolution(
     node: &mut Node,
     [x, w]: [NodeId; 2],
     [x_zero, w_zero]: [Option<NodeId>; 2],
-) -> Result<(ConvInteger, [NodeId; 4]), Fault> {
+) -> Result<NodeId, Fault> {
     let (x_ty, w_ty) = (node.ty(x), node.ty(w));
     ensure!(
-        x_ty.rank() == 4 && w_ty.rank() == 4,
+        (3..=4).contains(&x_ty.rank()) && w_ty.rank() == x_ty.rank(),
         E_UNSUPPORTED,
-        "x {x_ty} and w {w_ty} must have two spatial dimensions"
+        "x {x_ty} and w {w_ty} must have one or two spatial dimensions"
     );
     let groups = extent("group", node.attributes.int("group")?.unwrap_or(1))?;
-    let window = Window::new(node, &x_ty, Some(&w_ty.dims()[2..]))?;
-    let Plane { stride, pad, dilation, .. } = window.plane();
+    let Plane { stride, pad, dilation, .. } = Window::new(node, &x_ty, Some(&w_ty.dims()[2..]))?.plane();
     let x_zero = zero_point(node, x_zero, x_ty.dtype)?;
     let x_zero = node.reshaped("one", x_zero, &[])?;
     let mut w_zero = zero_point(node, w_zero, w_ty.dtype)?;
@@ -128,7 +127,9 @@ fn convolution(
         w_zero = channels(node, w_zero, 4)?;
     }
     let conv = Conv { stride, pad, dilation, groups };
-    Ok((ConvInteger { conv }, [x, w, x_zero, w_zero]))
+    volume::plane(node, [x, w], |node, [x, w]| {
+        node.step("sum", ConvInteger { conv }, &[x, w, x_zero, w_zero])
+    })
 }
 
 /// The operands of a product of matrices.

@@ -14,7 +14,9 @@
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axis};
 use crate::onnx::tensor;
-use cnnc_ir::ops::{Add, Cast, Clip, Dequantize, Div, Gather, Max, Neg, Quantize, ReduceMax, Round};
+use cnnc_ir::ops::{
+    Cast, Clip, Dequantize, Div, Gather, Max, Min, Quantize, ReduceMax, ReduceMin, Round, Sub,
+};
 use cnnc_ir::{DType, NodeId, Shape, Tensor, Type};
 
 pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
@@ -66,12 +68,12 @@ pub(super) fn dynamic_quantize_linear(node: &mut Node) -> Outcome {
     let nothing = node.number("nothing", &ty, 0.0)?;
     let most = node.step("most", ReduceMax { axes: axes.clone(), keep: false }, &[x])?;
     let most = node.step("most", Max, &[most, nothing])?;
-    let negated = node.step("negated", Neg, &[x])?;
-    let below = node.step("below", ReduceMax { axes, keep: false }, &[negated])?;
-    let below = node.step("below", Max, &[below, nothing])?;
-    let range = node.step("range", Add, &[most, below])?;
+    let least = node.step("least", ReduceMin { axes, keep: false }, &[x])?;
+    let least = node.step("least", Min, &[least, nothing])?;
+    let range = node.step("range", Sub, &[most, least])?;
     let steps = node.number("steps", &ty, 255.0)?;
     let scale = node.step("scale", Div, &[range, steps])?;
+    let below = node.step("below", Sub, &[nothing, least])?;
     let zero = node.step("zero", Div, &[below, scale])?;
     let zero = node.step("rounded", Round, &[zero])?;
     let zero = node.step("clipped", Clip { min: 0.0, max: 255.0 }, &[zero])?;

@@ -3,6 +3,7 @@
 //!     let model = Model::new(13).input("x", &[2, 3]).node("Relu", &["x"], &["y"], &[]).output("y");
 //!     assert_eq!(model.run(&[tensor]), [..]);
 
+mod einsum;
 mod elementwise;
 mod export;
 mod external;
@@ -10,6 +11,7 @@ mod faults;
 mod folding;
 mod forms;
 mod signature;
+mod windows;
 
 use super::{Diagnostic, ImportOptions, decode, import, tensor_to_pb};
 use cnnc_ir::eval::{Precision, evaluate};

@@ -5,8 +5,8 @@ use super::direct::{self, Along, Direct, Phase};
 use super::filter::Filter;
 use super::grouped;
 use crate::plan::Planner;
-use cnnc_ir::ops::Conv;
 use cnnc_ir::NodeId;
+use cnnc_ir::ops::Conv;
 
 /// Lowers a convolution and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), String> {

@@ -7,16 +7,19 @@
 //! So results that leave the same remainder, a *phase*, meet the same taps, and their neighbours meet neighbouring
 //! elements: each phase is a convolution by the taps that it meets, in reverse, written a stride apart. Phases one
 //! behind the other that meet as many taps in the same way are a loop: no tap is computed in vain, and the number
-//! of kernels does not grow with the stride.
+//! of kernels does not grow with the stride. Where taps meet in more ways than [`PHASES`], and for other element types
+//! than f32, results are summed one by one.
 
 use super::conv::dims4;
 use super::direct::{self, Along, Direct, Phase};
 use super::filter::Filter;
+use super::scalar::{self, Operand};
 use crate::plan::Planner;
+use crate::scalar::Value;
 use cnnc_ir::NodeId;
 use cnnc_ir::ops::{ConvTranspose, Spread};
 
-/// The most kinds of phases along one dimension: where taps are dilated, each phase may be one of its own.
+/// The most kinds of phases along one dimension; where taps are dilated, each phase may be one of its own.
 const PHASES: usize = 32;
 
 /// Lowers a transposed convolution and the pipe behind it.
@@ -28,10 +31,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
     let (groups, inputs) = (conv.groups, all / conv.groups);
     let [rows, columns] = conv.spread(p.ty(x), p.ty(w));
     let (Some(rows), Some(columns)) = (phases(&rows, oh), phases(&columns, ow)) else {
-        return Err(format!(
-            "a stride of {} with a dilation of {} is not compiled yet: the taps meet in too many ways",
-            conv.stride, conv.dilation
-        ));
+        return lower_each(p, id, conv);
     };
     let plane = (kh * kw) as i64;
     let (output, input) = (plane, plane * outputs as i64);
@@ -96,9 +96,10 @@ fn phases(spread: &Spread, count: usize) -> Option<Vec<Series>> {
     let mut all: Vec<Series> = Vec::new();
     for first in 0..spread.stride.min(count) {
         let phase = phase(spread, first, count, last[(first + spread.before) % spread.stride]);
+        let count = all.len();
         match all.last_mut() {
             Some(series) if series.continues_as(&phase) => series.along.series += 1,
-            _ if all.len() == PHASES => return None,
+            _ if count == PHASES => return None,
             _ => all.push(phase),
         }
     }
@@ -145,4 +146,37 @@ impl Series {
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Lowers a transposed convolution of any element type and the pipe behind it, element by element.
+pub(super) fn lower_each(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result<(), String> {
+    let has_bias = p.module.graph.expr(id).operands.len() > 2;
+    scalar::lower(p, id, |e| {
+        let (x, w) = (e.operand(0), e.operand(1));
+        let [n, o, i, j] = e.at()?;
+        let &[channels, outputs, kh, kw] = w.dims() else { return Err("the weights are no filters".into()) };
+        let inputs = channels / conv.groups;
+        let first = o / outputs * inputs;
+        let bias = if has_bias { e.operand(2).at(&[o]) } else { e.number(x.dtype(), 0) };
+        let [sum] = e.fold(kh, [bias], |u, [sum]| {
+            let (row_meets, row) = source(x, 2, i + conv.pad.top - u * conv.dilation.0, conv.stride.0);
+            e.fold(kw, [sum], |v, [sum]| {
+                let (column_meets, column) =
+                    source(x, 3, j + conv.pad.left - v * conv.dilation.1, conv.stride.1);
+                let terms = (row_meets & column_meets).select(e.i64(inputs), 0);
+                e.fold(terms, [sum], |c, [sum]| {
+                    let c = first + c;
+                    [x.at(&[n, c, row, column]).mul_add(w.at(&[c, o % outputs, u, v]), sum)]
+                })
+            })
+        });
+        Ok(sum)
+    })
+}
+
+/// Whether there is an element along a dimension whose tap lands at this place, and where.
+fn source<'e>(x: Operand<'e>, d: usize, at: Value<'e>, stride: usize) -> (Value<'e>, Value<'e>) {
+    let is_whole = at.ge(0) & (at % stride).equals(0);
+    let at = at / stride;
+    (is_whole & at.lt(x.dims()[d]), x.within(d, at))
 }

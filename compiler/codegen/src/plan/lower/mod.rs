@@ -15,6 +15,7 @@ mod expand;
 mod filter;
 mod gather;
 mod gemm;
+mod grid_sample;
 mod grouped;
 mod image;
 mod index;
@@ -65,6 +66,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Gather(gather) => gather::lower(p, id, gather),
         Op::GatherElements(op) => index::gather_elements(p, id, op),
         Op::GatherNd(op) => index::gather_nd(p, id, op),
+        Op::GridSample(sample) => grid_sample::lower(p, id, sample),
         Op::MatmulInteger(_) => matmul_integer::lower(p, id),
         Op::Padding(pad) => padding::lower(p, id, pad),
         Op::Quantize(_) => quantum::quantize(p, id),
@@ -76,6 +78,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::ReduceSumSquare(r) => reduce::lower(p, id, Fold::Squares, &r.axes, false),
         Op::Requantize(_) => quantum::requantize(p, id),
         Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
+        Op::Resize(resize) => resize::lower(p, id, resize),
         Op::ScatterElements(op) => index::scatter_elements(p, id, op),
         Op::ScatterNd(op) => index::scatter_nd(p, id, op),
         Op::Slice(slice) => slice::lower(p, id, slice),
@@ -86,6 +89,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Conv(conv) if !is_f32 => correlation::lower(p, id, conv),
         Op::AvgPool(pool) if !is_f32 => pool_each::lower_avg(p, id, pool),
         Op::MaxPool(pool) if !is_f32 => pool_each::lower_max(p, id, pool),
+        Op::ConvTranspose(conv) if !is_f32 => conv_transpose::lower_each(p, id, conv),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
         Op::Matmul(_) if !is_f32 => gemm::lower_matmul_each(p, id),
         Op::Softmax(softmax) if !is_f32 => softmax::lower_each(p, id, softmax),
@@ -97,7 +101,6 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Lrn(op) => lrn::lower(p, id, op),
         Op::MaxPool(pool) => pool::lower_max(p, id, pool),
         Op::Matmul(_) => gemm::lower_matmul(p, id),
-        Op::Resize(resize) => resize::lower(p, id, resize),
         Op::Softmax(softmax) => softmax::lower(p, id, softmax),
         op => Err(format!("{} is not compiled yet", op.name())),
     }

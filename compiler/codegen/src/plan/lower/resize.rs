@@ -1,21 +1,24 @@
-//! `resize`: channel block by channel block, a unit is one row of one block.
+//! `resize`: all modes come down to tables made now, of the elements that each result is made from along a dimension,
+//! and of their shares.
 //!
-//! All modes come down to tables made now: for each row and each column of the result, which ones of the image it is
-//! made from and in which shares.
+//! Planes whose elements are made of one row and column, or of two, go channel block by channel block: a unit is one row
+//! of one block. All else is summed element by element.
 
 use super::conv::dims4;
 use super::pipe::{read, write};
+use super::scalar::{self, Element};
 use crate::kernels::resize::Resize;
 use crate::plan::{Call, Layout, Place, Planner, Term};
+use crate::scalar::Value;
 use cnnc_ir::ops::{self, Coordinate, ResizeMode, Taps};
-use cnnc_ir::{Data, NodeId, Type};
+use cnnc_ir::{DType, Data, NodeId, Shape, Tensor, Type};
 
 /// Lowers a resize and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let x = expr.operands[0];
     if !is_blend(resize, p.ty(x)) {
-        return Err(format!("a value of type {} is not resized so yet", p.ty(x)));
+        return lower_each(p, id, resize);
     }
     let [n, channels, height, width] = dims4(p, x);
     let [.., oh, ow] = dims4(p, id);
@@ -63,10 +66,53 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
     super::finish(p, id, to, Layout::Blocked, expr.stages)
 }
 
+/// Sums the taps of each element by itself.
+fn lower_each(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result<(), String> {
+    let extents = p.ty(p.module.graph.operands(id)[0]).dims();
+    let order = resize.order(extents);
+    let taps: Vec<Taps> = order.iter().map(|&d| resize.taps(d, extents[d])).collect();
+    let tables = taps.iter().map(tables).collect::<Result<Vec<_>, _>>()?.concat();
+    // Dimensions, and how many taps they have.
+    let counts: Vec<(usize, usize)> = order.into_iter().zip(taps.iter().map(|t| t.count)).collect();
+    scalar::lower_by(p, id, &tables, |e| Ok(tapped(e, resize, &counts, e.coordinates())))
+}
+
+/// The elements and the shares of taps.
+fn tables(taps: &Taps) -> Result<[Tensor; 2], String> {
+    let shape = Shape::new([taps.entries.len()]).map_err(|m| m.0)?;
+    let (elements, shares) = taps.entries.iter().map(|&(element, share)| (element as i64, share)).unzip();
+    Ok([Tensor::of::<i64>(&shape, elements), Tensor::of::<f32>(&shape, shares)])
+}
+
+/// The element of x at these coordinates, those along the given dimensions in the result and not in x. The last
+/// dimension is the last that is resized: its sum stands outside of the others.
+fn tapped<'e>(
+    e: &'e Element<'e>,
+    resize: &ops::Resize,
+    dimensions: &[(usize, usize)],
+    at: Vec<Value<'e>>,
+) -> Value<'e> {
+    let x = e.operand(0);
+    let Some((&(d, count), inner)) = dimensions.split_last() else {
+        return x.or(e.number(x.dtype(), resize.value), &at);
+    };
+    let first = at[d] * count;
+    let term = |k: Value<'e>| {
+        let [element, share] = [0, 1].map(|table| e.table(2 * inner.len() + table).at(&[first + k]));
+        let mut at = at.clone();
+        at[d] = element;
+        let x = tapped(e, resize, inner, at);
+        if resize.mode == ResizeMode::Nearest { x } else { share.to(x.dtype()) * x }
+    };
+    let [sum] = e.fold(count - 1, [term(e.i64(0))], |k, [sum]| [sum + term(k + 1)]);
+    sum
+}
+
 /// Whether each result is made of one row and column of a plane, or of two.
 fn is_blend(resize: &ops::Resize, x: &Type) -> bool {
     let order = resize.order(x.dims());
     x.rank() == 4
+        && x.dtype == DType::F32
         && order.iter().all(|&d| d >= 2)
         && order.iter().all(|&d| resize.taps(d, x.dims()[d]).count <= 2)
         && resize.mode != ResizeMode::Cubic

@@ -41,7 +41,7 @@ use super::pipe::{read, write};
 use crate::kernels::scalar::Scalar;
 use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
 use crate::scalar::{Builder, Interval, Value};
-use cnnc_ir::{DType, Data, NodeId, Stage, Type};
+use cnnc_ir::{DType, Data, NodeId, Stage, Tensor, Type};
 use std::ops::Deref;
 
 /// Elements of a run at most.
@@ -55,9 +55,21 @@ pub(super) fn lower<F>(p: &mut Planner, id: NodeId, formula: F) -> Result<(), St
 where
     F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
 {
+    lower_by(p, id, &[], formula)
+}
+
+/// Lowers as [`lower`], by a formula that also reads tables made now: [`Element::table`].
+pub(super) fn lower_by<F>(p: &mut Planner, id: NodeId, tables: &[Tensor], formula: F) -> Result<(), String>
+where
+    F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
+{
     let expr = p.module.graph.expr(id);
     let values: Vec<NodeId> = expr.all_operands().copied().collect();
-    let sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
+    for (number, table) in tables.iter().enumerate() {
+        let place = p.weights(&format!("{}.table{number}", p.name(id)), table.data());
+        sources.push(Source { ty: table.ty(), from: From::Place(place), is_table: true });
+    }
     let to = p.result(id, Layout::Plain);
     let words = words(expr.op.name(), &expr.stages);
     let macs = p.module.graph.cost(id).macs;
@@ -71,7 +83,7 @@ where
 pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Stage]) -> Result<(), String> {
     let values = stages.iter().flat_map(|stage| &stage.operands);
     let others = values.map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
-    let own = Source { ty: p.ty(id).clone(), from: From::Place(home) };
+    let own = Source { ty: p.ty(id).clone(), from: From::Place(home), is_table: false };
     let sources: Vec<Source> = std::iter::once(own).chain(others).collect();
     // An element is read where it is written, and nowhere else.
     compute(p, id, home, &sources, (&words("map", stages), 0), |e| staged(e, e.operand(0).here(), stages, 1))
@@ -112,6 +124,7 @@ fn stored(value: Value, dtype: DType) -> Value {
 struct Source {
     ty: Type,
     from: From,
+    is_table: bool,
 }
 
 enum From {
@@ -127,7 +140,7 @@ impl Source {
             Some(tensor) => From::Number(tensor.data().clone()),
             None => From::Place(p.operand(value, Layout::Plain)?),
         };
-        Ok(Source { ty, from })
+        Ok(Source { ty, from, is_table: false })
     }
 }
 
@@ -144,7 +157,8 @@ where
     F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
 {
     let ty = p.ty(id);
-    let element = Element { builder: Builder::new(), ty, sources };
+    let values = sources.iter().filter(|source| !source.is_table).count();
+    let element = Element { builder: Builder::new(), ty, sources, values };
     let value = stored(formula(&element)?, ty.dtype);
     if value.dtype() != ty.dtype {
         return Err(format!("computed as {}, but it is {}", value.dtype(), ty.dtype));
@@ -190,6 +204,8 @@ pub(super) struct Element<'p> {
     builder: Builder,
     ty: &'p Type,
     sources: &'p [Source],
+    /// How many of them are values; the others are tables.
+    values: usize,
 }
 
 impl Deref for Element<'_> {
@@ -226,6 +242,11 @@ impl<'e> Element<'e> {
     /// The operands of the node, those of its stages behind them.
     pub(super) fn operand(&'e self, number: usize) -> Operand<'e> {
         Operand { element: self, number, source: &self.sources[number] }
+    }
+
+    /// A table of the lowering.
+    pub(super) fn table(&'e self, number: usize) -> Operand<'e> {
+        self.operand(self.values + number)
     }
 
     /// Where the element stands along each of the extents of the result.
@@ -319,6 +340,11 @@ impl<'e> Operand<'e> {
     pub(super) fn has(self, coordinates: &[Value<'e>]) -> Value<'e> {
         let inside = |(&i, &extent): (&Value<'e>, &usize)| i.ge(0) & i.lt(extent);
         self.element.all(coordinates.iter().zip(self.dims()).map(inside))
+    }
+
+    /// The element at these coordinates, or `outside` where there is none.
+    pub(super) fn or(self, outside: Value<'e>, coordinates: &[Value<'e>]) -> Value<'e> {
+        self.has(coordinates).select(self.clamped(coordinates), outside)
     }
 
     /// The element that broadcasts to the one that is computed.
