@@ -97,7 +97,7 @@ fn comparisons_and_logic() {
 fn integers() {
     for t in ["i64", "i32", "i8", "u8"] {
         let (a, b) = (format!("{t}[3,50]"), format!("{t}[50]"));
-        for op in ["modulo %a, %b", "modulo %a, %b, truncated=true", "pow %a, %b", "prelu %a, %b"] {
+        for op in ["mod %a, %b", "mod %a, %b, truncated=true", "pow %a, %b", "prelu %a, %b"] {
             node(&[&a, &b], &a, op);
         }
         for op in ["abs %a", "neg %a", "sign %a"] {
@@ -146,7 +146,7 @@ fn functions() {
             ));
         }
     }
-    node(&["f64[9,9]", "f64[9]"], "f64[9,9]", "modulo %a, %b, truncated=true");
+    node(&["f64[9,9]", "f64[9]"], "f64[9,9]", "mod %a, %b, truncated=true");
     agree(
         "graph @g(%a: f64[9,9], %b: f64[9]) {\n  %p: f64[9,9] = abs %a\n  %y: f64[9,9] = pow %p, %b\n  return %y\n}\n",
     );

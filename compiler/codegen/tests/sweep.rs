@@ -59,7 +59,7 @@ fn sweep(kind: &str, quick: usize, graph: impl Fn(&mut Random) -> String) {
             failed.push(format!("seed {seed}:\n{graph}"));
         }
     }
-    println!("{kind}: {} passed, {} failed", count - failed.len(), failed.len());
+    eprintln!("{kind}: {} passed, {} failed", count - failed.len(), failed.len());
     assert!(count > 0 && failed.is_empty(), "{kind}:\n{}", failed.join("\n"));
 }
 

@@ -196,7 +196,9 @@ pub fn acosh(x: Value) -> Value {
     in_f64(x, |x| {
         let above = x - 1;
         let near = log_1p(above + (above * (above + 2)).sqrt());
-        x.gt(1e8).select(log(x) + LN_2, near)
+        // Below 1 the root may cancel what is above.
+        let y = x.gt(1e8).select(log(x) + LN_2, near);
+        x.lt(1).select(x.like(f64::NAN), y)
     })
 }
 

@@ -28,6 +28,7 @@ struct Model(ModelProto);
 type Attribute<'a> = (&'a str, Value<'a>);
 
 /// The value of an attribute.
+#[derive(Clone)]
 enum Value<'a> {
     Int(i64),
     Ints(&'a [i64]),

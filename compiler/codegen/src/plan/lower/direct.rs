@@ -42,9 +42,9 @@ pub(super) struct Along {
 }
 
 impl Along {
-    /// Whether each result depends on one element, that at its own place.
-    fn is_pointwise(&self) -> bool {
-        (self.taps, self.stride, self.pad, self.skip, self.step) == (1, 1, 0, 0, 1)
+    /// Whether each result depends on one of `extent` elements, that at its own place.
+    fn is_pointwise(&self, extent: usize) -> bool {
+        (self.taps, self.stride, self.pad, self.skip, self.step) == (1, 1, 0, 0, 1) && self.count == extent
     }
 }
 
@@ -146,7 +146,7 @@ impl Planes {
         let lanes = p.target.lanes;
         let [n, _, height, width] = dims4(p, self.x);
         let (column, vector) = ((4 * block) as i64, (4 * lanes) as i64);
-        let pointwise = rows.is_pointwise() && columns.is_pointwise();
+        let pointwise = rows.is_pointwise(height) && columns.is_pointwise(width);
         let outer = [
             Outer {
                 extent: n,
