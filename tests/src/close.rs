@@ -1,7 +1,9 @@
 //! When a result is the wanted one: the rule of the onnx package, and stricter where numbers are exact.
 //!
-//!     |got - wanted| <= 1e-7 + 1e-3 |wanted|      floats; NaN meets NaN, an infinity itself
-//!     got == wanted                               everything else
+//! ```text
+//! |got - wanted| <= 1e-7 + 1e-3 |wanted|      floats; NaN meets NaN, an infinity itself
+//! got == wanted                               everything else
+//! ```
 //!
 //! Types are equal, element type and extents.
 

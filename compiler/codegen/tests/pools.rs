@@ -147,6 +147,17 @@ fn responses() {
         "graph @g(%x: f32[1,12,20,30]) {\n  %w: f32[12,12,1,1] = const rand(1)\n  %a: f32[1,12,20,30] = conv %x, %w\n  \
          %y: f32[1,12,20,30] = lrn %a, size=3, alpha=1\n  %z: f32[1,12,20,30] = conv %y, %w\n  return %z\n}\n",
     );
+    for (dtype, attrs) in [
+        ("f64", "size=5, alpha=0.5"),
+        ("f16", "size=4, alpha=0.5, beta=0.5"),
+        ("f32", "size=31, alpha=0.5"),
+        ("f32", "size=9000000000000000000, alpha=0.5"),
+        ("f32", "size=3, alpha=-0.001, beta=0.3, bias=2"),
+    ] {
+        agree(&format!(
+            "graph @g(%x: {dtype}[2,40,3,5]) {{\n  %y: {dtype}[2,40,3,5] = lrn %x, {attrs} |> relu\n  return %y\n}}\n"
+        ));
+    }
     agree("graph @g(%x: f32[2,9]) {\n  %y: f32[2,9] = lrn %x, size=3, alpha=1 |> relu\n  return %y\n}\n");
 }
 

@@ -1,6 +1,8 @@
 //! The limit of memory: what a network declares, and what its program needs.
 //!
-//!     any value <= limit    inputs + constants <= limit    weights + arena + inputs + outputs <= limit
+//! ```text
+//! any value <= limit    inputs + constants <= limit    weights + arena + inputs + outputs <= limit
+//! ```
 //!
 //! The importer has judged ONNX files before, node by node; this is for networks from elsewhere, and for what passes
 //! and plan add. Refused with `E_LIMIT`, before anything of that size is allocated.

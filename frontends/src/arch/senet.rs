@@ -24,7 +24,8 @@ pub(super) fn build(n: &mut Net, x: Value, head: &Head) -> Vec<Value> {
             let grouped = filter(4 * width, 3).same().stride(stride).groups(64);
             let y = normed(n, &part("conv2"), &part("bn2"), y, grouped);
             let y = n.conv(&part("conv3"), y, filter(4 * width, 1).gain(LINEAR));
-            let y = n.bn_scaled(&part("bn3"), y, 1.0 / f64::from(blocks).sqrt());
+            // Gates of a half on average take as much as the factor gives.
+            let y = n.bn_scaled(&part("bn3"), y, 2.0 / f64::from(blocks).sqrt());
             let y = excite(n, &part("se_module"), y, 4 * width / 16);
             if b == 0 {
                 let kernel = if stage == 0 { 1 } else { 3 };

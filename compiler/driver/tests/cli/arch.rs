@@ -111,7 +111,7 @@ fn a_wrong_name_has_a_way_out() {
         .refuses(&["neither a file nor a built-in", "did you mean resnet50?"]);
     folder.cnnc("report squeeznet1.1").refuses(&["did you mean squeezenet1.1?"]);
     folder.cnnc("check xyz").refuses(&["`cnnc arch list`"]);
-    folder.cnnc("arch show resnet5").usage("'resnet50'");
+    folder.cnnc("arch show resnet-50").usage("'resnet50'");
     folder.cnnc("check vgg16 --size 10").refuses(&["E_OPTION", "vgg16", "10x10"]);
     folder.cnnc("check vgg16 --classes 0").refuses(&["E_OPTION", "none of them can be 0"]);
     folder.cnnc("check vgg16 --shape input=1x3x224x224").refuses(&["E_OPTION", "--shape"]);

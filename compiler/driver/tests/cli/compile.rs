@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{CLASSIFIER, Folder, UNSUPPORTED, shared};
+use crate::{CLASSIFIER, Folder, shared, unsupported};
 
 #[test]
 fn every_kind_is_written_in_silence() {
@@ -30,9 +30,9 @@ fn the_same_input_gives_the_same_bytes() {
 
 #[test]
 fn an_error_leaves_nothing_behind() {
-    let folder = Folder::with("bad.cnn", UNSUPPORTED);
-    assert_eq!(folder.cnnc("compile bad.cnn -o bad.so").bad().len(), 2);
-    folder.cnnc("compile bad.cnn -o nowhere/bad.so").bad();
+    let folder = Folder::with("bad.onnx", unsupported());
+    assert_eq!(folder.cnnc("compile bad.onnx -o bad.so").bad().len(), 2);
+    folder.cnnc("compile bad.onnx -o nowhere/bad.so").bad();
     folder.write("good.cnn", CLASSIFIER);
     folder.cnnc("compile good.cnn -o nowhere/good.so").refuses(&["E_IO", "nowhere"]);
     folder.cnnc("compile absent.onnx -o absent.so").refuses(&["E_IO", "absent.onnx"]);
@@ -40,7 +40,7 @@ fn an_error_leaves_nothing_behind() {
     folder.cnnc("compile noise.onnx -o noise.so").refuses(&["E_PARSE"]);
     folder.write("noise.cnn", "graph @g(%x: f32[2]) {\n  %y: f32[2] = frob %x\n  return %y\n}\n");
     folder.cnnc("compile noise.cnn -o noise.so").refuses(&["E_PARSE", "noise.cnn:2:", "frob"]);
-    assert_eq!(folder.files(), ["bad.cnn", "good.cnn", "noise.cnn", "noise.onnx"]);
+    assert_eq!(folder.files(), ["bad.onnx", "good.cnn", "noise.cnn", "noise.onnx"]);
 }
 
 #[test]

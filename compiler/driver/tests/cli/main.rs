@@ -11,6 +11,8 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
+use onnx_protobuf::{Message, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use serde_json::Value;
 
 /// A small classifier of pictures: 1x3x12x10 to ten scores.
@@ -37,15 +39,32 @@ graph @mirror(%x: f32[1,3,4,5]) {
 }
 ";
 
-/// Two values that cannot be compiled, and one that depends on the first.
-const UNSUPPORTED: &str = "\
-graph @bad(%x: f32[4]) {
-  %p: i64[4] = cast %x, to=i64
-  %q: i32[4] = cast %x, to=i32
-  %y: i64[4] = add %p, %p
-  return %p, %q, %y
+/// A file of ONNX with two nodes that cannot be compiled, and one that depends on the first.
+fn unsupported() -> Vec<u8> {
+    let node = |op_type: &str, from: &str, to: &str| NodeProto {
+        op_type: op_type.into(),
+        name: to.into(),
+        input: vec![from.into()],
+        output: vec![to.into()],
+        ..NodeProto::default()
+    };
+    let mut model = ModelProto { ir_version: 8, ..ModelProto::default() };
+    model.opset_import.push(OperatorSetIdProto { version: 13, ..OperatorSetIdProto::default() });
+    let graph = model.graph.mut_or_insert_default();
+    graph.name = "bad".into();
+    graph.node = vec![node("NonZero", "x", "p"), node("NonZero", "x", "q"), node("Neg", "p", "y")];
+    for (names, list) in [(["x"].as_slice(), &mut graph.input), (&["q", "y"], &mut graph.output)] {
+        list.extend(names.iter().map(|name| {
+            let mut info = ValueInfoProto { name: name.to_string(), ..ValueInfoProto::default() };
+            let tensor = info.type_.mut_or_insert_default().mut_tensor_type();
+            tensor.elem_type = 1;
+            let extent = Dimension { value: Some(dimension::Value::DimValue(4)), ..Dimension::default() };
+            tensor.shape.mut_or_insert_default().dim.push(extent);
+            info
+        }));
+    }
+    model.write_to_bytes().unwrap()
 }
-";
 
 /// A folder to work in.
 struct Folder(tempfile::TempDir);
@@ -56,9 +75,9 @@ impl Folder {
     }
 
     /// A folder with one network.
-    fn with(name: &str, text: &str) -> Folder {
+    fn with(name: &str, bytes: impl AsRef<[u8]>) -> Folder {
         let folder = Folder::new();
-        folder.write(name, text);
+        folder.write(name, bytes);
         folder
     }
 

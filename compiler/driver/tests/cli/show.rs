@@ -1,19 +1,19 @@
 //! `check`, `explain` and `dump`: what is told about a network.
 
-use crate::{CLASSIFIER, Folder, UNSUPPORTED};
+use crate::{CLASSIFIER, Folder, unsupported};
 
 #[test]
 fn check_names_all_that_would_not_compile() {
-    let folder = Folder::with("bad.cnn", UNSUPPORTED);
-    let lines = folder.cnnc("check bad.cnn").bad();
+    let folder = Folder::with("bad.onnx", unsupported());
+    let lines = folder.cnnc("check bad.onnx").bad();
     assert_eq!(lines.len(), 2, "causes only, not what they feed: {lines:?}");
-    assert!(lines[0].contains("%p (cast)") && lines[1].contains("%q (cast)"), "{lines:?}");
+    assert!(lines[0].contains(r#""p" (NonZero)"#) && lines[1].contains(r#""q" (NonZero)"#), "{lines:?}");
 
-    let ran = folder.cnnc("check bad.cnn --json");
+    let ran = folder.cnnc("check bad.onnx --json");
     assert_eq!(ran.bad().len(), 2);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
     assert_eq!(json["compiles"], false);
-    assert_eq!(json["errors"][1]["node"], "%q");
+    assert_eq!(json["errors"][1]["node"], r#"1 "q""#);
 
     folder.write("good.cnn", CLASSIFIER);
     assert!(folder.cnnc("check good.cnn").good().contains("compiles"));

@@ -107,8 +107,8 @@ pub(super) fn einsum(node: &mut Node) -> Outcome {
     node.result(Identity, &[value])
 }
 
-/// The labels of a term of the equation, of a value of so many dimensions; of the result, whose dimensions are not known,
-/// `...` is one label.
+/// The labels of a term of the equation, of a value of so many dimensions; of the result, whose dimensions are not
+/// known, `...` is one label.
 fn labels(term: &str, rank: Option<usize>) -> Option<Vec<Label>> {
     let letters = |text: &str| -> Option<Vec<Label>> {
         text.chars().map(|c| c.is_ascii_alphabetic().then_some(Label::Letter(c))).collect()

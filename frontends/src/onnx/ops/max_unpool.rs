@@ -3,8 +3,8 @@
 //!     MaxUnpool(X, I, output_shape?, kernel_shape, pads=0, strides=1)
 //!         = zeros with X[k] at place I[k], all counted in row-major order
 //!
-//! Places count in the shape that the windows make, `(extent - 1) * stride + kernel - padding`; an `output_shape` has rows
-//! and columns of zeros behind.
+//! Places count in the shape that the windows make, `(extent - 1) * stride + kernel - padding`; an `output_shape` has
+//! rows and columns of zeros behind.
 
 use super::window;
 use crate::onnx::builder::extent;

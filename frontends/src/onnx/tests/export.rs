@@ -108,7 +108,8 @@ graph @elements(%x: f32[2,3], %i: i64[2,3], %u: u8[3]) {
   %nan: bool[2,3] = is_nan %log
   %inf: bool[2,3] = is_inf %log, positive=false
   %select: f32[2,3] = select %less, %x, %erf
-  return %d, %log, %erf, %prelu, %sin, %asin, %sinh, %acosh, %pow, %fmod, %not, %none, %left, %right, %nan, %inf, %select
+  return %d, %log, %erf, %prelu, %sin, %asin, %sinh, %acosh, %pow, %fmod, %not, %none, \
+%left, %right, %nan, %inf, %select
 }
 ";
 

@@ -81,10 +81,14 @@ pub(super) fn function<'k>(op: &Op, x: &[Value<'k>]) -> Result<Value<'k>, String
     })
 }
 
-/// The rest of a division: of the sign of `a` when truncated, else of that of `b`. Of reals it is always truncated.
+/// The rest of a division: of the sign of `a` when truncated, else of that of `b`.
 fn modulo<'k>(a: Value<'k>, b: Value<'k>, truncated: bool) -> Value<'k> {
     if a.dtype().is_float() {
-        return math::remainder(a, b);
+        let rest = math::remainder(a, b);
+        let fits = !(rest.lt(0) ^ b.lt(0));
+        let zero = b.lt(0).select(-rest.abs(), rest.abs());
+        let moved = rest.equals(0).select(zero, fits.select(rest, rest + b));
+        return if truncated { rest } else { moved };
     }
     let rest = a % b;
     let fits = rest.equals(0) | !(rest.lt(0) ^ b.lt(0));

@@ -1,11 +1,14 @@
 //! `lrn`: channel block by channel block, a run of pixels a unit.
 //!
 //! A region reaches into the neighbouring blocks, so the first and the last block, which lack one, have kernels of
-//! their own.
+//! their own. Regions that reach further, divisors that may not be positive, and other element types than f32 are
+//! computed element by element.
 
 use super::pipe::{read, write};
+use super::scalar;
 use crate::kernels::lrn::{Lrn, ROOTS};
 use crate::plan::{Call, Layout, Planner, Term};
+use crate::scalar::math;
 use cnnc_ir::{NodeId, ops};
 
 /// Pixels of a unit.
@@ -16,16 +19,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
     let expr = p.module.graph.expr(id);
     let lanes = p.target.lanes;
     let (below, above) = ((lrn.size - 1) / 2, lrn.size / 2);
-    if above > lanes {
-        return Err(format!(
-            "regions of {} channels are not compiled yet, only up to {}",
-            lrn.size,
-            2 * lanes + 1
-        ));
-    }
     let is_positive = lrn.alpha >= 0.0 && lrn.bias > 0.0;
-    if !ROOTS.contains(&lrn.beta) && !is_positive {
-        return Err("a divisor that may not be positive is not compiled yet".into());
+    if above > lanes || !ROOTS.contains(&lrn.beta) && !is_positive {
+        return lower_each(p, id, lrn);
     }
     let [n, channels, ref image @ ..] = *p.ty(id).dims() else {
         return Err("lrn takes channels".into());
@@ -84,4 +80,28 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
     }
     p.step(&p.name(id), "lrn", format!("{} channels", lrn.size), calls, 0);
     super::finish(p, id, to, Layout::Blocked, expr.stages)
+}
+
+/// Lowers an lrn of any element type and the pipe behind it, element by element.
+pub(super) fn lower_each(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), String> {
+    scalar::lower(p, id, |e| {
+        let x = e.operand(0);
+        let at = e.coordinates();
+        let across = |c| {
+            let mut at = at.clone();
+            at[1] = c;
+            x.at(&at)
+        };
+        let channels = x.dims()[1];
+        let (below, above) = (((lrn.size - 1) / 2).min(channels), (lrn.size / 2).min(channels));
+        let first = (at[1] - below).max(0);
+        let behind = (at[1] + above + 1).min(channels);
+        let [sum] = e.fold(behind - first, [e.number(x.dtype(), 0)], |r, [sum]| {
+            let element = across((first + r).min(channels.max(1) - 1));
+            [sum + element * element]
+        });
+        let share = f64::from(lrn.alpha) / lrn.size as f64;
+        let divisor = sum * share + f64::from(lrn.bias);
+        Ok(x.here() / math::pow(divisor, divisor.like(f64::from(lrn.beta))))
+    })
 }

@@ -91,6 +91,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::MaxPool(pool) if !is_f32 => pool_each::lower_max(p, id, pool),
         Op::ConvTranspose(conv) if !is_f32 => conv_transpose::lower_each(p, id, conv),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
+        Op::Lrn(op) if !is_f32 => lrn::lower_each(p, id, op),
         Op::Matmul(_) if !is_f32 => gemm::lower_matmul_each(p, id),
         Op::Softmax(softmax) if !is_f32 => softmax::lower_each(p, id, softmax),
         op if !is_f32 => Err(format!("{} of {} is not compiled yet", op.name(), p.ty(id).dtype)),

@@ -1,8 +1,8 @@
 //! `resize`: all modes come down to tables made now, of the elements that each result is made from along a dimension,
 //! and of their shares.
 //!
-//! Planes whose elements are made of one row and column, or of two, go channel block by channel block: a unit is one row
-//! of one block. All else is summed element by element.
+//! Planes whose elements are made of one row and column, or of two, go channel block by channel block: a unit is one
+//! row of one block. All else is summed element by element.
 
 use super::conv::dims4;
 use super::pipe::{read, write};

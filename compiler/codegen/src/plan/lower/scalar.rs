@@ -15,12 +15,12 @@
 //! }
 //! ```
 //!
-//! - An [`Operand`] is read by coordinates ([`Operand::at`]), by its place in row-major order ([`Operand::flat`]), or at
-//!   the element that broadcasts to the result's ([`Operand::here`]).
-//! - A [`Value`] has `+ - * / % & | ^ << >> ! -`, `min max abs sqrt floor ceil trunc round_even mul_add`, `lt le gt ge
-//!   equals differs` and `condition.select(then, otherwise)`, `to(dtype)` as `cast` has it, `bits(dtype)`. Plain numbers
-//!   take the type of the value they meet: `x * 2.0 + 1.0`. Two values must have one type: say `to`. Arithmetic is that of
-//!   the evaluator: integers wrap, `x / 0 = 0`, nothing traps.
+//! - An [`Operand`] is read by coordinates ([`Operand::at`]), by its place in row-major order ([`Operand::flat`]), or
+//!   at the element that broadcasts to the result's ([`Operand::here`]).
+//! - A [`Value`] has `+ - * / % & | ^ << >> ! -`, `min max abs sqrt floor ceil trunc round_even mul_add`,
+//!   `lt le gt ge equals differs` and `condition.select(then, otherwise)`, `to(dtype)` as `cast` has it, `bits(dtype)`.
+//!   Plain numbers take the type of the value they meet: `x * 2.0 + 1.0`. Two values must have one type: say `to`.
+//!   Arithmetic is that of the evaluator: integers wrap, `x / 0 = 0`, nothing traps.
 //! - Sums and other loops are folds: `e.sum(trips, first, |i| term)`, or [`Builder::fold`] with any accumulators
 //!   `e.fold(n, [first, second], |i, [a, b]| [.., ..])`; what does not depend on `i` is computed outside of the loop
 //!   by itself. Folds nest; the count of iterations may be computed, such as `i + 1`. Sum reals in `to(DType::F64)`
@@ -29,11 +29,11 @@
 //! - *Safety*: the checker bounds every place that is read. A coordinate that comes from data must be bounded by
 //!   `min` and `max`: [`Operand::clamped`] does it for all, [`Operand::has`] says whether they lay inside. Both sides
 //!   of a `select` are computed, so a condition protects no read.
-//! - Types that do not fit, wrong coordinates and their like are collected and told when the formula is done: they are
-//!   bugs of the lowering and end up in the error of the node.
+//! - Types that do not fit, wrong coordinates and their like are collected and told when the formula is done: they
+//!   are bugs of the lowering and end up in the error of the node.
 //!
-//! Functions such as `exp` are formulas too, see [`math`](crate::scalar::math); [`elementwise`](super::elementwise) holds
-//! the operators of pipes, and one that is added there works as a node and as a stage, for every type it is
+//! Functions such as `exp` are formulas too, see [`math`](crate::scalar::math); [`elementwise`](super::elementwise)
+//! holds the operators of pipes, and one that is added there works as a node and as a stage, for every type it is
 //! written for. Elements are shared out in runs; a run that has more to do is shorter.
 
 use super::elementwise;

@@ -30,7 +30,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, op: &TopK) -> Result<(), String
     })
 }
 
-/// Whether the first of two elements with their places comes before the second: NaN last, of equal ones the lower place.
+/// Whether the first of two elements with their places comes before the second: NaN last, of equal ones the lower
+/// place.
 fn comes_first<'k>([a, i]: [Value<'k>; 2], [b, j]: [Value<'k>; 2], rising: bool) -> Value<'k> {
     let is_before = |a: Value<'k>, b: Value<'k>| {
         let wins = if rising { a.lt(b) } else { a.gt(b) };
