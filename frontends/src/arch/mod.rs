@@ -1,6 +1,6 @@
 //! Built-in architectures: the networks of the literature, by name, without any file.
 //!
-//! Each file is a network as its paper's table has it, written on the builder [`net`]; the table below names them with
+//! Each file is a network as its paper's table has it, written on the builder `net`; the table below names them with
 //! all their variants. A new network takes one file and one row. Every network answers class scores before the softmax,
 //! `[batch, classes]`; batch norms and dropouts stay in the graph for passes to remove.
 //!

@@ -1,6 +1,6 @@
 //! `Einsum`, opset 12: sums of products along dimensions that an equation names.
 //!
-//!     Einsum(Inputs..., equation)       "bij,bjk->bik"   without `->`: the letters that stand there once, sorted
+//!     Einsum(Inputs..., equation)       "bij,bjk->bik"   without ->: the letters that stand there once, sorted
 //!
 //! `...` stands for the dimensions without letters, which align at the innermost. Operands are taken one after the
 //! other, each first made simple:
