@@ -11,12 +11,15 @@ pub struct Target {
     pub lanes: usize,
     /// Sums that a register tile holds at once.
     pub accumulators: usize,
+    /// Whether convolutions may be transformed, see [`winograd`](crate::kernels::winograd): the same function with
+    /// other rounding errors.
+    pub winograd: bool,
 }
 
 impl Target {
     /// The profile `x86-64-v3`: AVX2 and FMA, sixteen registers of eight lanes.
     pub fn x86_64_v3() -> Target {
-        Target { emitter: Emitter::X64, lanes: LANES, accumulators: 12 }
+        Target { emitter: Emitter::X64, lanes: LANES, accumulators: 12, winograd: true }
     }
 
     /// The name of the profile.

@@ -10,7 +10,7 @@ fn good() -> Program {
                  %a: f32[1,16,8,8] = conv %x, %v\n  %w: f32[16,16,3,3] = const rand(2)\n  \
                  %b: f32[1,16,8,8] = conv %a, %w, pad=1 |> relu\n  \
                  %y: f32[1,16,8,8] = conv %b, %w, pad=1 |> add %a |> relu\n  return %y\n}\n";
-    plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
+    plan(&text::parse(block).unwrap(), &Target { winograd: false, ..Target::x86_64_v3() }).unwrap()
 }
 
 /// A group of an expansion, a depthwise convolution and a projection with a sum.

@@ -65,8 +65,8 @@ fn strides_and_dilations() {
 fn a_last_block_that_is_not_full() {
     grouped(
         2,
-        "graph @g(%x: f32[1,16,83,80]) {\n  %v: f32[64,16,3,3] = const rand(1)\n  \
-         %a: f32[1,64,83,80] = conv %x, %v, pad=1\n  \
+        "graph @g(%x: f32[1,16,83,80]) {\n  %v: f32[64,16,2,2] = const rand(1)\n  \
+         %a: f32[1,64,83,80] = conv %x, %v, pad=[1,1,0,0]\n  \
          %y: f32[1,64,82,40] = max_pool %a, kernel=2x2, stride=1x2\n  return %y\n}\n",
     );
 }

@@ -66,6 +66,8 @@ impl FromStr for Features {
 pub struct Options {
     /// Instruction sets that kernels may use.
     pub features: Features,
+    /// Whether convolutions may be transformed: faster, with other rounding errors than direct sums.
+    pub winograd: bool,
     /// What the passes do.
     pub passes: PassOptions,
     /// What a symbolic first dimension of an input stands for; 1 unless given.
@@ -92,6 +94,7 @@ impl Default for Options {
         let check = cfg!(debug_assertions);
         Options {
             features: Features::default(),
+            winograd: true,
             passes: PassOptions { verify: check, ..PassOptions::default() },
             batch: None,
             shapes: BTreeMap::new(),
@@ -109,6 +112,11 @@ impl Options {
     /// The most that `max_memory` can be, 1 TiB: sums of sizes stay far from overflow.
     pub const MOST_MEMORY: u64 = 1 << 40;
 
+    /// What code is generated for.
+    pub(crate) fn target(&self) -> Target {
+        Target { winograd: self.winograd, ..self.features.target() }
+    }
+
     /// What holds of `max_memory`.
     pub(crate) fn memory(&self) -> u64 {
         self.max_memory.min(Options::MOST_MEMORY)
@@ -120,6 +128,9 @@ impl Options {
         let mut set = |name: &str, value: String| settings.push((name.to_string(), value));
         if self.features != Features::default() {
             set("target-features", self.features.name().into());
+        }
+        if !self.winograd {
+            set("no-winograd", String::new());
         }
         for pass in &self.passes.disable {
             set("disable-pass", pass.clone());

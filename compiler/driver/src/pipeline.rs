@@ -39,7 +39,7 @@ pub fn optimize(
 /// # Errors
 /// All nodes that cannot be compiled; a run over `max_memory`; a plan that is proved wrong, which is a bug of cnnc.
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
-    let program = plan::plan(&module, &options.features.target())?;
+    let program = plan::plan(&module, &options.target())?;
     memory::needed(&program, options.memory())?;
     if options.check {
         check::check(&program).map_err(|rule| {
@@ -97,7 +97,7 @@ impl Compiled {
     /// Memory that the system refuses; anything else is a bug of cnnc.
     pub fn jit(&self) -> Result<Model, Error> {
         let origin = self.origin(&self.module.graph.name);
-        Ok(codegen::jit(&self.module, &self.program, &self.options.features.target(), &origin)?)
+        Ok(codegen::jit(&self.module, &self.program, &self.options.target(), &origin)?)
     }
 
     /// Writes the kind of file that the extension names: `.so`, `.o`, `.a` or `.h`. What was there is replaced
@@ -108,7 +108,7 @@ impl Compiled {
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         Kind::of(path)?;
         let origin = self.origin(&path.file_stem().unwrap_or_default().to_string_lossy());
-        let target = self.options.features.target();
+        let target = self.options.target();
         Ok(codegen::artifact(&self.module, &self.program, &target, &origin)?.write(path)?)
     }
 

@@ -133,6 +133,7 @@ impl Nest<'_> {
                     let moved = b.ins().imul_imm_s(index[dim], step);
                     b.ins().iadd_imm_s(moved, from)
                 }
+                Arg::TapsAbove => rows.map_or_else(|| b.ins().iconst(types::I64, 0), |r| r.first_tap),
                 Arg::SkippedTaps(bytes) => {
                     let kernel = self.call.window.map_or(1, |w| w.kernel) as i64;
                     let kernel = b.ins().iconst(types::I64, kernel);

@@ -18,6 +18,9 @@ pub mod row;
 pub mod scalar;
 pub mod softmax;
 pub mod strided;
+pub mod winograd;
+pub mod winograd_input;
+pub mod winograd_output;
 
 use crate::vasm::Kernel;
 
@@ -80,6 +83,8 @@ specs! {
     map Map,
     reorder Reorder,
     strided Strided,
+    winograd_input WinogradInput,
+    winograd_output WinogradOutput,
 }
 
 impl From<scalar::Scalar> for Spec {

@@ -17,8 +17,8 @@ mod views;
 
 pub use print::print;
 pub use program::{
-    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Place, Program, Space, Step, Term, Window,
-    Work,
+    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Over, Place, Program, Space, Step, Term,
+    Window, Work,
 };
 
 use crate::target::Target;
@@ -345,21 +345,31 @@ impl<'a> Planner<'a> {
     /// Makes one step of the members of the group that ends with a node, if there is one.
     fn close(&mut self, last: NodeId) -> Result<(), String> {
         let Some(groups::Members { nodes, block }) = self.groups.remove(&last) else { return Ok(()) };
-        let mut members = Vec::new();
-        let mut macs = 0;
+        // The steps of the members go to the end, in order.
         for &node in &nodes {
             let (name, home) = (self.name(node), self.homes[&node].place.buffer);
             let mut steps = self.steps.iter().zip(&self.results);
             let index = steps.position(|(step, result)| step.name == name && *result == home);
             let index = index.ok_or("a member of a group was not computed")?;
-            let (step, result) = (self.steps.remove(index), self.results.remove(index));
+            self.steps[index..].rotate_left(1);
+            self.results[index..].rotate_left(1);
+        }
+        self.group(last, nodes.len(), block, self.ty(last).dims()[2] as u64)
+    }
+
+    /// Makes one step, named after a node, of the last `count` steps: blocks of `block` of `rows` rows of each image.
+    fn group(&mut self, last: NodeId, count: usize, block: u64, rows: u64) -> Result<(), String> {
+        let first = self.steps.len().checked_sub(count).ok_or("the members of a group were not computed")?;
+        let mut members = Vec::new();
+        let mut macs = 0;
+        for (step, result) in self.steps.drain(first..).zip(self.results.drain(first..)) {
             let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
             let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
             macs += step.macs;
-            members.push(Member { name, op: step.op, algorithm: step.algorithm, calls, window, result });
+            let Step { name, op, algorithm, .. } = step;
+            members.push(Member { name, op, algorithm, calls, window, result });
         }
-        let dims = self.ty(last).dims();
-        let group = Group { images: dims[0] as u64, block, rows: dims[2] as u64, members };
+        let group = Group { images: self.ty(last).dims()[0] as u64, block, rows, members };
         let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
         let algorithm = format!("{} blocks of {block} rows", group.images * group.blocks());
         self.results.extend(group.members.last().map(|m| m.result));

@@ -156,6 +156,8 @@ pub enum Arg {
     Taps,
     /// How many do not, times the bytes of one.
     SkippedTaps(i64),
+    /// How many of these lie above the image.
+    TapsAbove,
     /// `from + index[dim] * step`
     Number {
         /// The number in the first iteration.
@@ -182,9 +184,20 @@ impl Arg {
     }
 }
 
+/// What a window slides over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// The rows of what is read.
+    Operand,
+    /// The rows of what is written: an iteration makes several.
+    Result,
+}
+
 /// A window that slides over an image along one loop of the nest; rows outside the image are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
+    /// Whose rows it counts.
+    pub over: Over,
     /// The loop over result rows.
     pub dim: usize,
     /// Rows a result row moves.
@@ -229,7 +242,17 @@ impl Call {
     pub fn rows(&self) -> Window {
         let extent = self.extents.last().copied().unwrap_or(1);
         let dim = self.extents.len().saturating_sub(1);
-        self.window.unwrap_or(Window { dim, stride: 1, pad: 0, dilation: 1, kernel: 1, extent, ring: None })
+        let own = Window {
+            over: Over::Operand,
+            dim,
+            stride: 1,
+            pad: 0,
+            dilation: 1,
+            kernel: 1,
+            extent,
+            ring: None,
+        };
+        self.window.filter(|w| w.over == Over::Operand).unwrap_or(own)
     }
 
     /// How many times the kernel runs.

@@ -51,18 +51,19 @@ pub(crate) fn run_program(
 /// Both emitters, and one thread and three, give the same bits, close to the evaluation in f64.
 #[allow(dead_code, reason = "not every test has operators that round")]
 pub(crate) fn agree(graph: &str) {
-    compare(graph, 1e-5, |x| x, |w| w);
+    compare(graph, 1e-5, true, |x| x, |w| w);
 }
 
 /// Of inputs and weights that are small integers, both emitters give what the evaluation in f64 does, rounded once.
+/// Convolutions are direct: transforms round.
 #[allow(dead_code, reason = "not every test has operators that are exact")]
 pub(crate) fn exact(graph: &str) {
-    compare(graph, 0.0, |x| (x * 50.0).round(), |w| (w * 4.0).round());
+    compare(graph, 0.0, false, |x| (x * 50.0).round(), |w| (w * 4.0).round());
 }
 
-/// `tolerance` is relative to the greatest element of an output; inputs in -1..1 go through `input`,
+/// `winograd` says whether convolutions may be transformed; `tolerance` is relative to the greatest element of an output; inputs in -1..1 go through `input`,
 /// weights through `weight`.
-fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
+fn compare(graph: &str, tolerance: f64, winograd: bool, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
     let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {
         Data::F32(elements) => Tensor::of(x.shape(), elements.iter().map(|&x| f(x)).collect()),
@@ -82,9 +83,9 @@ fn compare(graph: &str, tolerance: f64, input: fn(f32) -> f32, weight: fn(f32) -
         .map(|(i, &id)| through(&random(module.graph.ty(id), 100 + i as u64), input))
         .collect();
     let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
-    let fast = run(&module, &Target::x86_64_v3(), &inputs, 1);
-    let shared = run(&module, &Target::x86_64_v3(), &inputs, 3);
-    let slow = run(&module, &Target::clif(), &inputs, 1);
+    let fast = run(&module, &Target { winograd, ..Target::x86_64_v3() }, &inputs, 1);
+    let shared = run(&module, &Target { winograd, ..Target::x86_64_v3() }, &inputs, 3);
+    let slow = run(&module, &Target { winograd, ..Target::clif() }, &inputs, 1);
     for (want, got) in wanted.iter().zip(&fast) {
         // As it is stored: of integers and truth values every bit counts.
         let want = want.data().cast(got.data().dtype()).to_f64();

@@ -46,6 +46,9 @@ pub(crate) struct Compilation {
     /// Instruction sets: avx2,fma (own machine code) or sse4.1,fma (through Cranelift)
     #[arg(long, value_name = "LIST", default_value = "avx2,fma")]
     target_features: Features,
+    /// Compute every convolution directly: slower, exact where sums of products are
+    #[arg(long)]
+    no_winograd: bool,
     /// A pass to leave out; repeatable
     #[arg(long, value_name = "PASS", value_parser = passes(), hide_possible_values = true)]
     disable_pass: Vec<String>,
@@ -66,6 +69,7 @@ impl Compilation {
         let default = Options::default();
         Options {
             features: self.target_features,
+            winograd: !self.no_winograd,
             passes: PassOptions {
                 disable: self.disable_pass.clone(),
                 keep_denormals: self.keep_denormals,

@@ -72,7 +72,7 @@ fn ring(program: &Program, from: &Member, to: &Member) -> Result<u64, String> {
     }
     for (call, arg, buffer, access) in in_scratch(program, to) {
         match access {
-            Access::Read if buffer == from.result => agree(call, arg)?,
+            _ if buffer == from.result => agree(call, arg)?,
             Access::Read => return Err(broken("another one is read instead")),
             Access::Write => {}
         }

@@ -1,9 +1,10 @@
-//! `conv`: direct convolution; groups of a few channels go their [own way](grouped), other element types than f32
-//! element by element.
+//! `conv`: direct convolution, or by [transformed tiles](winograd) where that is quicker; groups of a few channels go
+//! their [own way](grouped), other element types than f32 element by element.
 
 use super::direct::{self, Along, Direct, Phase};
 use super::filter::Filter;
 use super::grouped;
+use super::winograd;
 use crate::plan::Planner;
 use cnnc_ir::NodeId;
 use cnnc_ir::ops::Conv;
@@ -18,6 +19,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     if is_grouped(p, id, conv) {
         return grouped::lower(p, id, conv);
     }
+    if let Some(transform) = winograd::choose(p, id, conv) {
+        return winograd::lower(p, id, conv, transform);
+    }
     let along = |taps, stride, dilation, pad, count| Along {
         taps,
         stride,
@@ -31,6 +35,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     };
     let filter = Filter {
         weights: operands[1],
+        transform: None,
         outer: vec![(groups, (outputs * inputs * kh * kw) as i64)],
         outputs,
         inputs,

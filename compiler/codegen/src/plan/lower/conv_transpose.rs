@@ -46,6 +46,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
                 columns: column.along,
                 filter: Filter {
                     weights: w,
+                    transform: None,
                     outer: vec![
                         (groups, inputs as i64 * input),
                         (row.along.series, row.next_tap * kw as i64),

@@ -15,7 +15,7 @@ use super::pipe;
 use super::product::{self, Job, Outer, Part, Rings, Sliding, Weights};
 use super::reorder;
 use crate::kernels::product::{Destination, Product};
-use crate::plan::{Layout, Place, Planner, Space, Window, at, pack};
+use crate::plan::{Layout, Over, Place, Planner, Space, Window, at, pack};
 use cnnc_ir::{Data, NodeId};
 
 /// Windows along one dimension of a plane, and the results that they make.
@@ -172,6 +172,7 @@ impl Planes {
             bytes *= o.extent as i64;
         }
         let window = (!pointwise).then(|| Window {
+            over: Over::Operand,
             dim: outer.len() + 1,
             stride: rows.stride as u64,
             pad: rows.pad as u64,

@@ -10,6 +10,7 @@
 
 use super::panel::Panels;
 use super::strided::{self, Dim};
+use crate::kernels::winograd::Transform;
 use crate::plan::{Layout, Place, Planner, Space, at};
 use cnnc_ir::{DType, Data, NodeId, Type};
 
@@ -18,6 +19,8 @@ use cnnc_ir::{DType, Data, NodeId, Type};
 pub(super) struct Filter {
     /// Where the elements come from.
     pub weights: NodeId,
+    /// What is done to constant weights first: the strides are those of its result.
+    pub transform: Option<Transform>,
     /// The extents and strides of the loops over filters: groups of channels, or phases.
     pub outer: Vec<(usize, i64)>,
     /// Output channels.
@@ -46,9 +49,14 @@ impl Filter {
         if !p.module.graph[self.weights].is_const() {
             return self.copied(p, panels);
         }
-        let Filter { block, first, strides, outer, .. } = self;
-        let form = format!("panels {}x{block} from {first} by {outer:?} {strides:?}", panels.vectors);
-        p.pack(self.weights, &form, |_, t| Ok(Data::F32(self.packed(t.slice(), &panels.list(lanes), lanes))))
+        let Filter { block, first, strides, outer, transform, .. } = self;
+        let form =
+            format!("panels {}x{block} from {first} by {outer:?} {strides:?} {transform:?}", panels.vectors);
+        p.pack(self.weights, &form, |_, t| {
+            let transformed = self.transform.map(|transform| transform.filters(t.slice()));
+            let elements = transformed.as_deref().unwrap_or(t.slice());
+            Ok(Data::F32(self.packed(elements, &panels.list(lanes), lanes)))
+        })
     }
 
     /// The panels of constant weights; `panels` holds the first output and the vectors of each.

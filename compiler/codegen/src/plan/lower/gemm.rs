@@ -137,6 +137,7 @@ impl Matrices<'_> {
         let weights = match is_packed {
             true => Weights::Packed(Filter {
                 weights: right,
+                transform: None,
                 outer: Vec::new(),
                 outputs: n,
                 inputs: k,

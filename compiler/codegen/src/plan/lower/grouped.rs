@@ -8,7 +8,7 @@ use super::image::Image;
 use super::pipe::{self, View, read, write};
 use crate::kernels::grouped::Grouped;
 use crate::kernels::row::Columns;
-use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
+use crate::plan::{Arg, Call, Layout, Over, Planner, Term, Window};
 use cnnc_ir::ops::Conv;
 use cnnc_ir::{Data, NodeId, Tensor};
 
@@ -50,6 +50,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
     let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
     let window = Window {
+        over: Over::Operand,
         dim: 2,
         stride: conv.stride.0 as u64,
         pad: conv.pad.top as u64,

@@ -6,7 +6,7 @@ use super::pipe::{self, View, read, write};
 use crate::kernels::fold::Fold;
 use crate::kernels::pool::Pool;
 use crate::kernels::row::Columns;
-use crate::plan::{Arg, Call, Layout, Planner, Term, Window};
+use crate::plan::{Arg, Call, Layout, Over, Planner, Term, Window};
 use cnnc_ir::ops::{AvgPool, MaxPool, Sliding};
 use cnnc_ir::{Data, NodeId};
 
@@ -65,6 +65,7 @@ fn lower(
     let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
     let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
     let window = Window {
+        over: Over::Operand,
         dim: 2,
         stride: rows.stride as u64,
         pad: rows.before as u64,

@@ -1,0 +1,85 @@
+//! winograd_input: a row of tiles of one channel block, transformed: `B' d B`.
+//!
+//! ```text
+//! v[i, j, t] = sum over u, w of B'[i, u] B'[j, w] x[u, t * m + w - pad]
+//! ```
+//!
+//! Lanes are the channels of the block. A tile has n x n elements and overlaps the next one; elements outside of the
+//! image are zeros. Rows are transformed as they come and stored, columns then in place. The n x n elements of a
+//! result lie a constant number of bytes apart, the tiles of a row beside each other.
+//!
+//! Arguments: result, input (column 0 of the first row inside the image), rows inside the image, rows of the tile
+//! above it, rows outside of it, the table of a ring.
+
+use super::row::RowStep;
+use super::winograd::{self, Transform};
+use crate::vasm::{Builder, Kernel, LANES, P, V};
+
+/// Bytes of a vector.
+const VECTOR: i64 = 4 * LANES as i64;
+
+/// The facts an input transform is specialised to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WinogradInput {
+    /// Which transform.
+    pub transform: Transform,
+    /// Tiles of the row.
+    pub tiles: usize,
+    /// Columns left of the image that count.
+    pub pad: usize,
+    /// Columns of the image.
+    pub width: usize,
+    /// From one row of the image to the next.
+    pub row: RowStep,
+    /// Bytes from element to element of a tile's result.
+    pub element: i64,
+}
+
+impl WinogradInput {
+    /// Writes the kernel.
+    pub fn generate(&self, name: &str) -> Kernel {
+        let mut k = Builder::new(name);
+        let (to, input, taps, above, outside) = (k.arg(0), k.arg(1), k.arg(2), k.arg(3), k.arg(4));
+        let below = k.difference(outside, above);
+        let to = k.copy(to);
+        let x = k.offset(input, -(self.pad as i64) * VECTOR);
+        let (n, m) = (self.transform.size(), self.transform.results);
+        let column = |tile: usize, j: usize| (tile * m + j).checked_sub(self.pad).filter(|&c| c < self.width);
+        let is_whole = |tile: usize| (0..n).all(|j| column(tile, j).is_some());
+        winograd::tiles(&mut k, self.tiles, is_whole, |k, tile| {
+            let inside = |j: usize| tile.is_none_or(|tile| column(tile, j).is_some());
+            let at = k.copy(to);
+            self.zeros(k, above, at);
+            self.row.walk(k, taps, 5, x, |k, x| {
+                let load = |j: usize| inside(j).then(|| k.load(x.at((j as i64 * VECTOR) as i32)));
+                let line: Vec<Option<V>> = (0..n).map(load).collect();
+                self.transform
+                    .spread(k, &line, |k, j, v| k.store(v, at.at((j as i64 * self.element) as i32)));
+                k.advance(at, n as i64 * self.element);
+            });
+            self.zeros(k, below, at);
+            let at = k.copy(to);
+            k.repeat(n as u64, |k| {
+                let row = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
+                let line: Vec<Option<V>> = (0..n).map(|i| Some(k.load(row(i)))).collect();
+                self.transform.spread(k, &line, |k, i, v| k.store(v, row(i)));
+                k.advance(at, self.element);
+            });
+            k.advance(x, m as i64 * VECTOR);
+            k.advance(to, VECTOR);
+        });
+        k.finish()
+    }
+
+    /// Stores `rows` rows of zeros; moves `at` past them.
+    fn zeros(&self, k: &mut Builder, rows: P, at: P) {
+        let n = self.transform.size() as i64;
+        k.repeat(rows, |k| {
+            let zero = k.splat(0.0);
+            for j in 0..n {
+                k.store(zero, at.at((j * self.element) as i32));
+            }
+            k.advance(at, n * self.element);
+        });
+    }
+}
