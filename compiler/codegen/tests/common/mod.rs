@@ -61,8 +61,8 @@ pub(crate) fn exact(graph: &str) {
     compare(graph, 0.0, false, |x| (x * 50.0).round(), |w| (w * 4.0).round());
 }
 
-/// `winograd` says whether convolutions may be transformed; `tolerance` is relative to the greatest element of an output; inputs in -1..1 go through `input`,
-/// weights through `weight`.
+/// `winograd` says whether convolutions may be transformed; `tolerance` is relative to the greatest element of an
+/// output; inputs in -1..1 go through `input`, weights through `weight`.
 fn compare(graph: &str, tolerance: f64, winograd: bool, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
     let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {

@@ -256,7 +256,7 @@ impl Tiling {
         };
         let job = Job {
             id: self.id,
-            op: "conv",
+            op: "winograd_product",
             outputs,
             parts: vec![part],
             rings: Rings { input: self.ring, output: self.ring },
