@@ -9,3 +9,4 @@ pub mod mutate;
 pub mod onnx_case;
 pub mod onnxruntime;
 pub mod random;
+pub mod skeleton;
