@@ -36,7 +36,7 @@ pub fn jit(module: &Module, program: &Program, target: &Target, origin: &Origin)
     let isa = target.isa(false)?;
     let features = CpuFeatures::of_isa(&*isa)?;
     let mut weights = WeightsMut::zeroed(program.weights.len())?;
-    weights.bytes_mut().copy_from_slice(&program.weights);
+    program.weights.write(weights.bytes_mut());
     let mut jit = Jit::new(isa.clone(), weights.share()?)?;
     let emitted = emit::emit(program, target, jit.module())?;
     jit.finish(&interface(module, program, target, &*isa, origin, emitted), emitted.run, features)
@@ -57,7 +57,7 @@ pub fn artifact<'w>(
     let mut object = Artifact::module(isa.clone())?;
     let emitted = emit::emit(program, target, &mut object)?;
     let interface = interface(module, program, target, &*isa, origin, emitted);
-    Artifact::finish(object, interface, emitted.run, features, &program.weights)
+    Artifact::finish(object, interface, emitted.run, features, program.weights.bytes())
 }
 
 /// The number of an element type in ONNX.

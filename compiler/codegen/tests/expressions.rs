@@ -65,7 +65,7 @@ fn program(
             buffer("y", result, Space::Output(0)),
         ],
         steps: vec![step],
-        weights: Vec::new(),
+        weights: Default::default(),
         arena_bytes: 0,
         arena_bound: 0,
         scratch_bytes: 0,

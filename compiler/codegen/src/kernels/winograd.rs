@@ -21,6 +21,9 @@
 
 use crate::vasm::{Bin, Builder, V};
 
+/// Taps along one dimension, at most.
+const MOST_TAPS: usize = 8;
+
 /// F(m, r): a tile of `results` x `results` by `taps` x `taps`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Transform {
@@ -89,27 +92,26 @@ impl Transform {
         (0..self.results).map(row).collect()
     }
 
-    /// `G g G'` of filters `[O, I, r, r]`, as `[n, n, O, I]`; computed in f64.
-    pub fn filters(self, weights: &[f32]) -> Vec<f32> {
-        let (n, r) = (self.size(), self.taps);
-        let g = self.filter();
-        let filters = weights.len() / (r * r);
-        let mut out = vec![0.0; n * n * filters];
-        let mut half = vec![0.0; n * r];
-        for (f, taps) in weights.chunks_exact(r * r).enumerate() {
-            for i in 0..n {
-                for v in 0..r {
-                    half[i * r + v] = (0..r).map(|u| g[i][u] * f64::from(taps[u * r + v])).sum::<f64>();
+    /// `G g G'` of several filters side by side, whose taps are `g`; `out` takes its elements one by one. `matrix` is
+    /// [`filter`](Self::filter). In f64.
+    pub fn filters<const N: usize>(self, matrix: &[Vec<f64>], g: &[[f64; N]], mut out: impl FnMut([f64; N])) {
+        let r = self.taps;
+        let mut half = [[0.0; N]; MOST_TAPS];
+        for row in matrix {
+            for (v, sum) in half[..r].iter_mut().enumerate() {
+                *sum = [0.0; N];
+                for (u, &c) in row.iter().enumerate() {
+                    accumulate(sum, c, &g[u * r + v]);
                 }
             }
-            for i in 0..n {
-                for j in 0..n {
-                    let sum: f64 = (0..r).map(|v| half[i * r + v] * g[j][v]).sum();
-                    out[(i * n + j) * filters + f] = sum as f32;
+            for column in matrix {
+                let mut sum = [0.0; N];
+                for (half, &c) in half.iter().zip(column) {
+                    accumulate(&mut sum, c, half);
                 }
+                out(sum);
             }
         }
-        out
     }
 
     /// Writes `B' d` for one line of a tile, of which elements may be zero for certain; `out` takes the elements of the
@@ -164,6 +166,13 @@ impl Transform {
             results.extend(linear(k, &terms));
         }
         results
+    }
+}
+
+/// Adds `c` times `x` to `sum`.
+fn accumulate<const N: usize>(sum: &mut [f64; N], c: f64, x: &[f64; N]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum += c * x;
     }
 }
 

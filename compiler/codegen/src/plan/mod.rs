@@ -10,22 +10,24 @@ mod arena;
 pub mod check;
 mod groups;
 mod lower;
-mod pack;
 mod print;
 mod program;
 mod views;
+mod weights;
 
 pub use print::print;
 pub use program::{
     Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Over, Place, Program, Space, Step, Term,
     Window, Work,
 };
+pub use weights::Weights;
 
 use crate::target::Target;
-use cnnc_ir::{Data, Module, NodeId, Op, Tensor, Type};
+use cnnc_ir::{DType, Data, Module, NodeId, Op, Tensor, Type};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use weights::Word;
 
 /// Why a graph has no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>>
         buffers: Vec::new(),
         steps: Vec::new(),
         results: Vec::new(),
-        weights: Vec::new(),
+        weights: Weights::default(),
         homes: HashMap::new(),
         copies: HashMap::new(),
         packed: HashMap::new(),
@@ -106,7 +108,7 @@ struct Planner<'a> {
     buffers: Vec<Buffer>,
     steps: Vec<Step>,
     results: Vec<BufferId>,
-    weights: Vec<u8>,
+    weights: Weights,
     homes: HashMap<NodeId, Home>,
     /// Values in the layout that is not that of their home.
     copies: HashMap<(NodeId, Layout), Place>,
@@ -220,9 +222,13 @@ impl<'a> Planner<'a> {
     fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Place, String> {
         if self.module.graph[id].is_const() {
             return match layout {
-                Layout::Plain => self.pack(id, "plain", |_, t| Ok(t.data().clone())),
+                Layout::Plain => {
+                    let elements = self.ty(id).elements();
+                    self.packed(id, "plain", elements, |weights, tensor| weights.add_tensor(tensor))
+                }
                 Layout::Blocked => {
-                    self.pack(id, "blocked", |p, t| Ok(Data::F32(pack::blocked(t, p.target.lanes))))
+                    let (words, lanes) = (self.elements(self.ty(id), layout), self.target.lanes);
+                    self.pack(id, "blocked", words, move |t, words| weights::blocked(t, lanes, words))
                 }
             };
         }
@@ -398,41 +404,54 @@ impl<'a> Planner<'a> {
     }
 
     /// Appends elements to the weights.
-    fn weights(&mut self, name: &str, data: &Data) -> Place {
-        let offset = self.weights.len().next_multiple_of(ALIGN as usize);
-        self.weights.resize(offset, 0);
-        match data {
-            // By far the most: no second copy of them.
-            Data::F32(words) => self.weights.extend(words.iter().flat_map(|w| w.to_le_bytes())),
-            _ => self.weights.extend(data.to_le_bytes()),
-        }
-        let bytes = (self.weights.len() - offset) as u64;
+    fn weights(&mut self, name: &str, data: Data) -> Place {
+        let (dtype, elements) = (data.dtype(), data.len());
+        let offset = self.weights.add(data);
+        self.weights_at(name, dtype, elements, offset)
+    }
+
+    /// The buffer of a piece of the weights.
+    fn weights_at(&mut self, name: &str, dtype: DType, elements: usize, offset: usize) -> Place {
         let id = BufferId(self.buffers.len() as u32);
         self.buffers.push(Buffer {
             name: name.into(),
-            dtype: data.dtype(),
-            shape: vec![data.len()],
+            dtype,
+            shape: vec![elements],
             layout: Layout::Plain,
-            bytes,
+            bytes: (dtype.bytes() * elements) as u64,
             space: Space::Weights,
             offset: offset as u64,
         });
         at(id)
     }
 
-    /// A constant in the weights, packed once for each form it is wanted in.
+    /// A constant in the weights, packed into so many words, once for each form it is wanted in.
     fn pack(
         &mut self,
         id: NodeId,
         form: &str,
-        pack: impl FnOnce(&Self, &Tensor) -> Result<Data, String>,
+        words: usize,
+        pack: impl Fn(&Tensor, &mut [Word]) + Send + Sync + 'static,
+    ) -> Result<Place, String> {
+        let pack = Arc::new(pack);
+        self.packed(id, form, words, |weights, tensor| weights.add_packed(tensor, words, pack))
+    }
+
+    /// A constant in the weights, appended once for each form it is wanted in.
+    fn packed(
+        &mut self,
+        id: NodeId,
+        form: &str,
+        elements: usize,
+        add: impl FnOnce(&mut Weights, Arc<Tensor>) -> usize,
     ) -> Result<Place, String> {
         if let Some(&place) = self.packed.get(&(id, form.to_string())) {
             return Ok(place);
         }
         let tensor = self.constant(id).ok_or("an operand must be a constant")??;
-        let data = pack(self, &tensor)?;
-        let place = self.weights(&format!("{}.{form}", self.name(id)), &data);
+        let offset = add(&mut self.weights, tensor);
+        let name = format!("{}.{form}", self.name(id));
+        let place = self.weights_at(&name, self.ty(id).dtype, elements, offset);
         self.packed.insert((id, form.to_string()), place);
         Ok(place)
     }

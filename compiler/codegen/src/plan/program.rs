@@ -10,6 +10,7 @@
 //! INVARIANT: no two units of a step write the same byte, and no unit reads what another one of its step writes,
 //! except at the very place that it writes itself, and in scratch what an earlier nest of its group wrote.
 
+use super::Weights;
 use crate::kernels::Spec;
 use cnnc_ir::DType;
 use std::ops::Range;
@@ -360,7 +361,7 @@ pub struct Program {
     /// What is run, in order.
     pub steps: Vec<Step>,
     /// The contents of [`Space::Weights`].
-    pub weights: Vec<u8>,
+    pub weights: Weights,
     /// Bytes of [`Space::Arena`].
     pub arena_bytes: u64,
     /// The largest sum of live bytes over the steps: no plan of these buffers can need less.

@@ -15,8 +15,8 @@ use super::pipe;
 use super::product::{self, Job, Outer, Part, Rings, Sliding, Weights};
 use super::reorder;
 use crate::kernels::product::{Destination, Product};
-use crate::plan::{Layout, Over, Place, Planner, Space, Window, at, pack};
-use cnnc_ir::{Data, NodeId};
+use crate::plan::{Layout, Over, Place, Planner, Space, Window, at, weights};
+use cnnc_ir::NodeId;
 
 /// Windows along one dimension of a plane, and the results that they make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,9 +233,10 @@ impl Planes {
 /// One number a channel, those of each group filled up to whole vectors.
 fn group_channels(p: &mut Planner, operand: NodeId, groups: usize, outputs: usize) -> Result<Place, String> {
     if p.module.graph[operand].is_const() {
-        return p.pack(operand, &format!("channels by {outputs}"), |p, t| {
-            let groups = t.slice::<f32>().chunks(outputs);
-            Ok(Data::F32(groups.flat_map(|group| pack::padded(group, p.target.lanes)).collect()))
+        let filled = outputs.next_multiple_of(p.target.lanes);
+        return p.pack(operand, &format!("channels by {outputs}"), groups * filled, move |t, words| {
+            let groups = t.slice().chunks(outputs);
+            groups.zip(words.chunks_mut(filled)).for_each(|(group, words)| weights::copy(group, words));
         });
     }
     let plain = p.operand(operand, Layout::Plain)?;

@@ -11,15 +11,19 @@
 use super::panel::Panels;
 use super::strided::{self, Dim};
 use crate::kernels::winograd::Transform;
+use crate::plan::weights::Word;
 use crate::plan::{Layout, Place, Planner, Space, at};
 use cnnc_ir::{DType, Data, NodeId, Type};
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// A filter, or several that lie and are packed alike.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
     /// Where the elements come from.
     pub weights: NodeId,
-    /// What is done to constant weights first: the strides are those of its result.
+    /// What is done to constant weights first: the loop over filters is then one over the elements of its tiles, and
+    /// the taps of a filter lie side by side.
     pub transform: Option<Transform>,
     /// The extents and strides of the loops over filters: groups of channels, or phases.
     pub outer: Vec<(usize, i64)>,
@@ -52,40 +56,94 @@ impl Filter {
         let Filter { block, first, strides, outer, transform, .. } = self;
         let form =
             format!("panels {}x{block} from {first} by {outer:?} {strides:?} {transform:?}", panels.vectors);
-        p.pack(self.weights, &form, |_, t| {
-            let transformed = self.transform.map(|transform| transform.filters(t.slice()));
-            let elements = transformed.as_deref().unwrap_or(t.slice());
-            Ok(Data::F32(self.packed(elements, &panels.list(lanes), lanes)))
+        let list = panels.list(lanes);
+        let width: usize = list.iter().map(|(_, vectors)| vectors * lanes).sum();
+        let filters: usize = outer.iter().map(|(extent, _)| extent).product();
+        let filter = self.clone();
+        p.pack(self.weights, &form, filters * width * self.depth(), move |t, out| {
+            filter.pack(t.slice(), &list, lanes, out);
         })
     }
 
-    /// The panels of constant weights; `panels` holds the first output and the vectors of each.
-    fn packed(&self, w: &[f32], panels: &[(usize, usize)], lanes: usize) -> Vec<f32> {
-        let [output, input, row, column] = self.strides;
+    /// Writes the panels of constant weights, several at a time; `panels` holds the first output and the vectors of
+    /// each.
+    fn pack(&self, w: &[f32], panels: &[(usize, usize)], lanes: usize, out: &mut [Word]) {
         let mut starts = vec![self.first];
         for &(extent, stride) in &self.outer {
             let along = |start: i64| (0..extent as i64).map(move |i| start + i * stride);
             starts = starts.into_iter().flat_map(along).collect();
         }
-        let width: usize = panels.iter().map(|(_, vectors)| vectors * lanes).sum();
-        let mut out = Vec::with_capacity(starts.len() * width * self.depth());
-        for start in starts {
-            for &(first, vectors) in panels {
-                for block in (0..self.inputs).step_by(self.block) {
-                    for tap in 0..self.taps.0 * self.taps.1 {
-                        let tap = (tap / self.taps.1) as i64 * row + (tap % self.taps.1) as i64 * column;
-                        for i in block..block + self.block {
-                            for o in first..first + vectors * lanes {
-                                let inside = i < self.inputs && o < self.outputs;
-                                let element = start + o as i64 * output + i as i64 * input + tap;
-                                out.push(if inside { w[element as usize] } else { 0.0 });
-                            }
+        let mut rest = out;
+        let mut places: Vec<Vec<&mut [Word]>> = panels.iter().map(|_| Vec::new()).collect();
+        for _ in &starts {
+            for (places, (_, vectors)) in places.iter_mut().zip(panels) {
+                let (place, behind) = rest.split_at_mut(vectors * lanes * self.depth());
+                places.push(place);
+                rest = behind;
+            }
+        }
+        panels.par_iter().zip(places).for_each(|(&(first, vectors), mut places)| {
+            let outputs = first..first + vectors * lanes;
+            match self.transform {
+                Some(transform) => self.transformed(transform, w, outputs, &mut places),
+                None => {
+                    for (&start, place) in starts.iter().zip(places) {
+                        self.panel(w, start, outputs.clone(), place);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Writes the panel of these outputs of the filter that begins at element `start`.
+    fn panel(&self, w: &[f32], start: i64, outputs: Range<usize>, out: &mut [Word]) {
+        let [output, input, row, column] = self.strides;
+        let present = outputs.start..outputs.end.min(self.outputs);
+        let mut lines = out.chunks_exact_mut(outputs.len());
+        for block in (0..self.inputs).step_by(self.block) {
+            for tap in 0..self.taps.0 * self.taps.1 {
+                let tap = (tap / self.taps.1) as i64 * row + (tap % self.taps.1) as i64 * column;
+                // Inputs that fill the block up stay zero.
+                for (i, line) in (block..block + self.block).zip(&mut lines) {
+                    if i < self.inputs {
+                        let first = start + i as i64 * input + tap;
+                        for (o, word) in present.clone().zip(line) {
+                            *word = w[(first + o as i64 * output) as usize].to_le_bytes();
                         }
                     }
                 }
             }
         }
-        out
+    }
+
+    /// Writes the panels of these outputs for every element of transformed tiles.
+    fn transformed(&self, transform: Transform, w: &[f32], outputs: Range<usize>, out: &mut [&mut [Word]]) {
+        /// Filters that are transformed at once, in vectors.
+        const LANES: usize = 8;
+        let [output, input, ..] = self.strides;
+        let matrix = transform.filter();
+        let taps = transform.taps * transform.taps;
+        let mut filters = vec![[0.0; LANES]; taps];
+        for i in 0..self.inputs {
+            for first in outputs.clone().step_by(LANES) {
+                for (lane, o) in (first..self.outputs.min(outputs.end)).take(LANES).enumerate() {
+                    let start = (self.first + o as i64 * output + i as i64 * input) as usize;
+                    for (filter, &w) in filters.iter_mut().zip(&w[start..start + taps]) {
+                        filter[lane] = f64::from(w);
+                    }
+                }
+                let (at, lanes) = (i * outputs.len() + first - outputs.start, LANES.min(outputs.end - first));
+                let mut element = out.iter_mut();
+                transform.filters(&matrix, &filters, |x| {
+                    if let Some(element) = element.next() {
+                        for (word, x) in element[at..at + lanes].iter_mut().zip(x) {
+                            *word = (x as f32).to_le_bytes();
+                        }
+                    }
+                });
+                filters.fill([0.0; LANES]);
+            }
+        }
     }
 
     /// The panels of weights that are computed at run time.
@@ -98,7 +156,7 @@ impl Filter {
         let ty = Type::new(DType::F32, [filters * whole]).map_err(|m| m.0)?;
         let to = at(p.buffer(&name, &ty, Layout::Plain, Space::Arena));
         if !(self.outputs.is_multiple_of(lanes) && self.inputs.is_multiple_of(self.block)) {
-            let zero = p.weights(&format!("{name}.zero"), &Data::F32(vec![0.0]));
+            let zero = p.weights(&format!("{name}.zero"), Data::F32(vec![0.0]));
             let filled = [Dim { extent: filters * whole, from: 0, to: 1 }];
             let calls = strided::calls(p, DType::F32, zero, to, &filled);
             p.step(&name, "fill", "zeros".into(), calls, 0);

@@ -36,7 +36,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
 
     let from = p.operand(x, Layout::Plain)?;
     let to = p.result(id, Layout::Plain);
-    let table = p.weights(&format!("{}.offsets", p.name(id)), &Data::I64(table));
+    let table = p.weights(&format!("{}.offsets", p.name(id)), Data::I64(table));
     let lookup = Term::Lookup { dim: 1, table, least: least.unwrap_or(0), most: most.unwrap_or(0) };
     let lanes = p.target.lanes;
     let whole = inner / RUN;

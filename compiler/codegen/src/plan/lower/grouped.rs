@@ -8,9 +8,10 @@ use super::image::Image;
 use super::pipe::{self, View, read, write};
 use crate::kernels::grouped::Grouped;
 use crate::kernels::row::Columns;
+use crate::plan::weights::Word;
 use crate::plan::{Arg, Call, Layout, Over, Planner, Term, Window};
 use cnnc_ir::ops::Conv;
-use cnnc_ir::{Data, NodeId, Tensor};
+use cnnc_ir::{NodeId, Tensor};
 
 /// Whether groups of so many channels in and out lie within a block.
 pub(super) fn fits(groups: usize, inputs: usize, outputs: usize) -> bool {
@@ -32,7 +33,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let filter = line * kh as i64;
 
     let input = p.operand(x, Layout::Blocked)?;
-    let weights = p.pack(w, "grouped", |_, t| Ok(Data::F32(packed(t, lanes))))?;
+    let words = blocks * lanes * group * kh * kw;
+    let weights = p.pack(w, "grouped", words, move |t, words| pack(t, lanes, words))?;
     let bias = match expr.operands.get(2) {
         Some(&b) => Some(pipe::channels(p, b)?),
         None => None,
@@ -107,19 +109,20 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
 }
 
 /// Weights `[O, group, KH, KW]` as `[block][row][column][rotation][lane]`, lanes that do not exist zero.
-fn packed(weights: &Tensor, lanes: usize) -> Vec<f32> {
+fn pack(weights: &Tensor, lanes: usize, words: &mut [Word]) {
     let w = weights.slice::<f32>();
     let [outputs, group, kh, kw] = [0, 1, 2, 3].map(|d| weights.shape()[d]);
-    let mut out = Vec::with_capacity(w.len().next_multiple_of(lanes * group * kh * kw));
+    let mut words = words.iter_mut();
     for block in 0..outputs.div_ceil(lanes) {
         for tap in 0..kh * kw {
             for rotation in 0..group {
-                for o in block * lanes..(block + 1) * lanes {
+                for (o, word) in (block * lanes..(block + 1) * lanes).zip(&mut words) {
                     let input = (o + rotation) % group;
-                    out.push(if o < outputs { w[(o * group + input) * kh * kw + tap] } else { 0.0 });
+                    if o < outputs {
+                        *word = w[(o * group + input) * kh * kw + tap].to_le_bytes();
+                    }
                 }
             }
         }
     }
-    out
 }

@@ -56,7 +56,7 @@ impl Image {
         let reach = dilation * window.kernel as usize;
         let words: Vec<i64> =
             (0..rows as usize + reach).map(|entry| next(entry % rows as usize) * self.row).collect();
-        let table = p.weights(&format!("{name}.ring"), &Data::I64(words));
+        let table = p.weights(&format!("{name}.ring"), Data::I64(words));
         let arg = read(table, vec![Term::FirstRow { stride: 8 }], 0..8 * reach as i64);
         (RowStep::Ring { dilation }, arg)
     }

@@ -17,7 +17,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
     let from = p.operand(operand, layout)?;
     let dtype = p.ty(id).dtype;
     let border = Data::splat(dtype, 1, pad.value.into());
-    let border = p.weights(&format!("{}.border", p.name(id)), &border);
+    let border = p.weights(&format!("{}.border", p.name(id)), border);
     let to = p.result(id, layout);
 
     let (inner, whole) = (strided::extents(p, operand, layout), strided::extents(p, id, layout));

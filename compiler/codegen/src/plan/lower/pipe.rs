@@ -2,9 +2,9 @@
 
 use super::reorder;
 use crate::kernels::pointwise::{Binary, Pointwise, Source};
-use crate::plan::{Access, Arg, Layout, Place, Planner, Space, Term, at, pack};
+use crate::plan::{Access, Arg, Layout, Place, Planner, Space, Term, at, weights};
 use crate::vasm::math::Function;
-use cnnc_ir::{DType, Data, NodeId, Op, Stage, Type};
+use cnnc_ir::{DType, NodeId, Op, Stage, Type};
 use std::ops::Range;
 
 /// How a kernel's unit sees the operands of a pipe.
@@ -188,8 +188,8 @@ fn source(
 /// One number a channel, filled up to whole vectors.
 pub(super) fn channels(p: &mut Planner, operand: NodeId) -> Result<Place, String> {
     if p.module.graph[operand].is_const() {
-        return p
-            .pack(operand, "channels", |p, t| Ok(Data::F32(pack::padded(t.slice::<f32>(), p.target.lanes))));
+        let words = p.ty(operand).elements().next_multiple_of(p.target.lanes);
+        return p.pack(operand, "channels", words, |t, words| weights::copy(t.slice(), words));
     }
     let channels = p.ty(operand).elements();
     if p.layout(operand) == Some(Layout::Blocked) && p.ty(operand).dims()[1] == channels {

@@ -45,7 +45,7 @@ fn lower(
     let counts = match mean {
         Some(_) => {
             let words: Vec<f32> = (0..oh).map(|i| count(&rows, i) as f32).collect();
-            let place = p.weights(&format!("{}.rows", p.name(id)), &Data::F32(words));
+            let place = p.weights(&format!("{}.rows", p.name(id)), Data::F32(words));
             read(place, vec![index(2, 4)], 0..4)
         }
         // A maximum does not read it.

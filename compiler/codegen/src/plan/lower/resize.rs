@@ -35,12 +35,12 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
 
         let name = p.name(id);
         let entries = each(&columns).map(|taps| entry(taps, vector)).collect::<Result<Vec<_>, _>>()?;
-        let table = p.weights(&format!("{name}.columns"), &Data::F32(entries.concat()));
+        let table = p.weights(&format!("{name}.columns"), Data::F32(entries.concat()));
         let index = |dim, stride| Term::Index { dim, stride };
         let looked_up = |p: &mut Planner, suffix: &str, tap: usize| {
             let words: Vec<i64> = each(&rows).map(|taps| taps[tap].0 as i64 * row).collect();
             let most = words.iter().max().copied().unwrap_or(0);
-            let table: Place = p.weights(&format!("{name}.{suffix}"), &Data::I64(words));
+            let table: Place = p.weights(&format!("{name}.{suffix}"), Data::I64(words));
             let line = Term::Lookup { dim: 2, table, least: 0, most };
             read(from, vec![index(0, plane * blocks as i64), index(1, plane), line], 0..row)
         };
@@ -51,7 +51,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
         if linear {
             args.push(looked_up(p, "rows_behind", 1));
             let words: Vec<f32> = rows.entries.iter().map(|&(_, share)| share).collect();
-            let table = p.weights(&format!("{name}.shares"), &Data::F32(words));
+            let table = p.weights(&format!("{name}.shares"), Data::F32(words));
             args.push(read(table, vec![index(2, 8)], 0..8));
         }
         let kernel = Resize { pixels: ow, linear };

@@ -67,7 +67,7 @@ where
     let values: Vec<NodeId> = expr.all_operands().copied().collect();
     let mut sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
     for (number, table) in tables.iter().enumerate() {
-        let place = p.weights(&format!("{}.table{number}", p.name(id)), table.data());
+        let place = p.weights(&format!("{}.table{number}", p.name(id)), table.data().clone());
         sources.push(Source { ty: table.ty(), from: From::Place(place), is_table: true });
     }
     let to = p.result(id, Layout::Plain);

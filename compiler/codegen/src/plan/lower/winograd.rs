@@ -200,13 +200,13 @@ impl Tiling {
         let filter = Filter {
             weights: w,
             transform: Some(self.transform),
-            outer: vec![(count, (outputs * inputs) as i64)],
+            outer: vec![(count, 0)],
             outputs,
             inputs,
             taps: (1, 1),
             block: lanes,
             first: 0,
-            strides: [inputs as i64, 1, 0, 0],
+            strides: [(inputs * kh * kw) as i64, (kh * kw) as i64, 0, 0],
         };
         let bytes = (filter.depth() * outputs.div_ceil(lanes) * lanes * 4) as i64;
         let element = Outer {
