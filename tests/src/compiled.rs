@@ -37,8 +37,9 @@ pub fn write(module: Module, target: &Target, paths: &[&Path]) {
     let module = optimized(module);
     let program = planned(&module, target);
     let stem = paths[0].file_stem().unwrap().to_string_lossy();
-    let artifact =
-        cnnc_codegen::artifact(&module, &program, target, &origin(&stem)).unwrap_or_else(|e| panic!("{e}"));
+    let weights = cnnc_codegen::pack(&program).unwrap_or_else(|e| panic!("{e}"));
+    let artifact = cnnc_codegen::artifact(&module, &program, &weights, target, &origin(&stem))
+        .unwrap_or_else(|e| panic!("{e}"));
     for path in paths {
         artifact.write(path).unwrap_or_else(|e| panic!("{e}"));
     }

@@ -1,7 +1,7 @@
 //! From a program to an artifact: in memory, or ready to be written. One path for both.
 
 use crate::artifact::manifest::{self, Manifest};
-use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, WeightsMut};
+use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Weights, WeightsMut};
 use crate::emit::{self, Emitted};
 use crate::plan::{ALIGN, Buffer, Program, Space};
 use crate::target::Target;
@@ -28,6 +28,16 @@ pub struct Origin {
     pub options: Vec<(String, String)>,
 }
 
+/// Packs the weights of a program.
+///
+/// # Errors
+/// When memory is refused.
+pub fn pack(program: &Program) -> Result<Weights, Error> {
+    let mut weights = WeightsMut::zeroed(program.weights.len())?;
+    program.weights.write(weights.bytes_mut());
+    weights.share()
+}
+
 /// Compiles a program into memory.
 ///
 /// # Errors
@@ -35,20 +45,20 @@ pub struct Origin {
 pub fn jit(module: &Module, program: &Program, target: &Target, origin: &Origin) -> Result<Model, Error> {
     let isa = target.isa(false)?;
     let features = CpuFeatures::of_isa(&*isa)?;
-    let mut weights = WeightsMut::zeroed(program.weights.len())?;
-    program.weights.write(weights.bytes_mut());
-    let mut jit = Jit::new(isa.clone(), weights.share()?)?;
+    let mut jit = Jit::new(isa.clone(), pack(program)?)?;
     let emitted = emit::emit(program, target, jit.module())?;
     jit.finish(&interface(module, program, target, &*isa, origin, emitted), emitted.run, features)
 }
 
-/// Compiles a program into an artifact that can be written as a library, an object, an archive and a header.
+/// Compiles a program into an artifact that can be written as a library, an object, an archive and a header; `weights`
+/// are its [packed](pack()) ones.
 ///
 /// # Errors
 /// When the target's files cannot be written; anything else is a bug of cnnc.
 pub fn artifact<'w>(
     module: &Module,
-    program: &'w Program,
+    program: &Program,
+    weights: &'w Weights,
     target: &Target,
     origin: &Origin,
 ) -> Result<Artifact<'w>, Error> {
@@ -57,7 +67,7 @@ pub fn artifact<'w>(
     let mut object = Artifact::module(isa.clone())?;
     let emitted = emit::emit(program, target, &mut object)?;
     let interface = interface(module, program, target, &*isa, origin, emitted);
-    Artifact::finish(object, interface, emitted.run, features, program.weights.bytes())
+    Artifact::finish(object, interface, emitted.run, features, weights.bytes())
 }
 
 /// The number of an element type in ONNX.

@@ -9,8 +9,9 @@
 //! those with nodes that have no plan; all of them are reported.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use cnnc_codegen::artifact::{Kind, c_identifier};
+use cnnc_codegen::artifact::{Kind, Weights, c_identifier};
 use cnnc_codegen::plan::{self, Program, check};
 use cnnc_codegen::{self as codegen, Origin};
 use cnnc_ir::Module;
@@ -46,7 +47,8 @@ pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
             Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc"))
         })?;
     }
-    Ok(Compiled { module, program, options: options.clone(), source_sha256: Vec::new() })
+    let (options, weights) = (options.clone(), Arc::default());
+    Ok(Compiled { module, program, weights, options, source_sha256: Vec::new() })
 }
 
 /// Compiles a network as [`load`](crate::load()) gives it.
@@ -71,6 +73,8 @@ pub fn jit(module: &Module, options: &Options) -> Result<Model, Error> {
 pub struct Compiled {
     module: Module,
     program: Program,
+    /// Packed when a file first wants them.
+    weights: Arc<OnceLock<Weights>>,
     options: Options,
     source_sha256: Vec<u8>,
 }
@@ -86,7 +90,7 @@ impl Compiled {
         &self.module
     }
 
-    /// The plan: steps, buffers, packed weights.
+    /// The plan: steps, buffers, what the weights are.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -109,7 +113,14 @@ impl Compiled {
         Kind::of(path)?;
         let origin = self.origin(&path.file_stem().unwrap_or_default().to_string_lossy());
         let target = self.options.target();
-        Ok(codegen::artifact(&self.module, &self.program, &target, &origin)?.write(path)?)
+        let weights = match self.weights.get() {
+            Some(weights) => weights,
+            None => {
+                let packed = codegen::pack(&self.program)?;
+                self.weights.get_or_init(|| packed)
+            }
+        };
+        Ok(codegen::artifact(&self.module, &self.program, weights, &target, &origin)?.write(path)?)
     }
 
     /// What the artifact says of itself; `stem` names it where the options do not.

@@ -10,6 +10,7 @@
 //! nothing of what is read.
 
 use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use cnnc_frontends::arch::{self, Arch, ArchOptions};
@@ -119,7 +120,8 @@ pub fn digest(path: &Path, options: &Options) -> Result<Vec<u8>, Error> {
         }
     };
     for path in files.into_iter().flatten() {
-        let read = File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut digest));
+        let read = File::open(path)
+            .and_then(|file| std::io::copy(&mut BufReader::with_capacity(1 << 18, file), &mut digest));
         read.map_err(|error| unreadable(path, &error))?;
     }
     Ok(digest.finalize().to_vec())

@@ -2,6 +2,7 @@
 
 use crate::{DType, Mismatch, Shape, Type, error::require};
 use half::f16;
+use rayon::prelude::*;
 
 /// The elements of a tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,7 +166,8 @@ macro_rules! le_bytes {
             self.to_le_bytes().into_iter()
         }
         fn from_bytes(bytes: &[u8]) -> Vec<$t> {
-            bytes.as_chunks().0.iter().map(|&e| <$t>::from_le_bytes(e)).collect()
+            let elements = bytes.as_chunks().0.par_iter().with_min_len(1 << 18);
+            elements.map(|&e| <$t>::from_le_bytes(e)).collect()
         }
     })* };
 }

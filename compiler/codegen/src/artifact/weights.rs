@@ -12,6 +12,7 @@ pub struct WeightsMut {
 }
 
 /// Packed weights, read-only and page aligned.
+#[derive(Debug)]
 pub struct Weights {
     pages: Option<Mmap>,
 }

@@ -11,7 +11,7 @@ use super::ALIGN;
 use cnnc_ir::{Data, Tensor};
 use rayon::prelude::*;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Four bytes of an f32, little-endian.
 pub(super) type Word = [u8; 4];
@@ -38,7 +38,6 @@ struct Piece {
 pub struct Weights {
     pieces: Vec<Piece>,
     end: usize,
-    made: OnceLock<Vec<u8>>,
 }
 
 impl Weights {
@@ -50,15 +49,6 @@ impl Weights {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.end == 0
-    }
-
-    /// The bytes; made by the first who asks.
-    pub fn bytes(&self) -> &[u8] {
-        self.made.get_or_init(|| {
-            let mut bytes = vec![0; self.end];
-            self.write(&mut bytes);
-            bytes
-        })
     }
 
     /// Makes them in memory that is zero, as long as they are.

@@ -28,12 +28,11 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     options.name = args.name.clone();
 
     progress.say(format!("reading {}", path.display()));
-    let module = cnnc::load(path, &options)?;
-    let digest = cnnc::digest(path, &options)?;
+    let (module, digest) = rayon::join(|| cnnc::load(path, &options), || cnnc::digest(path, &options));
     let (module, _) =
-        cnnc::optimize(module, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
+        cnnc::optimize(module?, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
     progress.say("planning");
-    let compiled = cnnc::plan(module, &options)?.with_source(digest);
+    let compiled = cnnc::plan(module, &options)?.with_source(digest?);
     for output in &args.output {
         progress.say(format!("writing {}", output.display()));
         compiled.write(output)?;

@@ -95,21 +95,21 @@ impl Filter {
         });
     }
 
-    /// Writes the panel of these outputs of the filter that begins at element `start`.
+    /// Writes the panel of these outputs of the filter that begins at element `start`; output by output, whose elements
+    /// tend to lie side by side.
     fn panel(&self, w: &[f32], start: i64, outputs: Range<usize>, out: &mut [Word]) {
         let [output, input, row, column] = self.strides;
-        let present = outputs.start..outputs.end.min(self.outputs);
-        let mut lines = out.chunks_exact_mut(outputs.len());
-        for block in (0..self.inputs).step_by(self.block) {
-            for tap in 0..self.taps.0 * self.taps.1 {
-                let tap = (tap / self.taps.1) as i64 * row + (tap % self.taps.1) as i64 * column;
-                // Inputs that fill the block up stay zero.
-                for (i, line) in (block..block + self.block).zip(&mut lines) {
-                    if i < self.inputs {
-                        let first = start + i as i64 * input + tap;
-                        for (o, word) in present.clone().zip(line) {
-                            *word = w[(first + o as i64 * output) as usize].to_le_bytes();
-                        }
+        let (rows, columns) = self.taps;
+        let width = outputs.len();
+        let firsts = (0..self.inputs).step_by(self.block);
+        for (first, block) in firsts.zip(out.chunks_exact_mut(rows * columns * self.block * width)) {
+            for (lane, o) in (outputs.start..outputs.end.min(self.outputs)).enumerate() {
+                for i in 0..self.block.min(self.inputs - first) {
+                    let element = start + o as i64 * output + (first + i) as i64 * input;
+                    for tap in 0..rows * columns {
+                        let tap_element = (tap / columns) as i64 * row + (tap % columns) as i64 * column;
+                        let word = &mut block[(tap * self.block + i) * width + lane];
+                        *word = w[(element + tap_element) as usize].to_le_bytes();
                     }
                 }
             }
