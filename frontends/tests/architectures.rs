@@ -2,6 +2,7 @@
 
 use cnnc_frontends::arch::{ArchOptions, find, list};
 use cnnc_ir::Module;
+use std::path::Path;
 
 fn built(name: &str, options: &ArchOptions) -> Module {
     let arch = find(name).unwrap_or_else(|| panic!("no {name}"));
@@ -43,7 +44,9 @@ const COUNTS: &[(&str, u64, u64)] = &[
     ("resnet50", 25_557_032, 4_089_184_256),
     ("resnet50-v1", 25_557_032, 3_857_973_248),
     ("resnet101", 44_549_160, 7_801_405_440),
+    ("resnet101-v1", 44_549_160, 7_570_194_432),
     ("resnet152", 60_192_808, 11_513_626_624),
+    ("resnet152-v1", 60_192_808, 11_282_415_616),
     ("resnet20", 269_722, 40_551_040),
     ("resnet56", 853_018, 125_485_696),
     ("resnet110", 1_727_962, 252_887_680),
@@ -100,7 +103,29 @@ fn auxiliary_classifiers_are_further_outputs() {
 /// Extents of values along a network, channels first.
 type Shapes<'a> = &'a [(&'a str, &'a [usize])];
 
-/// The output shapes that the papers' tables and figures print.
+const VGG_A: Shapes = &[
+    ("features.0", &[64, 224, 224]),
+    ("features.3", &[128, 112, 112]),
+    ("features.8", &[256, 56, 56]),
+    ("features.13", &[512, 28, 28]),
+    ("features.18", &[512, 14, 14]),
+    ("features.18.relu.pool", &[512, 7, 7]),
+    ("classifier.0", &[4096]),
+];
+
+const RESNET_50: Shapes = &[
+    ("conv1", &[64, 112, 112]),
+    ("layer1.2.add", &[256, 56, 56]),
+    ("layer2.3.add", &[512, 28, 28]),
+    ("layer3.5.add", &[1024, 14, 14]),
+    ("layer4.2.add", &[2048, 7, 7]),
+];
+
+const RESNET_110: Shapes =
+    &[("layer1.17.add", &[16, 32, 32]), ("layer2.17.add", &[32, 16, 16]), ("layer3.17.add", &[64, 8, 8])];
+
+/// The output shapes that the papers' tables and figures print. What torchvision and timm have is compared along every
+/// layer elsewhere (`tests/structure.rs`).
 const SHAPES: &[(&str, Shapes)] = &[
     (
         "lenet5",
@@ -114,6 +139,7 @@ const SHAPES: &[(&str, Shapes)] = &[
             ("fc3", &[10]),
         ],
     ),
+    ("lenet5-relu", &[("conv1.relu.pool", &[6, 14, 14]), ("conv2.relu.pool", &[16, 5, 5]), ("fc3", &[10])]),
     (
         "alexnet",
         &[
@@ -153,7 +179,39 @@ const SHAPES: &[(&str, Shapes)] = &[
             ("classifier.0", &[4096]),
         ],
     ),
-    ("nin", &[("cccp2", &[96, 54, 54]), ("cccp4", &[256, 27, 27]), ("cccp6", &[384, 13, 13])]),
+    ("vgg11-lrn", VGG_A),
+    ("vgg11", VGG_A),
+    (
+        "vgg16-c",
+        &[
+            ("features.2", &[64, 224, 224]),
+            ("features.7", &[128, 112, 112]),
+            ("features.14", &[256, 56, 56]),
+            ("features.21", &[512, 28, 28]),
+            ("features.28", &[512, 14, 14]),
+            ("features.28.relu.pool", &[512, 7, 7]),
+            ("classifier.6", &[1000]),
+        ],
+    ),
+    (
+        "nin",
+        &[
+            ("cccp2", &[96, 54, 54]),
+            ("cccp4", &[256, 27, 27]),
+            ("cccp6", &[384, 13, 13]),
+            ("cccp7_1024", &[1024, 6, 6]),
+            ("cccp8_1024", &[1000, 6, 6]),
+        ],
+    ),
+    (
+        "nin-cifar",
+        &[
+            ("cccp1", &[160, 32, 32]),
+            ("cccp2.relu.pool", &[96, 16, 16]),
+            ("cccp4.relu.pool", &[192, 8, 8]),
+            ("cccp6", &[10, 8, 8]),
+        ],
+    ),
     (
         "googlenet",
         &[
@@ -191,19 +249,44 @@ const SHAPES: &[(&str, Shapes)] = &[
             ("features.21", &[1536, 8, 8]),
         ],
     ),
+    ("resnet50", RESNET_50),
     (
-        "resnet50",
+        "resnet50-v1",
         &[
-            ("conv1", &[64, 112, 112]),
-            ("layer1.2.add", &[256, 56, 56]),
-            ("layer2.3.add", &[512, 28, 28]),
-            ("layer3.5.add", &[1024, 14, 14]),
+            ("layer2.0.conv1", &[128, 28, 28]),
+            ("layer3.0.conv1", &[256, 14, 14]),
             ("layer4.2.add", &[2048, 7, 7]),
         ],
     ),
+    ("resnet101-v1", &[("layer3.22.add", &[1024, 14, 14]), ("layer4.2.add", &[2048, 7, 7])]),
+    ("resnet152-v1", &[("layer2.7.add", &[512, 28, 28]), ("layer3.35.add", &[1024, 14, 14])]),
     (
         "resnet20",
         &[("layer1.2.add", &[16, 32, 32]), ("layer2.2.add", &[32, 16, 16]), ("layer3.2.add", &[64, 8, 8])],
+    ),
+    (
+        "resnet56",
+        &[("layer1.8.add", &[16, 32, 32]), ("layer2.8.add", &[32, 16, 16]), ("layer3.8.add", &[64, 8, 8])],
+    ),
+    ("resnet110", RESNET_110),
+    ("resnet110-sd", RESNET_110),
+    (
+        "resnet1202",
+        &[
+            ("layer1.199.add", &[16, 32, 32]),
+            ("layer2.199.add", &[32, 16, 16]),
+            ("layer3.199.add", &[64, 8, 8]),
+        ],
+    ),
+    (
+        "preresnet200",
+        &[
+            ("stem.conv", &[64, 112, 112]),
+            ("stages.0.blocks.2.add", &[256, 56, 56]),
+            ("stages.1.blocks.23.add", &[512, 28, 28]),
+            ("stages.2.blocks.35.add", &[1024, 14, 14]),
+            ("stages.3.blocks.2.add", &[2048, 7, 7]),
+        ],
     ),
     ("wrn-28-10", &[("block1.layer.3.add", &[160, 32, 32]), ("block3.layer.3.add", &[640, 8, 8])]),
     (
@@ -217,6 +300,20 @@ const SHAPES: &[(&str, Shapes)] = &[
         ],
     ),
     ("fractalnet", &[("block1.conv7", &[64, 32, 32]), ("block5.conv7", &[512, 2, 2])]),
+    ("fractalnet-40", &[("block1.conv15", &[64, 32, 32]), ("block5.conv15", &[512, 2, 2])]),
+    (
+        "inception-naive",
+        &[
+            ("conv1x1", &[128, 28, 28]),
+            ("conv3x3", &[192, 28, 28]),
+            ("conv5x5", &[96, 28, 28]),
+            ("concat", &[672, 28, 28]),
+        ],
+    ),
+    (
+        "inception-bottleneck",
+        &[("conv3x3_reduce", &[64, 28, 28]), ("conv5x5_reduce", &[64, 28, 28]), ("concat", &[480, 28, 28])],
+    ),
     (
         "squeezenet1.0",
         &[
@@ -240,8 +337,16 @@ fn shapes_along_the_networks() {
             compared += 1;
         }
     }
-    assert_eq!(compared, SHAPES.iter().map(|(_, shapes)| shapes.len()).sum::<usize>());
-    assert!(compared > 70);
+    assert!(compared > 130, "{compared}");
+    let skeletons = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/skeletons");
+    for arch in list() {
+        let is_here = SHAPES.iter().any(|(name, _)| *name == arch.name);
+        assert!(
+            is_here || skeletons.join(format!("{}.txt", arch.name)).exists(),
+            "no shapes of {}",
+            arch.name
+        );
+    }
 }
 
 #[test]

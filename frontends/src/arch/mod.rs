@@ -194,7 +194,9 @@ architectures! {
         "resnet50" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::Form::default()),
         "resnet50-v1" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::PAPER),
         "resnet101" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::Form::default()),
+        "resnet101-v1" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::PAPER),
         "resnet152" => |n, x, h| resnet::bottleneck(n, x, h, [3, 8, 36, 3], &resnet::Form::default()),
+        "resnet152-v1" => |n, x, h| resnet::bottleneck(n, x, h, [3, 8, 36, 3], &resnet::PAPER),
     }
     "He et al., Deep residual learning for image recognition, 2015", 3 x 32, 10 {
         "resnet20" => |n, x, h| resnet_cifar::build(n, x, h, 3, 1.0),

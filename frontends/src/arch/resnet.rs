@@ -6,7 +6,7 @@
 //! x -> block -> (+ x, or a strided 1x1 of x) -> ReLU
 //! ```
 //!
-//! The paper strides in the first 1x1 of a bottleneck (`resnet50-v1`), everybody since in its 3x3.
+//! The paper strides in the first 1x1 of a bottleneck (`resnet50-v1` and so on), everybody since in its 3x3.
 
 use super::Head;
 use super::net::{LINEAR, Net, Value, filter, pool};

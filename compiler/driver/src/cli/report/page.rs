@@ -63,10 +63,11 @@ struct Page<'a> {
 /// A column of the table of networks: its title, its number, and how that is written.
 type Column = (&'static str, fn(&Report) -> f64, fn(f64) -> String);
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     ("Parameters", |r| r.parameters as f64, |n| count(n as u64)),
     ("Multiply-adds", |r| r.cost.macs as f64, |n| count(n as u64)),
     ("Arena", |r| r.memory.as_ref().map_or(0.0, |m| m.arena as f64), |n| bytes(n as u64)),
+    ("Scratch", |r| r.memory.as_ref().map_or(0.0, |m| m.scratch as f64), |n| bytes(n as u64)),
     ("Time, ms", |r| r.time.as_ref().map_or(0.0, |t| t.least_ms), |ms| format!("{ms:.2}")),
     ("GMAC/s", speed, |s| format!("{s:.1}")),
 ];
@@ -74,7 +75,7 @@ const COLUMNS: [Column; 5] = [
 /// The page of some networks.
 pub(super) fn page(reports: &[Report]) -> Result<String, Error> {
     let measured = reports.iter().all(|r| r.time.is_some());
-    let columns = &COLUMNS[..if measured { 5 } else { 3 }];
+    let columns = &COLUMNS[..if measured { 6 } else { 4 }];
     let cell = |report, (_, number, text): &Column| {
         let most = reports.iter().map(number).fold(f64::MIN_POSITIVE, f64::max);
         Cell { text: text(number(report)), share: 100.0 * number(report) / most }
@@ -118,8 +119,8 @@ fn facts(report: &Report) -> Vec<Fact> {
         fact("Multiply-adds", short(report.cost.macs), String::new()),
     ];
     if let Some(memory) = &report.memory {
-        let over = format!("{:.1} % over the bound", memory.over());
-        facts.push(fact("Arena", bytes(memory.arena), over));
+        let note = format!("{:.1} % over the bound; and {} a thread", memory.over(), bytes(memory.scratch));
+        facts.push(fact("Arena", bytes(memory.arena), note));
         facts.push(fact("Packed weights", bytes(memory.weights), String::new()));
     }
     if let Some(time) = &report.time {

@@ -128,7 +128,7 @@ pub(super) fn compare(reports: &[Report]) {
 /// The table of networks.
 pub(super) fn networks(reports: &[Report]) -> Vec<Vec<String>> {
     let header =
-        ["network", "input", "parameters", "MACs", "arena", "over bound", "packed weights", "ms", "GMAC/s"];
+        ["network", "input", "parameters", "MACs", "arena", "scratch", "packed weights", "ms", "GMAC/s"];
     let row = |report: &Report| {
         let of_memory = |text: fn(&Memory) -> String| report.memory.as_ref().map_or_else(String::new, text);
         let of_time = |text: &dyn Fn(f64) -> String| {
@@ -140,7 +140,7 @@ pub(super) fn networks(reports: &[Report]) -> Vec<Vec<String>> {
             count(report.parameters),
             count(report.cost.macs),
             of_memory(|m| bytes(m.arena)),
-            of_memory(|m| format!("{:.1} %", m.over())),
+            of_memory(|m| bytes(m.scratch)),
             of_memory(|m| bytes(m.weights)),
             of_time(&|ms| format!("{ms:.3}")),
             of_time(&|ms| format!("{:.1}", report.cost.macs as f64 / ms / 1e6)),

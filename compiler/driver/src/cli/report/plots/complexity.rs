@@ -1,8 +1,8 @@
 //! The complexity picture: operations against time, or against parameters where nothing was measured. The area of a
 //! bubble is the count of parameters; a colour is a family of networks.
 //!
-//! Both axes are logarithmic. A name stands beside its bubble, at the first of some places where it covers no other
-//! name and no centre of another bubble.
+//! Both axes are logarithmic. A name stands beside its bubble; where that is crowded it stands off, and a line leads to
+//! the middle of the bubble.
 
 use plotters::coord::combinators::{BindKeyPoints, IntoLogRange};
 use plotters::prelude::{ChartBuilder, Circle, Color, PathElement, Text};
@@ -16,6 +16,14 @@ const SIZE: (u32, u32) = (960, 600);
 /// Radius of the largest bubble.
 const LARGEST: f64 = 52.0;
 const NAME: i32 = 13;
+
+/// Left, top, right, bottom in pixels.
+type Frame = [i32; 4];
+
+/// Where names may stand: right of the one axis, above the other.
+const INSIDE: Frame = [84, 4, SIZE.0 as i32 - 4, SIZE.1 as i32 - 68];
+/// Where the legend stands.
+const LEGEND: Frame = [SIZE.0 as i32 - 152, SIZE.1 as i32 - 200, SIZE.0 as i32, SIZE.1 as i32];
 
 /// A bubble: where it is, in units of the axes and in pixels.
 struct Bubble<'a> {
@@ -78,8 +86,13 @@ fn draw(area: &Area, reports: &[Report], theme: &Theme) -> Drawn {
         chart.draw_series([disc(color.mix(0.35).filled()), disc(color.stroke_width(1))])?;
     }
     let ink = theme.text(NAME, theme.ink);
-    for (bubble, at) in bubbles.iter().zip(names(&bubbles)) {
-        area.draw(&Text::new(bubble.name.to_string(), at, ink.clone()))?;
+    for (bubble, label) in bubbles.iter().zip(labels(&bubbles)) {
+        if label.gap > 6 {
+            let line = [bubble.pixel, label.nearest(bubble.pixel)];
+            area.draw(&PathElement::new(line, theme.quiet.stroke_width(1)))?;
+            area.draw(&Circle::new(bubble.pixel, 2, theme.ink.filled()))?;
+        }
+        area.draw(&Text::new(bubble.name.to_string(), label.start(), ink.clone()))?;
     }
     legend(area, theme, most, radius)
 }
@@ -104,50 +117,87 @@ fn families(reports: &[Report]) -> Vec<usize> {
     reports.iter().map(|r| number(&r.name)).collect()
 }
 
-/// Where the names start, in pixels.
-fn names(bubbles: &[Bubble]) -> Vec<(i32, i32)> {
-    /// Left, top, right, bottom.
-    type Frame = [i32; 4];
-    let meet = |a: &Frame, b: &Frame| a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-    let mut taken: Vec<Frame> = Vec::new();
-    let mut starts = Vec::new();
-    for (k, bubble) in bubbles.iter().enumerate() {
-        let (x, y) = bubble.pixel;
-        let (width, half) = (bubble.name.len() as i32 * NAME * 56 / 100, NAME * 2 / 3);
-        let frame = |(left, middle): (i32, i32)| [left, middle - half, left + width, middle + half];
-        let beside = bubble.radius + 6;
-        let above = bubble.radius + half + 3;
-        let places = [
-            (x + beside, y),
-            (x - beside - width, y),
-            (x - width / 2, y - above),
-            (x - width / 2, y + above),
-            (x + beside * 3 / 4, y - above),
-            (x + beside * 3 / 4, y + above),
-            (x - beside * 3 / 4 - width, y - above),
-            (x - beside * 3 / 4 - width, y + above),
-            (x + beside, y - 2 * above),
-            (x + beside, y + 2 * above),
-        ];
-        // Beside all bubbles if that can be, else beside the middles of all.
-        let free = |place: &(i32, i32), most: i32| {
-            let frame = frame(*place);
-            let inside =
-                frame[0] >= 0 && frame[2] <= SIZE.0 as i32 && frame[1] >= 0 && frame[3] <= SIZE.1 as i32;
-            let covers = |other: &Bubble| {
-                let (x, y) = other.pixel;
-                let reach = other.radius.min(most);
-                meet(&frame, &[x - reach, y - reach, x + reach, y + reach])
-            };
-            let others = bubbles.iter().enumerate().filter(|(other, _)| *other != k);
-            inside && !taken.iter().any(|t| meet(&frame, t)) && !others.into_iter().any(|(_, b)| covers(b))
-        };
-        let find = |most: i32| places.iter().find(|place| free(place, most));
-        let start = *find(LARGEST as i32).or_else(|| find(8)).unwrap_or(&places[0]);
-        taken.push(frame(start));
-        starts.push(start);
+/// Where a name stands, and how far its bubble is.
+struct Label {
+    frame: Frame,
+    gap: i32,
+    /// What the direction alone costs: names stand beside their bubbles rather than above or below, and to the right
+    /// rather than to the left.
+    turn: f64,
+}
+
+impl Label {
+    /// Left and middle: where text is drawn.
+    fn start(&self) -> (i32, i32) {
+        (self.frame[0], (self.frame[1] + self.frame[3]) / 2)
     }
-    starts
+
+    /// The point of its frame that is nearest to a pixel.
+    fn nearest(&self, (x, y): (i32, i32)) -> (i32, i32) {
+        let [left, top, right, bottom] = self.frame;
+        (x.clamp(left, right), y.clamp(top, bottom))
+    }
+}
+
+/// The places of the names: each at the cheapest of many around its bubble. A name never covers another, nor the
+/// legend, nor the middle of a bubble; what it costs is its distance and how much of other bubbles it covers.
+fn labels(bubbles: &[Bubble]) -> Vec<Label> {
+    let mut taken: Vec<Frame> = vec![LEGEND];
+    let mut labels = Vec::new();
+    for (k, bubble) in bubbles.iter().enumerate() {
+        let others = || bubbles.iter().enumerate().filter(|(other, _)| *other != k).map(|(_, b)| b);
+        let cost = |label: &Label| {
+            let frame = &label.frame;
+            let [left, top, right, bottom] = INSIDE;
+            let is_free = left <= frame[0]
+                && top <= frame[1]
+                && frame[2] <= right
+                && frame[3] <= bottom
+                && !taken.iter().any(|t| meet(frame, t))
+                && others().all(|b| distance(label, b.pixel) > 6.0);
+            let covered: f64 =
+                others().map(|b| (f64::from(b.radius) - distance(label, b.pixel)).max(0.0)).sum();
+            is_free.then(|| f64::from(label.gap) + label.turn + 4.0 * covered)
+        };
+        let best = around(bubble)
+            .filter_map(|label| Some((cost(&label)?, label)))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, label)| label);
+        // Where all is taken, to the right.
+        let label =
+            best.or_else(|| around(bubble).next()).unwrap_or(Label { frame: [0; 4], gap: 0, turn: 0.0 });
+        taken.push(label.frame);
+        labels.push(label);
+    }
+    labels
+}
+
+/// The places around a bubble, the nearest first.
+fn around(bubble: &Bubble) -> impl Iterator<Item = Label> {
+    const DIRECTIONS: i32 = 16;
+    let ((x, y), radius) = (bubble.pixel, bubble.radius);
+    let (width, half) = (bubble.name.len() as i32 * NAME * 56 / 100, NAME * 2 / 3);
+    let place = move |gap: i32, direction: i32| {
+        let angle = std::f64::consts::TAU * f64::from(direction) / f64::from(DIRECTIONS);
+        let reach = f64::from(radius + gap);
+        let (cos, sin) = (angle.cos(), angle.sin());
+        // The frame stands outside of the circle on the side that it is on.
+        let left = x + (reach * cos + f64::from(width) * (cos - 1.0) / 2.0).round() as i32;
+        let middle = y + ((reach + f64::from(half) / 2.0) * sin).round() as i32;
+        let turn = 4.0 * sin.abs() + (1.0 - cos);
+        Label { frame: [left, middle - half, left + width, middle + half], gap, turn }
+    };
+    [6, 16, 30, 48, 70, 100].into_iter().flat_map(move |gap| (0..DIRECTIONS).map(move |d| place(gap, d)))
+}
+
+fn meet(a: &Frame, b: &Frame) -> bool {
+    a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+}
+
+/// From a name to a pixel.
+fn distance(label: &Label, (x, y): (i32, i32)) -> f64 {
+    let (nearest_x, nearest_y) = label.nearest((x, y));
+    f64::from(nearest_x - x).hypot(f64::from(nearest_y - y))
 }
 
 /// What the sizes mean, in the lower right corner.

@@ -35,7 +35,7 @@ fn bars(area: &Area, counts: &[u64], what: &str, below: &str, color: RGBColor, t
         .margin_top(10)
         .x_label_area_size(room)
         .y_label_area_size(64)
-        .build_cartesian_2d(0.0..values.len().max(1) as f64, 0.0..top)?;
+        .build_cartesian_2d(0.5..values.len().max(1) as f64 + 0.5, 0.0..top)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -52,8 +52,8 @@ fn bars(area: &Area, counts: &[u64], what: &str, below: &str, color: RGBColor, t
         .y_label_formatter(&tick)
         .draw()?;
     let bar = |(k, &value): (usize, &f64)| {
-        let left = k as f64;
-        Rectangle::new([(left + 0.1, 0.0), (left + 0.9, value)], color.mix(0.85).filled())
+        let middle = (k + 1) as f64;
+        Rectangle::new([(middle - 0.4, 0.0), (middle + 0.4, value)], color.mix(0.85).filled())
     };
     chart.draw_series(values.iter().enumerate().map(bar))?;
     Ok(())
