@@ -1,4 +1,6 @@
 //! Networks written as ONNX: they compile to the same bytes as before, and onnxruntime computes what we do.
+//!
+//! Built-in networks are small here; all of them at their size, or that of `CNNC_NETWORK`, are an ignored test.
 
 use cnnc_codegen::Target;
 use cnnc_frontends::arch::{self, ArchOptions};
@@ -103,7 +105,8 @@ built_in! {
 #[test]
 #[ignore = "takes minutes and gigabytes: `cargo test -p cnnc-tests --test export -- --ignored --nocapture`"]
 fn every_built_in_network_at_its_size() {
-    for arch in arch::list() {
+    let only = std::env::var("CNNC_NETWORK").ok();
+    for arch in arch::list().iter().filter(|a| only.as_deref().is_none_or(|name| name == a.name)) {
         if let Some(d) = built_in(arch.name, None) {
             eprintln!("{}: {d:.1e} of the largest output", arch.name);
         }

@@ -70,6 +70,20 @@ pub fn artifact<'w>(
     Artifact::finish(object, interface, emitted.run, features, weights.bytes())
 }
 
+/// The code of a program in Cranelift's IR: every function but the kernels that are written in the vector assembler,
+/// each behind its name, as they are before Cranelift optimises them.
+///
+/// # Errors
+/// As [`artifact()`].
+pub fn clif(program: &Program, target: &Target) -> Result<String, Error> {
+    let mut object = Artifact::module(target.isa(true)?)?;
+    let mut text = String::new();
+    emit::emit_seen(program, target, &mut object, &mut |name, function| {
+        text += &format!("; {name}\n{}\n", function.display());
+    })?;
+    Ok(text)
+}
+
 /// The number of an element type in ONNX.
 fn onnx_dtype(dtype: DType) -> u32 {
     let dtype = match dtype {

@@ -13,5 +13,5 @@ pub mod scalar;
 pub mod target;
 pub mod vasm;
 
-pub use compile::{Origin, artifact, jit, pack};
+pub use compile::{Origin, artifact, clif, jit, pack};
 pub use target::Target;

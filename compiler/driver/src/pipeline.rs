@@ -104,6 +104,14 @@ impl Compiled {
         Ok(codegen::jit(&self.module, &self.program, &self.options.target(), &origin)?)
     }
 
+    /// The code that is no vector kernel, in Cranelift's IR.
+    ///
+    /// # Errors
+    /// None but bugs of cnnc.
+    pub fn clif(&self) -> Result<String, Error> {
+        Ok(codegen::clif(&self.program, &self.options.target())?)
+    }
+
     /// Writes the kind of file that the extension names: `.so`, `.o`, `.a` or `.h`. What was there is replaced
     /// in one step; after an error nothing is left.
     ///

@@ -39,8 +39,22 @@ pub struct Emitted {
 /// # Errors
 /// When a kernel does not fit the target's registers or Cranelift refuses a function; both are bugs of cnnc.
 pub fn emit(program: &Program, target: &Target, module: &mut dyn Module) -> Result<Emitted, EmitError> {
+    emit_seen(program, target, module, &mut |_, _| ())
+}
+
+/// As [`emit`]; each function of CLIF is seen with its name before Cranelift compiles it.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_seen(
+    program: &Program,
+    target: &Target,
+    module: &mut dyn Module,
+    seen: &mut dyn FnMut(&str, &Function),
+) -> Result<Emitted, EmitError> {
     let mut emitter = Emitter {
         module,
+        seen,
         kernels: HashMap::new(),
         target,
         builder: FunctionBuilderContext::new(),
@@ -63,6 +77,7 @@ pub fn emit(program: &Program, target: &Target, module: &mut dyn Module) -> Resu
 /// Code under construction.
 struct Emitter<'a> {
     module: &'a mut dyn Module,
+    seen: &'a mut dyn FnMut(&str, &Function),
     target: &'a Target,
     kernels: HashMap<Spec, FuncId>,
     builder: FunctionBuilderContext,
@@ -103,6 +118,7 @@ impl Emitter<'_> {
         let mut builder = FunctionBuilder::new(&mut context.func, &mut self.builder);
         write(self.module, &mut builder);
         builder.finalize(self.module.target_config());
+        (self.seen)(name, &context.func);
         self.module.define_function(id, &mut context).map_err(|e| refused(name, &e))?;
         let layout = context.compiled_code().and_then(|code| code.buffer.frame_layout());
         let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);

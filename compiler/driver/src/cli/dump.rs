@@ -33,6 +33,8 @@ enum Stage {
     Optimized,
     /// Steps and where their results lie
     Plan,
+    /// Everything but vector kernels, in Cranelift's IR
+    Clif,
     /// The kernels in the vector assembler, each once
     Kernels,
     /// The kernels' machine code
@@ -47,6 +49,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         (None, Stage::Imported) => text::print(&module),
         (None, Stage::Optimized) => text::print(&cnnc::optimize(module, &options, &mut |_| {})?.0),
         (None, Stage::Plan) => plan::print(cnnc::compile(&module, &options)?.program()),
+        (None, Stage::Clif) => cnnc::compile(&module, &options)?.clif()?,
         (None, Stage::Kernels) => {
             kernels(&cnnc::compile(&module, &options)?, |kernel| Ok(kernel.to_string()))?
         }

@@ -45,6 +45,10 @@ fn dump_shows_every_stage() {
     folder.cnnc("dump net.cnn --after dead-code --disable-pass dead-code").refuses(&["dead-code"]);
     folder.cnnc("dump net.cnn --after dead-code --stage plan").usage("--stage");
     assert!(folder.cnnc("dump net.cnn --stage plan").good().starts_with("program @classifier arena="));
+    let clif = folder.cnnc("dump net.cnn --stage clif").good();
+    for part in ["; step0_", "; run\nfunction u0:", "call_indirect"] {
+        assert!(clif.contains(part), "no {part:?} in\n{clif}");
+    }
     let kernels = folder.cnnc("dump net.cnn --stage kernels").good();
     assert!(kernels.contains("kernel product_") && kernels.contains("fma"), "{kernels}");
     let asm = folder.cnnc("dump net.cnn --stage asm").good();
