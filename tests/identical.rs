@@ -1,12 +1,13 @@
 //! The same bits for every number of threads and every form of a model; the same bytes for every compilation; no byte
 //! touched outside the buffers; nothing needed from outside the library.
 
-use cnnc_codegen::Target;
+use cnnc_codegen::{Machine, Target};
 use cnnc_ir::ops::Init;
 use cnnc_ir::{Module, Tensor};
 use cnnc_runtime::{Model, Workspace};
 use cnnc_tests::compiled::{bits, jit, run, run_in, write};
 use cnnc_tests::guarded::{Tight, run_guarded};
+use cnnc_tests::linked::Toolchain;
 use cnnc_tests::models::{import, shared};
 use std::path::Path;
 use std::process::Command;
@@ -71,22 +72,50 @@ fn compiled_twice_to_the_same_bytes() {
 fn freestanding() {
     let folder = tempfile::tempdir().unwrap();
     each(|name, module, _| {
-        let library = folder.path().join(format!("{name}.so"));
-        write(module, &Target::x86_64_v3(), &[&library]);
-        let nm = |flag: &str| -> String {
-            let output = Command::new("nm").args(["-D", flag]).arg(&library).output().unwrap();
-            assert!(output.status.success(), "nm: {}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap()
-        };
-        assert_eq!(nm("--undefined-only"), "", "{name} needs symbols from outside");
-        assert_eq!(nm("--defined-only").lines().count(), 2, "{name}: {}", nm("--defined-only"));
-        let output = Command::new("readelf").arg("-d").arg(&library).output().unwrap();
-        let dynamic = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            dynamic.contains("SONAME") && !dynamic.contains("NEEDED") && !dynamic.contains("TEXTREL"),
-            "{dynamic}"
-        );
+        for target in [Target::x86_64_v3(), Target::aarch64()] {
+            let library = folder.path().join(format!("{name}.so"));
+            write(module.clone(), &target, &[&library]);
+            freestanding_file(&library, &target);
+        }
     });
+}
+
+/// A library exports two functions, needs nothing, and is never writable where it is executable, or after loading.
+fn freestanding_file(library: &Path, target: &Target) {
+    let readelf = |option: &str| {
+        let output = Command::new("readelf").args(["--wide", option]).arg(library).output().unwrap();
+        assert!(output.status.success(), "readelf: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (machine, relative, page) = match target.machine {
+        Machine::X86_64 => ("X86-64", "R_X86_64_RELATIVE", "0x1000"),
+        Machine::Aarch64 => ("AArch64", "R_AARCH64_RELATIVE", "0x10000"),
+    };
+    assert!(readelf("--file-header").contains(machine), "{} is not for {machine}", library.display());
+    // A row is: number, value, size, type, binding, visibility, section, name; the first has no name.
+    let symbols = readelf("--dyn-syms");
+    let rows = symbols.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let rows: Vec<_> = rows.filter(|row| row.len() >= 7 && row[0] != "Num:").collect();
+    let defined = rows.iter().filter(|row| row[6] != "UND").count();
+    assert_eq!((defined, rows.len()), (2, 3), "{symbols}");
+    let dynamic = readelf("--dynamic");
+    assert!(dynamic.contains("SONAME") && !dynamic.contains("NEEDED"), "{dynamic}");
+    assert!(!dynamic.contains("TEXTREL"), "{dynamic}");
+    let relocations = readelf("--relocs");
+    let kinds = relocations.lines().filter_map(|line| line.split_whitespace().nth(2));
+    let kinds: Vec<&str> = kinds.filter(|kind| kind.starts_with("R_")).collect();
+    assert!(kinds.len() >= 12 && kinds.iter().all(|kind| *kind == relative), "{relocations}");
+    // A row is: type, offset, address, physical address, bytes in the file, bytes in memory, flags, alignment.
+    let segments = readelf("--segments");
+    let rows = segments.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let rows: Vec<_> = rows.filter(|row| row.len() >= 8 && row[1].starts_with("0x")).collect();
+    let of = |kind: &'static str| rows.iter().filter(move |row| row[0] == kind);
+    let place = |row: &Vec<&str>| [row[2].to_string(), row[5].to_string()];
+    let written: Vec<_> = of("LOAD").filter(|row| row[6].contains('W')).map(place).collect();
+    assert_eq!(written, of("GNU_RELRO").map(place).collect::<Vec<_>>(), "{segments}");
+    assert_eq!((written.len(), of("LOAD").count()), (1, 4), "{segments}");
+    assert!(!rows.iter().any(|row| row[6].contains("WE")), "{segments}");
+    assert!(of("LOAD").all(|row| row.last() == Some(&page)), "{segments}");
 }
 
 #[test]
@@ -136,58 +165,18 @@ fn guard_pages() {
 #[test]
 fn linked_into_c() {
     let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
     let Some(mnist) = shared("mnist-8") else { return };
     let module = import(&mnist.join("model.onnx"), 1);
     let ty = module.graph.ty(module.graph.inputs()[0]).clone();
     let x = Init::Rand { seed: 7, min: 0.0, max: 255.0 }.tensor(&ty).unwrap();
     let wanted = bits(&run(&jit(module.clone(), &Target::x86_64_v3()), std::slice::from_ref(&x), 1));
-    let paths = ["digits.so", "digits.o", "digits.a", "digits.h"].map(at);
+    let paths = ["model.so", "model.o", "model.a", "model.h"].map(|name| folder.path().join(name));
     write(module, &Target::x86_64_v3(), &paths.each_ref().map(|p| p.as_path()));
-    let bytes: Vec<u8> = x.slice::<f32>().iter().flat_map(|f| f.to_le_bytes()).collect();
-    std::fs::write(at("x.f32"), bytes).unwrap();
-    std::fs::write(at("main.c"), C_PROGRAM).unwrap();
-    for link in ["digits.o", "digits.a", "digits.so"] {
-        let program = at(&format!("{link}.out"));
-        let cc = |args: &[&Path]| {
-            let mut command = Command::new("cc");
-            command.args(["-O1", "-Wall", "-Werror", "-I"]).arg(folder.path());
-            command.arg(at("main.c")).args(args).arg("-o").arg(&program).arg("-Wl,-rpath,$ORIGIN");
-            let output = command.output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        cc(&[&at(link)]);
-        let output = Command::new(&program).arg(at("x.f32")).output().unwrap();
-        assert!(output.status.success(), "{link}: {output:?}");
-        let got: Vec<u32> = String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .map(|l| u32::from_str_radix(l, 16).unwrap())
-            .collect();
-        assert_eq!(got, wanted, "{link}");
+    for link in ["model.o", "model.a", "model.so"] {
+        assert_eq!(
+            Toolchain::HOST.link(folder.path(), link).bits(std::slice::from_ref(&x)),
+            wanted,
+            "{link}"
+        );
     }
 }
-
-const C_PROGRAM: &str = r#"
-#include "digits.h"
-#include <stdio.h>
-#include <stdlib.h>
-int main(int argc, char **argv) {
-    static float x[28 * 28], y[10];
-    FILE *f = fopen(argv[argc - 1], "rb");
-    if (!f || fread(x, sizeof x, 1, f) != 1) return 2;
-    const cnnc_model *m = digits_model();
-    const void *inputs[] = {x};
-    void *outputs[] = {y};
-    cnnc_call call = {sizeof call, 0, inputs, outputs};
-    call.workspace_bytes = m->arena_bytes + m->scratch_bytes;
-    call.workspace = aligned_alloc(m->workspace_align, call.workspace_bytes + m->workspace_align);
-    int status = m->run(m, &call);
-    if (status) return 10 + status;
-    for (int i = 0; i < 10; i++) {
-        union { float f; unsigned u; } word = {y[i]};
-        printf("%08x\n", word.u);
-    }
-    return 0;
-}
-"#;

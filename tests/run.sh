@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests. Makes what they need first: a Python environment with onnx and onnxruntime, and from it the cases of
-# the onnx package, the light graphs with random weights and the outputs of onnxruntime. Further arguments go to
-# `cargo test`.
+# the onnx package, the light graphs with random weights and the outputs of onnxruntime; emulators of other machines.
+# Further arguments go to `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,16 @@ if [ ! -x "$venv/bin/python" ] || ! cmp -s tests/requirements.txt "$venv/require
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
     cp tests/requirements.txt "$venv/requirements.txt"
+fi
+
+# Other machines: emulators and a cross compiler. Without them those tests skip.
+if ! { command -v qemu-aarch64 && command -v qemu-x86_64 && command -v aarch64-linux-gnu-gcc; } >/dev/null; then
+    packages="qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+    echo "installing $packages"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null ||
+        ! (apt-get update && apt-get install --yes --no-install-recommends $packages) >/dev/null 2>&1; then
+        echo "skipped: they cannot be installed here, so no models on other machines"
+    fi
 fi
 
 cases=target/oracle/onnx

@@ -1,9 +1,10 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
-//! the cases of the onnx package, mutants of models.
+//! C programs around models, the cases of the onnx package, mutants of models.
 
 pub mod close;
 pub mod compiled;
 pub mod guarded;
+pub mod linked;
 pub mod models;
 pub mod mutate;
 pub mod onnx_case;

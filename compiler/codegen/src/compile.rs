@@ -4,7 +4,7 @@ use crate::artifact::manifest::{self, Manifest};
 use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Weights, WeightsMut};
 use crate::emit::{self, Emitted};
 use crate::plan::{ALIGN, Buffer, Program, Space};
-use crate::target::Target;
+use crate::target::{Machine, Target};
 use crate::vasm::{EmitError, Emitter};
 use cnnc_ir::{DType, Module, Type};
 use cnnc_runtime::Model;
@@ -41,8 +41,14 @@ pub fn pack(program: &Program) -> Result<Weights, Error> {
 /// Compiles a program into memory.
 ///
 /// # Errors
-/// When memory is refused; anything else is a bug of cnnc.
+/// For the target of another machine, and when memory is refused; anything else is a bug of cnnc.
 pub fn jit(module: &Module, program: &Program, target: &Target, origin: &Origin) -> Result<Model, Error> {
+    if Machine::host() != Some(target.machine) {
+        let triple = target.machine.triple();
+        return Err(Error::Invalid(format!(
+            "code for {triple} does not run on this machine: write it to a file"
+        )));
+    }
     let isa = target.isa(false)?;
     let features = CpuFeatures::of_isa(&*isa)?;
     let mut jit = Jit::new(isa.clone(), pack(program)?)?;
@@ -229,9 +235,13 @@ impl Target {
         ] {
             flags.set(name, value).map_err(|e| refused(&e))?;
         }
-        let triple = "x86_64-unknown-linux-gnu";
+        let triple = self.machine.triple();
         let mut isa = cranelift_codegen::isa::lookup_by_name(triple).map_err(|e| refused(&e))?;
-        isa.enable("haswell").map_err(|e| refused(&e))?;
+        match self.machine {
+            Machine::X86_64 => isa.enable("haswell").map_err(|e| refused(&e))?,
+            // Vectors and fused multiply-add are in the baseline.
+            Machine::Aarch64 => {}
+        }
         isa.finish(settings::Flags::new(flags)).map_err(|e| refused(&e))
     }
 }

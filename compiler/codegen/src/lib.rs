@@ -4,6 +4,7 @@
 //! Module -> plan -> Program -> kernels and CLIF -> artifact: .so | .o | .a | .h | JIT
 //! ```
 
+mod address;
 pub mod artifact;
 mod compile;
 pub mod emit;
@@ -14,4 +15,4 @@ pub mod target;
 pub mod vasm;
 
 pub use compile::{Origin, artifact, clif, jit, pack};
-pub use target::Target;
+pub use target::{Machine, Target};

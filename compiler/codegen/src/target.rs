@@ -1,10 +1,51 @@
-//! The target: every fact of an instruction set that planning and kernels depend on.
+//! The target: every fact of a machine that planning, kernels and files depend on.
 
 use crate::vasm::{Emitter, LANES};
+
+/// Architectures that code is generated for, all under Linux.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Machine {
+    /// 64-bit x86.
+    #[default]
+    X86_64,
+    /// 64-bit Arm.
+    Aarch64,
+}
+
+impl Machine {
+    /// Every machine, the default first.
+    pub const ALL: [Machine; 2] = [Machine::X86_64, Machine::Aarch64];
+
+    /// The machine that this code runs on, if it is one of them.
+    pub fn host() -> Option<Machine> {
+        Machine::ALL.into_iter().find(|machine| machine.architecture() == std::env::consts::ARCH)
+    }
+
+    /// The target triple.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Machine::X86_64 => "x86_64-unknown-linux-gnu",
+            Machine::Aarch64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// The machine of a Cranelift target.
+    pub(crate) fn of_isa(isa: &dyn cranelift_codegen::isa::TargetIsa) -> Option<Machine> {
+        let name = isa.triple().architecture.to_string();
+        Machine::ALL.into_iter().find(|machine| machine.architecture() == name)
+    }
+
+    /// The first word of the triple.
+    fn architecture(self) -> &'static str {
+        self.triple().split('-').next().unwrap_or_default()
+    }
+}
 
 /// What code is generated for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// Whose code it is.
+    pub machine: Machine,
     /// How kernels become code.
     pub emitter: Emitter,
     /// f32 lanes of a vector, which is also the channel block of [`Blocked`](crate::plan::Layout::Blocked).
@@ -19,17 +60,32 @@ pub struct Target {
 impl Target {
     /// The profile `x86-64-v3`: AVX2 and FMA, sixteen registers of eight lanes.
     pub fn x86_64_v3() -> Target {
-        Target { emitter: Emitter::X64, lanes: LANES, accumulators: 12, winograd: true }
+        Target {
+            machine: Machine::X86_64,
+            emitter: Emitter::X64,
+            lanes: LANES,
+            accumulators: 12,
+            winograd: true,
+        }
     }
 
     /// The name of the profile.
     pub fn name(&self) -> &'static str {
-        "x86-64-v3"
+        match self.machine {
+            Machine::X86_64 => "x86-64-v3",
+            Machine::Aarch64 => "armv8-a",
+        }
     }
 
     /// The same profile through 128-bit CLIF: slower, and the oracle of the other.
     pub fn clif() -> Target {
         Target { emitter: Emitter::Clif, accumulators: 6, ..Target::x86_64_v3() }
+    }
+
+    /// The profile `armv8-a`: what every 64-bit Arm has, 32 registers of four lanes and FMA, through CLIF. The plan is
+    /// that of `x86-64-v3`, so the results have the same bits.
+    pub fn aarch64() -> Target {
+        Target { machine: Machine::Aarch64, emitter: Emitter::Clif, ..Target::x86_64_v3() }
     }
 
     /// Cycles that a register tile of `pixels` x `vectors` takes for one term of the sum, measured on Zen 4 with

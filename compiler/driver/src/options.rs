@@ -1,17 +1,18 @@
 //! What the user decides about a compilation.
 //!
-//! Features select the emitter, so that both run on one machine and are each other's oracle:
+//! Features select machine and emitter, so that both emitters run on one machine and are each other's oracle:
 //!
 //! ```text
-//! avx2,fma      256-bit kernels as own machine code (the default)
-//! sse4.1,fma    128-bit kernels through Cranelift
+//! avx2,fma      x86_64     256-bit kernels as own machine code (the default)
+//! sse4.1,fma    x86_64     128-bit kernels through Cranelift
+//! neon          aarch64    128-bit kernels through Cranelift
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use cnnc_codegen::Target;
+use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
 
@@ -23,17 +24,31 @@ pub enum Features {
     Avx2,
     /// `sse4.1,fma`
     Sse41,
+    /// `neon`
+    Neon,
 }
 
 impl Features {
-    /// Every choice, the default first.
-    pub const ALL: [Features; 2] = [Features::Avx2, Features::Sse41];
+    /// Every choice, the default of a machine first.
+    pub const ALL: [Features; 3] = [Features::Avx2, Features::Sse41, Features::Neon];
+
+    /// The default of a machine.
+    pub fn of(machine: Machine) -> Features {
+        let found = Features::ALL.into_iter().find(|features| features.machine() == machine);
+        found.unwrap_or_default()
+    }
+
+    /// The machine that has them.
+    pub fn machine(self) -> Machine {
+        self.target().machine
+    }
 
     /// As on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Features::Avx2 => "avx2,fma",
             Features::Sse41 => "sse4.1,fma",
+            Features::Neon => "neon",
         }
     }
 
@@ -42,6 +57,7 @@ impl Features {
         match self {
             Features::Avx2 => Target::x86_64_v3(),
             Features::Sse41 => Target::clif(),
+            Features::Neon => Target::aarch64(),
         }
     }
 }
@@ -64,7 +80,7 @@ impl FromStr for Features {
 /// How to compile.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Instruction sets that kernels may use.
+    /// Instruction sets that kernels may use, and with them the machine.
     pub features: Features,
     /// Whether convolutions may be transformed: faster, with other rounding errors than direct sums.
     pub winograd: bool,
@@ -126,7 +142,11 @@ impl Options {
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut settings = self.of_source();
         let mut set = |name: &str, value: String| settings.push((name.to_string(), value));
-        if self.features != Features::default() {
+        let machine = self.features.machine();
+        if machine != Machine::default() {
+            set("target", machine.triple().into());
+        }
+        if self.features != Features::of(machine) {
             set("target-features", self.features.name().into());
         }
         if !self.winograd {

@@ -2,11 +2,13 @@
 //!
 //! A feature is a bit of one word of CPUID, and for vector registers the bits of XCR0 by which the system says that
 //! it saves them. `NAME_model` is `required ⊆ present ? &model : &unsupported`.
+//! On other machines nothing is asked: their code keeps to the baseline of the architecture.
 //! Refuses names that it does not know: silence would be an illegal instruction later.
 
 use cranelift_codegen::isa::TargetIsa;
 
 use super::Error;
+use crate::target::Machine;
 
 /// Register of a CPUID answer.
 #[derive(Clone, Copy)]
@@ -100,7 +102,7 @@ impl CpuFeatures {
     /// # Errors
     /// [`Error::Invalid`] for a flag whose CPUID bit is not known here.
     pub fn of_isa(isa: &dyn TargetIsa) -> Result<CpuFeatures, Error> {
-        if !is_x86_64(isa) {
+        if Machine::of_isa(isa) != Some(Machine::X86_64) {
             return Ok(CpuFeatures::NONE);
         }
         let flags = isa.isa_flags();
@@ -126,11 +128,6 @@ impl CpuFeatures {
             .filter(move |(_, word, bit, _)| self.words[*word] >> bit & 1 == 1)
             .map(|feature| feature.0)
     }
-}
-
-/// Is the target one whose processors are asked by CPUID?
-pub(super) fn is_x86_64(isa: &dyn TargetIsa) -> bool {
-    isa.triple().architecture == target_lexicon::Architecture::X86_64
 }
 
 /// A function `extern "sysv64" fn() -> *const T` as x86-64 bytes with two holes: 32-bit displacements, to be filled

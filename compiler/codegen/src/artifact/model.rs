@@ -19,8 +19,10 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleReloc};
 
-use super::features::{chooser, is_x86_64};
+use super::features::chooser;
 use super::{CpuFeatures, Error, WEIGHTS};
+use crate::address;
+use crate::target::Machine;
 
 /// What a model tells its callers.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,26 +139,25 @@ pub fn define_model(
     let model = model.define(module, &format!("{name}.model"), &targets)?;
 
     let entry = module.declare_function(&format!("{name}_model"), Linkage::Export, &entry_signature())?;
-    if is_x86_64(module.isa()) {
-        let chooser = chooser(features);
-        // A displacement counts from its own end: addend -4.
-        let relocation = |offset, data: DataId| ModuleReloc {
-            offset,
-            kind: Reloc::X86PCRel4,
-            name: data.into(),
-            addend: -4,
-        };
-        let relocations =
-            [relocation(chooser.supported, model), relocation(chooser.unsupported, unsupported)];
-        module.define_function_bytes(entry, 16, &chooser.bytes, &relocations)?;
-    } else if features == CpuFeatures::NONE {
-        define(module, entry, entry_signature(), |module, builder| {
-            let model = module.declare_data_in_func(model, builder.func);
-            let model = builder.ins().symbol_value(types::I64, model);
-            builder.ins().return_(&[model]);
-        })?;
-    } else {
-        return Err(Error::Invalid("this target has no way to ask for processor features".into()));
+    match Machine::of_isa(module.isa()) {
+        Some(Machine::X86_64) => {
+            let chooser = chooser(features);
+            // A displacement counts from its own end: addend -4.
+            let relocation = |offset, data: DataId| ModuleReloc {
+                offset,
+                kind: Reloc::X86PCRel4,
+                name: data.into(),
+                addend: -4,
+            };
+            let relocations =
+                [relocation(chooser.supported, model), relocation(chooser.unsupported, unsupported)];
+            module.define_function_bytes(entry, 16, &chooser.bytes, &relocations)?;
+        }
+        Some(machine) if features == CpuFeatures::NONE => {
+            let (code, relocations) = address::function(machine, model);
+            module.define_function_bytes(entry, address::ALIGN, &code, &relocations)?;
+        }
+        _ => return Err(Error::Invalid("this target has no way to ask for processor features".into())),
     }
     Ok(entry)
 }
@@ -291,7 +292,7 @@ fn define_refusal(module: &mut dyn Module, name: &str) -> Result<FuncId, Error> 
     signature.params = vec![AbiParam::new(types::I64); 2];
     signature.returns = vec![AbiParam::new(types::I32)];
     let id = module.declare_function(&format!("{name}.refuse"), Linkage::Local, &signature)?;
-    define(module, id, signature, |_, builder| {
+    define(module, id, signature, |builder| {
         let status = builder.ins().iconst(types::I32, i64::from(CNNC_CPU_UNSUPPORTED));
         builder.ins().return_(&[status]);
     })?;
@@ -303,7 +304,7 @@ fn define(
     module: &mut dyn Module,
     id: FuncId,
     signature: Signature,
-    body: impl FnOnce(&mut dyn Module, &mut FunctionBuilder),
+    body: impl FnOnce(&mut FunctionBuilder),
 ) -> Result<(), Error> {
     let mut context = Context::new();
     context.func.signature = signature;
@@ -313,7 +314,7 @@ fn define(
     let block = builder.create_block();
     builder.append_block_params_for_function_params(block);
     builder.switch_to_block(block);
-    body(module, &mut builder);
+    body(&mut builder);
     builder.seal_all_blocks();
     builder.finalize(module.isa().frontend_config());
     Ok(module.define_function(id, &mut context)?)

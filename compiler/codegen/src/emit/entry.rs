@@ -2,10 +2,10 @@
 
 use super::step::task_signature;
 use super::{Emitter, context, refused};
+use crate::address;
 use crate::plan::{Program, Space};
 use crate::vasm::EmitError;
 use cnnc_runtime::abi::{self, CnncCall, CnncExecutor, CnncModel};
-use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature, StackSlotData,
@@ -13,7 +13,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::{FuncId, Module, ModuleReloc, ModuleRelocTarget};
+use cranelift_module::{FuncId, Module};
 use std::mem::offset_of;
 
 /// A signature of integer parameters and one i32 result.
@@ -53,20 +53,13 @@ impl Emitter<'_> {
         Ok((run, run_frame + advance_frame + task_frame))
     }
 
-    /// A function that answers the address of `task`: own bytes, because Cranelift would reach for a GOT entry or an
-    /// absolute address.
+    /// A function that answers the address of `task`.
     fn task_address(&mut self, task: FuncId) -> Result<FuncId, EmitError> {
         let name = "task_address";
         let id = self.declare(name, &signature(&[], Some(types::I64)))?;
-        // lea rax, [rip + task]; ret
-        let bytes = [0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xc3];
-        let reloc = ModuleReloc {
-            offset: 3,
-            kind: Reloc::X86PCRel4,
-            name: ModuleRelocTarget::user(0, task.as_u32()),
-            addend: -4,
-        };
-        self.module.define_function_bytes(id, 16, &bytes, &[reloc]).map_err(|e| refused(name, &e))?;
+        let (code, relocations) = address::function(self.target.machine, task);
+        let defined = self.module.define_function_bytes(id, address::ALIGN, &code, &relocations);
+        defined.map_err(|e| refused(name, &e))?;
         Ok(id)
     }
 }

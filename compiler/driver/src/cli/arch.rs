@@ -126,7 +126,7 @@ fn facts(arch: &Arch, module: &Module) -> Value {
 }
 
 fn show(name: &str, json: bool, compilation: &Compilation) -> Result<(), Error> {
-    let module = cnnc::load(Path::new(name), &compilation.options())?;
+    let module = cnnc::load(Path::new(name), &compilation.options()?)?;
     let Some(arch) = arch::find(name) else { return Ok(()) };
     let tensors = weights::weights(&module);
     let graph = &module.graph;
@@ -156,7 +156,7 @@ fn of_extension(path: &Path) -> Option<Format> {
 }
 
 fn export(name: &str, format: Option<Format>, path: &Path, compilation: &Compilation) -> Result<(), Error> {
-    let options = compilation.options();
+    let options = compilation.options()?;
     let wanted = "give --format onnx or --format cnn, or a file of that extension";
     let format = format.ok_or_else(|| {
         Error::new(E_OPTION, format!("{}: its extension is no format", path.display())).with_help(wanted)

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
-use cnnc::{ArchOptions, Features, Options, PassOptions};
+use cnnc::{ArchOptions, E_OPTION, Error, Features, Options, PassOptions};
+use cnnc_codegen::Machine;
 use cnnc_passes::PIPELINE;
 
 /// What is asked of a network before it is compiled.
@@ -43,9 +44,13 @@ pub(crate) struct Compilation {
     /// The shape of an input with symbolic dimensions; repeatable
     #[arg(long = "shape", value_name = "NAME=1x3x224x224", value_parser = shape)]
     shapes: Vec<(String, Vec<usize>)>,
-    /// Instruction sets: avx2,fma (own machine code) or sse4.1,fma (through Cranelift)
-    #[arg(long, value_name = "LIST", default_value = "avx2,fma")]
-    target_features: Features,
+    /// The machine that runs the code
+    #[arg(long, value_name = "TRIPLE", value_parser = triples(), default_value = Machine::default().triple())]
+    target: String,
+    /// Instruction sets: avx2,fma (own machine code) or sse4.1,fma (through Cranelift); on aarch64 neon
+    /// [default: the first of the target]
+    #[arg(long, value_name = "LIST")]
+    target_features: Option<Features>,
     /// Compute every convolution directly: slower, exact where sums of products are
     #[arg(long)]
     no_winograd: bool,
@@ -65,10 +70,13 @@ pub(crate) struct Compilation {
 
 impl Compilation {
     /// The same as the library has it.
-    pub(crate) fn options(&self) -> Options {
+    ///
+    /// # Errors
+    /// Features that the target has not.
+    pub(crate) fn options(&self) -> Result<Options, Error> {
         let default = Options::default();
-        Options {
-            features: self.target_features,
+        Ok(Options {
+            features: self.features()?,
             winograd: !self.no_winograd,
             passes: PassOptions {
                 disable: self.disable_pass.clone(),
@@ -89,7 +97,23 @@ impl Compilation {
             check: self.check || default.check,
             name: None,
             max_memory: self.max_memory,
+        })
+    }
+
+    fn features(&self) -> Result<Features, Error> {
+        let machine = Machine::ALL.into_iter().find(|machine| machine.triple() == self.target);
+        let machine = machine.unwrap_or_default();
+        let features = self.target_features.unwrap_or(Features::of(machine));
+        if features.machine() == machine {
+            return Ok(features);
         }
+        let message = format!(
+            "{} has no {}: leave out --target-features, or say --target {}",
+            self.target,
+            features.name(),
+            features.machine().triple()
+        );
+        Err(Error::new(E_OPTION, message))
     }
 }
 
@@ -101,6 +125,11 @@ pub(crate) struct Source {
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) compilation: Compilation,
+}
+
+/// The machines.
+fn triples() -> PossibleValuesParser {
+    PossibleValuesParser::new(Machine::ALL.map(Machine::triple))
 }
 
 /// The names of the passes.

@@ -37,7 +37,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
 /// Compiles as far as code, and throws it away.
 fn check(args: &Args) -> Result<Compiled, Error> {
-    let options = args.source.compilation.options();
+    let options = args.source.compilation.options()?;
     let compiled = cnnc::compile(&cnnc::load(&args.source.input, &options)?, &options)?;
     compiled.jit()?;
     Ok(compiled)

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     let path = &args.source.input;
-    let mut options = args.source.compilation.options();
+    let mut options = args.source.compilation.options()?;
     options.name = args.name.clone();
 
     progress.say(format!("reading {}", path.display()));

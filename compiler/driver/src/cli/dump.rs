@@ -42,7 +42,7 @@ enum Stage {
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
-    let options = args.source.compilation.options();
+    let options = args.source.compilation.options()?;
     let module = cnnc::load(&args.source.input, &options)?;
     output::text(match (&args.after, args.stage) {
         (Some(pass), _) => after(module, &options, pass)?,

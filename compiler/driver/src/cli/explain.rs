@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
-    let options = args.source.compilation.options();
+    let options = args.source.compilation.options()?;
     let module = cnnc::load(&args.source.input, &options)?;
     let (_, report) = cnnc::optimize(module, &options, &mut |_| {})?;
     match args.json {

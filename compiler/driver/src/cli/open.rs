@@ -16,7 +16,7 @@ use super::values;
 /// Opens a `.so`; compiles anything else into this process.
 pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Error> {
     if path.extension().is_some_and(|extension| extension == "so") {
-        if let Some((option, _)) = compilation.options().settings().first() {
+        if let Some((option, _)) = compilation.options()?.settings().first() {
             let message = format!("{} is compiled already, --{option} would change nothing", path.display());
             return Err(Error::new(E_OPTION, message));
         }
@@ -24,7 +24,7 @@ pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Err
     }
     let progress = Progress::new();
     progress.say(format!("compiling {}", path.display()));
-    let options = compilation.options();
+    let options = compilation.options()?;
     cnnc::jit(&cnnc::load(path, &options)?, &options)
 }
 

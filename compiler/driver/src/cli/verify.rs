@@ -53,7 +53,7 @@ struct Difference {
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     progress.say("compiling");
-    let options = args.source.compilation.options();
+    let options = args.source.compilation.options()?;
     let module = cnnc::load(&args.source.input, &options)?;
     let inputs = inputs(args, &module)?;
     let compiled = cnnc::compile(&module, &options)?;

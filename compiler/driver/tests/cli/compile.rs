@@ -29,6 +29,26 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
+fn another_machine_gets_files_alone() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.cnnc("compile net.cnn -o net.so -o net.o --target aarch64-unknown-linux-gnu").good();
+    for file in ["net.so", "net.o"] {
+        assert_eq!(folder.read(file)[18..20], [183, 0], "{file} has the number of another machine");
+        let triple = b"aarch64-unknown-linux-gnu";
+        assert!(
+            folder.read(file).windows(triple.len()).any(|bytes| bytes == triple),
+            "no manifest in {file}"
+        );
+    }
+    let here = "run net.cnn --input random:1 --target aarch64-unknown-linux-gnu";
+    folder.cnnc(here).refuses(&["E_OPTION", "aarch64-unknown-linux-gnu", "write it to a file"]);
+    let mixed = "compile net.cnn -o mixed.so --target aarch64-unknown-linux-gnu --target-features avx2,fma";
+    folder.cnnc(mixed).refuses(&["E_OPTION", "no avx2,fma", "--target x86_64-unknown-linux-gnu"]);
+    folder.cnnc("compile net.cnn -o mixed.so --target-features neon").refuses(&["E_OPTION", "no neon"]);
+    assert_eq!(folder.files(), ["net.cnn", "net.o", "net.so"]);
+}
+
+#[test]
 fn an_error_leaves_nothing_behind() {
     let folder = Folder::with("bad.onnx", unsupported());
     assert_eq!(folder.cnnc("compile bad.onnx -o bad.so").bad().len(), 2);
@@ -51,6 +71,7 @@ fn usage_errors_are_status_2() {
     folder.cnnc("compile net.cnn -o a.so --disable-pass fold-everything").usage("fold-everything");
     folder.cnnc("compile net.cnn -o a.so --disable-pass fuse-epilog").usage("fuse-epilogue");
     folder.cnnc("compile net.cnn -o a.so --target-features mmx").usage("avx2,fma and sse4.1,fma");
+    folder.cnnc("compile net.cnn -o a.so --target aarch64-linux").usage("aarch64-unknown-linux-gnu");
     folder.cnnc("compile net.cnn -o a.so --name 1st").usage("m1st");
     folder.cnnc("compile net.cnn -o a.so --shape x").usage("NAME=1x3x224x224");
     folder.cnnc("dump net.cnn --after nothing").usage("nothing");

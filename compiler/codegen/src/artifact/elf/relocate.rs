@@ -1,7 +1,8 @@
 //! Relocations: the one place of the linker that knows a machine.
 //!
 //! With P the place, S the symbol's address and A the addend: PC-relative ones are resolved here (S + A − P), absolute
-//! ones become `R_*_RELATIVE` with S + A, and a load from a GOT that would hold S becomes the computation of S.
+//! ones become `R_*_RELATIVE` with S + A, and a load from a GOT that would hold S becomes the computation of S. Fields
+//! of an Arm instruction take bits of such a distance; ADRP counts in pages of 4 KiB whatever the loader's are.
 //! Refuses relocations it does not know and distances that do not fit.
 
 use object::{Architecture, elf};
@@ -18,6 +19,12 @@ pub(super) enum Fixup {
     Distance32,
     /// The same, after `mov register, [rip + …]` has become `lea`.
     GotLoad32,
+    /// BL, B: 26 bits of (S + A − P) / 4.
+    Branch26,
+    /// ADRP: 21 bits of page(S + A) − page(P), in two fields.
+    Page21,
+    /// ADD: the lowest 12 bits of S + A.
+    Low12,
 }
 
 /// What the loader of this machine calls a base-relative relocation, and the size of the pages it may have.
@@ -30,6 +37,7 @@ pub(super) struct Machine {
 pub(super) fn machine(architecture: Architecture) -> Result<Machine, Error> {
     match architecture {
         Architecture::X86_64 => Ok(Machine { relative: elf::R_X86_64_RELATIVE, page: 4096 }),
+        Architecture::Aarch64 => Ok(Machine { relative: elf::R_AARCH64_RELATIVE, page: 65536 }),
         other => Err(Error::Invalid(format!("a shared library for {other:?} cannot be linked; write a .o"))),
     }
 }
@@ -43,6 +51,10 @@ pub(super) fn fixup(architecture: Architecture, r_type: u32) -> Result<Fixup, Er
             Architecture::X86_64,
             elf::R_X86_64_GOTPCREL | elf::R_X86_64_GOTPCRELX | elf::R_X86_64_REX_GOTPCRELX,
         ) => Ok(Fixup::GotLoad32),
+        (Architecture::Aarch64, elf::R_AARCH64_ABS64) => Ok(Fixup::Absolute64),
+        (Architecture::Aarch64, elf::R_AARCH64_CALL26 | elf::R_AARCH64_JUMP26) => Ok(Fixup::Branch26),
+        (Architecture::Aarch64, elf::R_AARCH64_ADR_PREL_PG_HI21) => Ok(Fixup::Page21),
+        (Architecture::Aarch64, elf::R_AARCH64_ADD_ABS_LO12_NC) => Ok(Fixup::Low12),
         _ => Err(internal(format!("relocation type {r_type} of {architecture:?} is unknown"))),
     }
 }
@@ -66,21 +78,35 @@ pub(super) fn apply(
             _ => return Err(internal(format!("the instruction at {start:#x} needs a GOT"))),
         }
     }
-    match fixup {
-        Fixup::Absolute64 => {
-            let field =
-                bytes.get_mut(offset..).and_then(|rest| rest.first_chunk_mut()).ok_or_else(outside)?;
-            *field = target.to_le_bytes();
-        }
-        Fixup::Distance32 | Fixup::GotLoad32 => {
-            let field =
-                bytes.get_mut(offset..).and_then(|rest| rest.first_chunk_mut()).ok_or_else(outside)?;
-            let distance = i32::try_from(target.wrapping_sub(place) as i64)
-                .map_err(|_| internal(format!("{target:#x} is too far from {place:#x}")))?;
-            *field = distance.to_le_bytes();
-        }
+    let distance = target.wrapping_sub(place) as i64;
+    let far = || internal(format!("{target:#x} is too far from {place:#x}"));
+    let rest = bytes.get_mut(offset..).ok_or_else(outside)?;
+    if fixup == Fixup::Absolute64 {
+        *rest.first_chunk_mut().ok_or_else(outside)? = target.to_le_bytes();
+        return Ok(());
     }
+    let field = rest.first_chunk_mut().ok_or_else(outside)?;
+    let word = u32::from_le_bytes(*field);
+    let word = match fixup {
+        Fixup::Absolute64 | Fixup::Distance32 | Fixup::GotLoad32 => {
+            i32::try_from(distance).map_err(|_| far())? as u32
+        }
+        Fixup::Branch26 => word | signed(distance, 28).filter(|d| d % 4 == 0).ok_or_else(far)? >> 2,
+        Fixup::Page21 => {
+            let pages = (target >> 12).wrapping_sub(place >> 12) as i64;
+            let pages = signed(pages, 21).ok_or_else(far)?;
+            word | (pages & 3) << 29 | (pages >> 2) << 5
+        }
+        Fixup::Low12 => word | (target as u32 & 0xfff) << 10,
+    };
+    *field = word.to_le_bytes();
     Ok(())
+}
+
+/// The lowest `bits` of a number that fits into as many with its sign.
+fn signed(number: i64, bits: u32) -> Option<u32> {
+    let most = 1 << (bits - 1);
+    (-most..most).contains(&number).then_some(number as u32 & ((1 << bits) - 1))
 }
 
 #[cfg(test)]
@@ -96,6 +122,29 @@ mod tests {
         assert!(apply(Fixup::Distance32, &mut bytes, 5, 0, 0).is_err());
         apply(Fixup::Absolute64, &mut bytes, 0, 0, 0x1_2345_6789).unwrap();
         assert_eq!(u64::from_le_bytes(bytes), 0x1_2345_6789);
+    }
+
+    /// Bits of instructions as an assembler gives them.
+    #[test]
+    fn arm_fields() {
+        let fixed = |fixup, word: u32, place, target| {
+            let mut bytes = word.to_le_bytes();
+            apply(fixup, &mut bytes, 0, place, target).map(|()| u32::from_le_bytes(bytes))
+        };
+        const BL: u32 = 0x9400_0000;
+        const ADRP: u32 = 0x9000_0000;
+        const ADD: u32 = 0x9100_0000;
+        assert_eq!(fixed(Fixup::Branch26, BL, 0x1000, 0x1000).unwrap(), 0x9400_0000);
+        assert_eq!(fixed(Fixup::Branch26, BL, 0x1000, 0xffc).unwrap(), 0x97ff_ffff);
+        assert_eq!(fixed(Fixup::Branch26, BL, 0, 0x7ff_fffc).unwrap(), 0x95ff_ffff);
+        assert!(fixed(Fixup::Branch26, BL, 0, 0x800_0000).is_err());
+        assert!(fixed(Fixup::Branch26, BL, 0, 2).is_err());
+        // Pages of the addresses, not of their distance.
+        assert_eq!(fixed(Fixup::Page21, ADRP, 0x1ffc, 0x2000).unwrap(), 0xb000_0000);
+        assert_eq!(fixed(Fixup::Page21, ADRP, 0x2000, 0x1ffc).unwrap(), 0xf0ff_ffe0);
+        assert_eq!(fixed(Fixup::Page21, ADRP, 0, 0x5000).unwrap(), 0xb000_0020);
+        assert!(fixed(Fixup::Page21, ADRP, 0, 1 << 32).is_err());
+        assert_eq!(fixed(Fixup::Low12, ADD, 0, 0x1_2fff).unwrap(), 0x913f_fc00);
     }
 
     #[test]

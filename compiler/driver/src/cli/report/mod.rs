@@ -137,7 +137,7 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
 fn report(args: &Args, path: &Path, name: String) -> Result<(Report, Option<Error>), Error> {
     let progress = Progress::new();
     progress.say(format!("reading {name}"));
-    let options = args.compilation.options();
+    let options = args.compilation.options()?;
     let module = cnnc::load(path, &options)?;
     let mut report = Report::of(name, &module);
     progress.say(format!("compiling {}", report.name));

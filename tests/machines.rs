@@ -1,0 +1,154 @@
+//! Models on machines that are not this one, imitated by qemu: a 64-bit Arm, and older processors of this architecture.
+//!
+//! ```text
+//! cargo test -p cnnc-tests --test machines
+//! CNNC_EVERY=1 cargo test -p cnnc-tests --test machines operators     all cases of the onnx package
+//! ```
+//!
+//! The Arm gives the bits of this machine, as both emitters do here: one plan, one order of every sum, one FMA a term.
+//! Only the sign and payload of a NaN that an instruction makes differ.
+
+use cnnc::{Features, Options};
+use cnnc_codegen::Target;
+use cnnc_frontends::onnx::{ImportOptions, import_file};
+use cnnc_ir::{Data, Module, Tensor, Type, text};
+use cnnc_runtime::abi::CNNC_CPU_UNSUPPORTED;
+use cnnc_tests::compiled::{bits, jit, run, write};
+use cnnc_tests::guarded::{Tight, run_guarded};
+use cnnc_tests::linked::{Linked, Toolchain};
+use cnnc_tests::models::{data_sets, difference, import, shared};
+use cnnc_tests::onnx_case::{Case, cases};
+use std::io::Write as _;
+use std::path::Path;
+
+/// Writes `model` with these endings into a folder.
+fn written(folder: &Path, module: Module, target: &Target, endings: &[&str]) {
+    let paths: Vec<_> = endings.iter().map(|ending| folder.join(format!("model.{ending}"))).collect();
+    write(module, target, &paths.iter().map(|path| path.as_path()).collect::<Vec<_>>());
+}
+
+#[test]
+fn networks_on_aarch64() {
+    if !Toolchain::AARCH64.is_there() {
+        return;
+    }
+    for name in ["mnist-8", "squeezenet_v1.1"] {
+        let Some(network) = shared(name) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let module = import(&network.join("model.onnx"), 1);
+        written(folder.path(), module.clone(), &Target::aarch64(), &["so", "o", "a", "h"]);
+        let here = jit(module, &Target::x86_64_v3());
+        let (inputs, outputs) = data_sets(&network).remove(0);
+        let wanted = bits(&run(&here, &inputs, 1));
+        for form in ["model.so", "model.o", "model.a"] {
+            let got = Toolchain::AARCH64.link(folder.path(), form).bits(&inputs);
+            assert!(got == wanted, "{name}: {form} on aarch64 gives other bits");
+            let got: Vec<f32> = got.into_iter().map(f32::from_bits).collect();
+            let d = difference(outputs[0].slice::<f32>(), &got);
+            assert!(d <= 1e-4, "{name}: {form}: {d:e} of the largest output");
+        }
+    }
+}
+
+/// All elements, each NaN the same.
+fn elements(tensors: &[Tensor]) -> Vec<Vec<u8>> {
+    let of = |y: &Tensor| {
+        let bytes = y.data().to_le_bytes();
+        let is_nan = y.data().to_f64().into_iter().map(f64::is_nan);
+        let size = bytes.len() / y.data().len().max(1);
+        let each = bytes.chunks_exact(size.max(1)).zip(is_nan);
+        each.map(|(bytes, is_nan)| if is_nan { vec![0xFF; size] } else { bytes.to_vec() }).collect::<Vec<_>>()
+    };
+    tensors.iter().flat_map(of).collect()
+}
+
+/// The outputs of a run, which lie one behind the other, as tensors of these types.
+fn outputs(types: &[Type], mut bytes: &[u8]) -> Result<Vec<Tensor>, String> {
+    let mut tensors = Vec::new();
+    for ty in types {
+        let (own, rest) = bytes.split_at_checked(ty.bytes()).ok_or("outputs are missing")?;
+        let data = Data::from_le_bytes(ty.dtype, own);
+        tensors.push(Tensor::new(ty.shape.clone(), data).map_err(|error| error.to_string())?);
+        bytes = rest;
+    }
+    if bytes.is_empty() { Ok(tensors) } else { Err("there are more outputs".into()) }
+}
+
+/// How many elements of a case that compiles have been compared, by a program that runs `model.so` of the folder.
+fn compared(case: &Case, folder: &Path, program: &Linked) -> Result<usize, String> {
+    let Ok(given) = case.read() else { return Ok(0) };
+    let inputs = &given.data[0].0;
+    let options = ImportOptions { freeze: given.freeze(inputs), ..ImportOptions::default() };
+    let Ok(module) = import_file(&given.model, &options) else { return Ok(0) };
+    let Ok(here) = cnnc::jit(&module, &Options::default()) else { return Ok(0) };
+    let inputs = given.data(inputs);
+    let wanted = run_guarded(&here, &inputs, Tight::Back, 0xFF).map_err(|error| error.to_string())?;
+
+    let options = Options { features: Features::Neon, name: Some("model".into()), ..Options::default() };
+    let written = cnnc::compile(&module, &options).and_then(|model| model.write(&folder.join("model.so")));
+    written.map_err(|error| error.to_string())?;
+    let output = program.run(&inputs);
+    if !output.status.success() {
+        return Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
+    }
+    let types: Vec<Type> = wanted.iter().map(Tensor::ty).collect();
+    let got = outputs(&types, &output.stdout)?;
+    match elements(&got) == elements(&wanted) {
+        true => Ok(elements(&wanted).len()),
+        false => Err(format!("{got:?}, here {wanted:?}")),
+    }
+}
+
+/// One case of the onnx package in twenty, or as the environment says.
+#[test]
+fn operators_on_aarch64() {
+    let every = std::env::var("CNNC_EVERY").map_or(20, |n| n.parse().expect("CNNC_EVERY is a number"));
+    let cases: Vec<Case> = cases().into_iter().step_by(every).collect();
+    if cases.is_empty() || !Toolchain::AARCH64.is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let module = text::parse("graph @model(%x: f32[1]) {\n  %y: f32[1] = relu %x\n  return %y\n}\n").unwrap();
+    written(folder.path(), module, &Target::aarch64(), &["so", "h"]);
+    let program = Toolchain::AARCH64.link(folder.path(), "model.so");
+    let (mut ran, mut total, mut wrong) = (0, 0, Vec::new());
+    for case in &cases {
+        match compared(case, folder.path(), &program) {
+            Ok(count) => (ran, total) = (ran + usize::from(count > 0), total + count),
+            Err(why) => wrong.push(format!("{} ({}): {why}", case.name, case.tier)),
+        }
+    }
+    let _ = writeln!(std::io::stderr(), "{ran} of {} cases on aarch64, {total} elements", cases.len());
+    assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(ran * 2 > cases.len(), "only {ran} of {} cases were compared", cases.len());
+}
+
+/// Code for AVX2 and FMA runs where they are, and says what is missing where one of them is not.
+#[test]
+fn processors_of_this_architecture() {
+    const fn cpu(arguments: &'static [&'static str]) -> Toolchain {
+        Toolchain { compiler: "cc", runner: arguments }
+    }
+    const HASWELL: Toolchain = cpu(&["qemu-x86_64", "-cpu", "Haswell"]);
+    const TOO_OLD: [Toolchain; 4] = [
+        cpu(&["qemu-x86_64", "-cpu", "Nehalem"]),
+        cpu(&["qemu-x86_64", "-cpu", "Haswell,-avx2"]),
+        cpu(&["qemu-x86_64", "-cpu", "Haswell,-fma"]),
+        cpu(&["qemu-x86_64", "-cpu", "Haswell,-xsave"]),
+    ];
+    let Some(network) = shared("mnist-8") else { return };
+    if !HASWELL.is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let module = import(&network.join("model.onnx"), 1);
+    written(folder.path(), module.clone(), &Target::x86_64_v3(), &["so", "h"]);
+    let (inputs, _) = data_sets(&network).remove(0);
+    let wanted = bits(&run(&jit(module, &Target::x86_64_v3()), &inputs, 1));
+    assert_eq!(HASWELL.link(folder.path(), "model.so").bits(&inputs), wanted);
+    for processor in &TOO_OLD {
+        let output = processor.link(folder.path(), "model.so").run(&inputs);
+        let unsupported = Some(CNNC_CPU_UNSUPPORTED);
+        assert_eq!((output.status.code(), output.stdout.len()), (unsupported, 0), "{:?}", processor.runner);
+    }
+}

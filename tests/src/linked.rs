@@ -1,0 +1,127 @@
+//! C programs around a model, for this machine or for another one that qemu imitates.
+//!
+//! One program serves every model: it reads its inputs from files, runs once on one thread and writes the outputs to
+//! standard output as they lie in memory. It exits with the status of `run`, and 100 for what is wrong before.
+
+use cnnc_ir::Tensor;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program; the model must be named `model`.
+const PROGRAM: &str = r#"
+#include "model.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *buffer(uint64_t bytes) {
+    void *start = aligned_alloc(4096, (bytes + 4096) / 4096 * 4096);
+    if (!start) exit(100);
+    return start;
+}
+
+int main(int argc, char **argv) {
+    const cnnc_model *m = model_model();
+    const void *inputs[8];
+    void *outputs[8];
+    if (m->input_count != (uint32_t)argc - 1 || m->input_count > 8 || m->output_count > 8) return 100;
+    for (uint32_t i = 0; i < m->input_count; i++) {
+        void *x = buffer(m->inputs[i]->bytes);
+        FILE *file = fopen(argv[i + 1], "rb");
+        if (!file || fread(x, 1, m->inputs[i]->bytes, file) != m->inputs[i]->bytes) return 100;
+        inputs[i] = x;
+    }
+    for (uint32_t i = 0; i < m->output_count; i++) outputs[i] = buffer(m->outputs[i]->bytes);
+    cnnc_call call = {.struct_bytes = sizeof call, .inputs = inputs, .outputs = outputs};
+    call.workspace_bytes = m->arena_bytes + m->scratch_bytes;
+    call.workspace = buffer(call.workspace_bytes);
+    int32_t status = m->run(m, &call);
+    for (uint32_t i = 0; i < m->output_count && !status; i++)
+        fwrite(outputs[i], 1, m->outputs[i]->bytes, stdout);
+    return status;
+}
+"#;
+
+/// A C compiler and what runs its programs.
+pub struct Toolchain {
+    /// The compiler.
+    pub compiler: &'static str,
+    /// What runs a program, with its arguments; empty where the system does.
+    pub runner: &'static [&'static str],
+}
+
+impl Toolchain {
+    /// This one.
+    pub const HOST: Toolchain = Toolchain { compiler: "cc", runner: &[] };
+
+    /// A 64-bit Arm.
+    pub const AARCH64: Toolchain = Toolchain {
+        compiler: "aarch64-linux-gnu-gcc",
+        runner: &["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+    };
+
+    /// Whether everything is installed, or a visible line saying what is skipped.
+    pub fn is_there(&self) -> bool {
+        let missing = |program: &&str| {
+            let version = Command::new(program).arg("--version").output();
+            !version.is_ok_and(|output| output.status.success())
+        };
+        let programs = [self.compiler].into_iter().chain(self.runner.first().copied());
+        let missing: Vec<&str> = programs.filter(missing).collect();
+        if !missing.is_empty() {
+            eprintln!("skipped: {} is missing, tests/run.sh installs it", missing.join(" and "));
+        }
+        missing.is_empty()
+    }
+
+    /// Links the program with `model.so`, `model.o` or `model.a` of a folder, where `model.h` lies too. With the
+    /// library, another model may take its place afterwards.
+    pub fn link(&self, folder: &Path, model: &str) -> Linked<'_> {
+        std::fs::write(folder.join("main.c"), PROGRAM).unwrap();
+        let program = format!("{model}.out");
+        let output = Command::new(self.compiler)
+            .current_dir(folder)
+            .args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,-rpath,$ORIGIN", "-o", &program])
+            .args(["main.c", model])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}: {}", self.compiler, String::from_utf8_lossy(&output.stderr));
+        Linked { toolchain: self, folder: folder.to_owned(), program: folder.join(program) }
+    }
+}
+
+/// The program with a model.
+pub struct Linked<'m> {
+    toolchain: &'m Toolchain,
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+impl Linked<'_> {
+    /// Runs the model: the status, and the bytes of all outputs.
+    pub fn run(&self, inputs: &[Tensor]) -> Output {
+        let mut words = self.toolchain.runner.iter().map(OsStr::new).chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        for (i, x) in inputs.iter().enumerate() {
+            let path = self.folder.join(format!("input{i}"));
+            std::fs::write(&path, x.data().to_le_bytes()).unwrap();
+            command.arg(path);
+        }
+        command.output().unwrap()
+    }
+
+    /// The bytes of all outputs of a model that runs.
+    pub fn outputs(&self, inputs: &[Tensor]) -> Vec<u8> {
+        let output = self.run(inputs);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {}: {said}", self.program.display(), output.status);
+        output.stdout
+    }
+
+    /// The same of f32 outputs, as bits.
+    pub fn bits(&self, inputs: &[Tensor]) -> Vec<u32> {
+        let bytes = self.outputs(inputs);
+        bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
+    }
+}
