@@ -4,8 +4,10 @@
 //! (`tests/torch_skeletons.py`); the light graphs come with the onnx package.
 
 use cnnc_frontends::arch::{ArchOptions, find};
+use cnnc_frontends::weights::weights;
 use cnnc_tests::models::{import, made, root};
 use cnnc_tests::skeleton::Skeleton;
+use sha2::{Digest, Sha256};
 
 fn built_in(name: &str) -> Skeleton {
     let arch = find(name).unwrap_or_else(|| panic!("no {name}"));
@@ -28,6 +30,33 @@ fn networks_of_torchvision_and_timm() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert_eq!(compared.len(), 33, "{compared:?}");
+}
+
+/// The tensors of `--weights` are those of the releases: their names and shapes.
+#[test]
+fn weights_have_the_names_of_torchvision_and_timm() {
+    let wanted = std::fs::read_to_string(root().join("tests/torch_names.txt")).unwrap();
+    let mut wrong = Vec::new();
+    for line in wanted.lines() {
+        let name = line.split(' ').next().unwrap();
+        let arch = find(name).unwrap_or_else(|| panic!("no {name}"));
+        let module = arch.build(&ArchOptions::default()).unwrap();
+        let tensor = |id| {
+            let node = &module.graph[id];
+            let dims = node.ty().dims().iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+            format!("{} {dims}\n", node.name())
+        };
+        let mut tensors: Vec<String> = weights(&module).into_iter().map(tensor).collect();
+        tensors.sort();
+        let digest: String = Sha256::digest(tensors.concat()).iter().map(|b| format!("{b:02x}")).collect();
+        let got = format!("{name} {} {digest}", tensors.len());
+        if got != line {
+            wrong.push(got);
+        }
+        assert!(["torchvision", "timm"].contains(&arch.names), "{name}: {}", arch.names);
+    }
+    assert!(wrong.is_empty(), "other names or shapes:\n{}", wrong.join("\n"));
+    assert_eq!(wanted.lines().count(), 33);
 }
 
 /// A light graph against a built-in network, or that part of both.

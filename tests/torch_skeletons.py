@@ -3,9 +3,11 @@
     python torch_skeletons.py FOLDER
 
 needs torch, torchvision, timm and onnx. No weights are read; the skeletons in tests/skeletons are made by
-torchvision 0.24.0 and timm 1.0.22.
+torchvision 0.24.0 and timm 1.0.22. Prints the lines of tests/torch_names.txt: for each network the count of its tensors,
+and a SHA-256 of their names and shapes.
 """
 
+import hashlib
 import io
 import pathlib
 import sys
@@ -55,9 +57,17 @@ def exported(model, size):
     return onnx.load_from_string(file.getvalue())
 
 
+def names(model):
+    """The tensors that a file of weights holds, a line each, sorted."""
+    tensors = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+    return sorted(f"{name} {'x'.join(map(str, tensor.shape))}\n" for name, tensor in tensors.items())
+
+
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
 for name in [*TORCHVISION, *TIMM]:
     size = 299 if name.startswith("inception") else 224
-    (folder / f"{name}.txt").write_text(skeleton.text(exported(network(name), size)))
-    print(name)
+    model = network(name)
+    tensors = names(model)
+    print(name, len(tensors), hashlib.sha256("".join(tensors).encode()).hexdigest(), flush=True)
+    (folder / f"{name}.txt").write_text(skeleton.text(exported(model, size)))

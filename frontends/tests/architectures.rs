@@ -100,6 +100,23 @@ fn auxiliary_classifiers_are_further_outputs() {
     }
 }
 
+#[test]
+fn the_readme_has_these_counts() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let number = |cell: &str| cell.replace(',', "").parse::<u64>().unwrap();
+    let mut rows = 0;
+    for line in readme.lines().filter(|line| line.starts_with("| ") && line.contains(" | 1x")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [name, parameters, macs] = [cells[1], cells[3], cells[4]];
+        let counts = COUNTS.iter().find(|(known, ..)| *known == name);
+        assert_eq!(counts, Some(&(name, number(parameters), number(macs))), "{name}");
+        rows += 1;
+    }
+    assert!(rows >= 25, "{rows} networks");
+    let known = format!("{} networks are built in", list().len());
+    assert!(readme.contains("Fifty-six networks") && list().len() == 56, "{known}");
+}
+
 /// Extents of values along a network, channels first.
 type Shapes<'a> = &'a [(&'a str, &'a [usize])];
 

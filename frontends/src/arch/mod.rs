@@ -4,8 +4,9 @@
 //! all their variants. A new network takes one file and one row. Every network answers class scores before the softmax,
 //! `[batch, classes]`; batch norms and dropouts stay in the graph for passes to remove.
 //!
-//! Parameters have the names of their authors' releases: those of torchvision (`layer1.0.conv1.weight`) where
-//! torchvision has the network, else those of timm, else those of the paper's own release.
+//! Parameters have the names of a release: those of torchvision (`layer1.0.conv1.weight`) where it has the network,
+//! else those of timm, else those of the authors' release in Caffe, with `.weight` and `.bias` behind the layer.
+//! [`Arch::names`] says which.
 
 mod alexnet;
 mod densenet;
@@ -35,6 +36,8 @@ pub struct Arch {
     pub name: &'static str,
     /// Where it comes from: authors, title, year.
     pub paper: &'static str,
+    /// Whose names its parameters have: those of `torchvision`, `timm`, `Caffe`, or `cnnc` where nobody else has it.
+    pub names: &'static str,
     /// Channels of the picture.
     pub channels: usize,
     /// Height and width of the picture, unless asked for otherwise.
@@ -125,12 +128,13 @@ pub fn find(name: &str) -> Option<&'static Arch> {
 }
 
 macro_rules! architectures {
-    ($($paper:literal, $channels:literal x $size:literal, $classes:literal {
+    ($($paper:literal, $names:literal, $channels:literal x $size:literal, $classes:literal {
         $($name:literal => $build:expr,)*
     })*) => {
         const ARCHITECTURES: &[Arch] = &[$($(Arch {
             name: $name,
             paper: $paper,
+            names: $names,
             channels: $channels,
             size: $size,
             classes: $classes,
@@ -140,21 +144,25 @@ macro_rules! architectures {
 }
 
 architectures! {
-    "LeCun et al., Gradient-based learning applied to document recognition, 1998", 1 x 32, 10 {
+    "LeCun et al., Gradient-based learning applied to document recognition, 1998",
+    "cnnc", 1 x 32, 10 {
         "lenet5" => lenet::tanh,
         "lenet5-relu" => lenet::relu,
     }
-    "Krizhevsky et al., ImageNet classification with deep convolutional neural networks, 2012", 3 x 227, 1000 {
+    "Krizhevsky et al., ImageNet classification with deep convolutional neural networks, 2012",
+    "Caffe", 3 x 227, 1000 {
         "alexnet" => alexnet::grouped,
     }
-    "Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014", 3 x 224, 1000 {
+    "Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014",
+    "torchvision", 3 x 224, 1000 {
         "alexnet-torchvision" => alexnet::single,
     }
-    "Zeiler and Fergus, Visualizing and understanding convolutional networks, 2013", 3 x 224, 1000 {
+    "Zeiler and Fergus, Visualizing and understanding convolutional networks, 2013",
+    "Caffe", 3 x 224, 1000 {
         "zfnet" => zfnet::build,
     }
     "Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, 2014",
-    3 x 224, 1000 {
+    "torchvision", 3 x 224, 1000 {
         "vgg11" => |n, x, h| vgg::build(n, x, h, &vgg::A, vgg::Norm::None),
         "vgg11-lrn" => |n, x, h| vgg::build(n, x, h, &vgg::A, vgg::Norm::FirstResponse),
         "vgg13" => |n, x, h| vgg::build(n, x, h, &vgg::B, vgg::Norm::None),
@@ -166,29 +174,37 @@ architectures! {
         "vgg16-bn" => |n, x, h| vgg::build(n, x, h, &vgg::D, vgg::Norm::Batch),
         "vgg19-bn" => |n, x, h| vgg::build(n, x, h, &vgg::E, vgg::Norm::Batch),
     }
-    "Lin et al., Network in network, 2014", 3 x 224, 1000 {
+    "Lin et al., Network in network, 2014",
+    "Caffe", 3 x 224, 1000 {
         "nin" => nin::imagenet,
     }
-    "Lin et al., Network in network, 2014", 3 x 32, 10 {
+    "Lin et al., Network in network, 2014",
+    "Caffe", 3 x 32, 10 {
         "nin-cifar" => nin::cifar,
     }
-    "Szegedy et al., Going deeper with convolutions, 2014", 3 x 224, 1000 {
+    "Szegedy et al., Going deeper with convolutions, 2014",
+    "Caffe", 3 x 224, 1000 {
         "googlenet" => googlenet::paper,
     }
-    "Szegedy et al., Going deeper with convolutions, 2014", 256 x 28, 1 {
+    "Szegedy et al., Going deeper with convolutions, 2014",
+    "cnnc", 256 x 28, 1 {
         "inception-naive" => googlenet::naive_module,
         "inception-bottleneck" => googlenet::bottleneck_module,
     }
-    "Ioffe and Szegedy, Batch normalization, 2015", 3 x 224, 1000 {
+    "Ioffe and Szegedy, Batch normalization, 2015",
+    "torchvision", 3 x 224, 1000 {
         "googlenet-bn" => googlenet::batch_normalized,
     }
-    "Szegedy et al., Rethinking the inception architecture for computer vision, 2016", 3 x 299, 1000 {
+    "Szegedy et al., Rethinking the inception architecture for computer vision, 2016",
+    "torchvision", 3 x 299, 1000 {
         "inception-v3" => inception_v3::build,
     }
-    "Szegedy et al., Inception-v4, Inception-ResNet and the impact of residual connections, 2016", 3 x 299, 1000 {
+    "Szegedy et al., Inception-v4, Inception-ResNet and the impact of residual connections, 2016",
+    "timm", 3 x 299, 1000 {
         "inception-v4" => inception_v4::build,
     }
-    "He et al., Deep residual learning for image recognition, 2015", 3 x 224, 1000 {
+    "He et al., Deep residual learning for image recognition, 2015",
+    "torchvision", 3 x 224, 1000 {
         "resnet18" => |n, x, h| resnet::basic(n, x, h, [2, 2, 2, 2]),
         "resnet34" => |n, x, h| resnet::basic(n, x, h, [3, 4, 6, 3]),
         "resnet50" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::Form::default()),
@@ -198,50 +214,60 @@ architectures! {
         "resnet152" => |n, x, h| resnet::bottleneck(n, x, h, [3, 8, 36, 3], &resnet::Form::default()),
         "resnet152-v1" => |n, x, h| resnet::bottleneck(n, x, h, [3, 8, 36, 3], &resnet::PAPER),
     }
-    "He et al., Deep residual learning for image recognition, 2015", 3 x 32, 10 {
+    "He et al., Deep residual learning for image recognition, 2015",
+    "torchvision", 3 x 32, 10 {
         "resnet20" => |n, x, h| resnet_cifar::build(n, x, h, 3, 1.0),
         "resnet56" => |n, x, h| resnet_cifar::build(n, x, h, 9, 1.0),
         "resnet110" => |n, x, h| resnet_cifar::build(n, x, h, 18, 1.0),
         "resnet1202" => |n, x, h| resnet_cifar::build(n, x, h, 200, 1.0),
     }
-    "Huang et al., Deep networks with stochastic depth, 2016", 3 x 32, 10 {
+    "Huang et al., Deep networks with stochastic depth, 2016",
+    "torchvision", 3 x 32, 10 {
         "resnet110-sd" => |n, x, h| resnet_cifar::build(n, x, h, 18, 0.5),
     }
-    "He et al., Identity mappings in deep residual networks, 2016", 3 x 224, 1000 {
+    "He et al., Identity mappings in deep residual networks, 2016",
+    "timm", 3 x 224, 1000 {
         "preresnet50" => |n, x, h| preresnet::build(n, x, h, [3, 4, 6, 3]),
         "preresnet101" => |n, x, h| preresnet::build(n, x, h, [3, 4, 23, 3]),
         "preresnet152" => |n, x, h| preresnet::build(n, x, h, [3, 8, 36, 3]),
         "preresnet200" => |n, x, h| preresnet::build(n, x, h, [3, 24, 36, 3]),
     }
-    "Zagoruyko and Komodakis, Wide residual networks, 2016", 3 x 224, 1000 {
+    "Zagoruyko and Komodakis, Wide residual networks, 2016",
+    "torchvision", 3 x 224, 1000 {
         "wide-resnet50-2" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::WIDE),
         "wide-resnet101-2" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::WIDE),
     }
-    "Zagoruyko and Komodakis, Wide residual networks, 2016", 3 x 32, 10 {
+    "Zagoruyko and Komodakis, Wide residual networks, 2016",
+    "cnnc", 3 x 32, 10 {
         "wrn-28-10" => |n, x, h| wide_resnet::build(n, x, h, 28, 10),
     }
-    "Xie et al., Aggregated residual transformations for deep neural networks, 2016", 3 x 224, 1000 {
+    "Xie et al., Aggregated residual transformations for deep neural networks, 2016",
+    "torchvision", 3 x 224, 1000 {
         "resnext50-32x4d" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::next(32, 4)),
         "resnext101-32x8d" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::next(32, 8)),
     }
-    "Hu et al., Squeeze-and-excitation networks, 2017", 3 x 224, 1000 {
+    "Hu et al., Squeeze-and-excitation networks, 2017",
+    "timm", 3 x 224, 1000 {
         "seresnet50" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::SQUEEZED),
         "seresnext50-32x4d" => |n, x, h| {
             resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::Form { squeeze: true, ..resnet::next(32, 4) })
         },
         "senet154" => senet::build,
     }
-    "Huang et al., Densely connected convolutional networks, 2017", 3 x 224, 1000 {
+    "Huang et al., Densely connected convolutional networks, 2017",
+    "torchvision", 3 x 224, 1000 {
         "densenet121" => |n, x, h| densenet::build(n, x, h, 64, 32, [6, 12, 24, 16]),
         "densenet161" => |n, x, h| densenet::build(n, x, h, 96, 48, [6, 12, 36, 24]),
         "densenet169" => |n, x, h| densenet::build(n, x, h, 64, 32, [6, 12, 32, 32]),
         "densenet201" => |n, x, h| densenet::build(n, x, h, 64, 32, [6, 12, 48, 32]),
     }
-    "Larsson et al., FractalNet: ultra-deep neural networks without residuals, 2017", 3 x 32, 10 {
+    "Larsson et al., FractalNet: ultra-deep neural networks without residuals, 2017",
+    "cnnc", 3 x 32, 10 {
         "fractalnet" => |n, x, h| fractalnet::build(n, x, h, 3),
         "fractalnet-40" => |n, x, h| fractalnet::build(n, x, h, 4),
     }
-    "Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, 2016", 3 x 224, 1000 {
+    "Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, 2016",
+    "torchvision", 3 x 224, 1000 {
         "squeezenet1.0" => squeezenet::v1_0,
         "squeezenet1.1" => squeezenet::v1_1,
     }

@@ -118,6 +118,7 @@ fn facts(arch: &Arch, module: &Module) -> Value {
     json!({
         "name": arch.name,
         "paper": arch.paper,
+        "names": arch.names,
         "input": module.graph.inputs().iter().map(|&id| module.graph.ty(id).dims()).collect::<Vec<_>>(),
         "outputs": module.graph.outputs().iter().map(|&id| module.graph.ty(id).dims()).collect::<Vec<_>>(),
         "parameters": module.parameters(),
@@ -145,7 +146,7 @@ fn show(name: &str, json: bool, compilation: &Compilation) -> Result<(), Error> 
     say("output", &outputs.join(", "));
     say("parameters", &count(module.parameters()));
     say("MACs", &count(module.total_cost().macs));
-    output::line("weights");
+    say("weights", &format!("by the names of {}", arch.names));
     let row = |&id| vec![format!("  {}", graph[id].name()), graph.ty(id).to_string()];
     output::table(&tensors.iter().map(row).collect::<Vec<_>>(), 2);
     Ok(())

@@ -28,12 +28,13 @@ fn list_names_every_network() {
 fn show_lists_what_a_file_of_weights_holds() {
     let folder = Folder::new();
     let text = folder.cnnc("arch show lenet5").good();
-    for part in ["LeCun", "1x1x32x32", "61,706", "conv1.weight", "f32[6,1,5,5]"] {
+    for part in ["LeCun", "1x1x32x32", "61,706", "by the names of cnnc", "conv1.weight", "f32[6,1,5,5]"] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     let json = folder.cnnc("arch show resnet50 --classes 10 --size 320 --batch 2 --json").json();
     assert_eq!(json["input"], json!([[2, 3, 320, 320]]));
     assert_eq!(json["outputs"], json!([[2, 10]]));
+    assert_eq!(json["names"], "torchvision");
     let tensors = json["tensors"].as_array().unwrap();
     // 53 convolutions, as many batch norms of four tensors, a classifier with a bias.
     assert_eq!(tensors.len(), 53 * 5 + 2);

@@ -119,13 +119,13 @@ fn facts(report: &Report) -> Vec<Fact> {
         fact("Multiply-adds", short(report.cost.macs), String::new()),
     ];
     if let Some(memory) = &report.memory {
-        let note = format!("{:.1} % over the bound; and {} a thread", memory.over(), bytes(memory.scratch));
+        let note =
+            format!("{:.1} % over the bound; {} of scratch a thread", memory.over(), bytes(memory.scratch));
         facts.push(fact("Arena", bytes(memory.arena), note));
         facts.push(fact("Packed weights", bytes(memory.weights), String::new()));
     }
     if let Some(time) = &report.time {
-        let threads = if time.threads == 1 { "1 thread".into() } else { format!("{} threads", time.threads) };
-        let note = format!("{threads}, {:.1} GMAC/s", speed(report));
+        let note = format!("{}, {:.1} GMAC/s", text::threads(time.threads), speed(report));
         facts.push(fact("Time of a run", format!("{:.2} ms", time.least_ms), note));
     }
     facts

@@ -32,15 +32,20 @@ pub(super) fn network(report: &Report) {
     }
     if let Some(time) = &report.time {
         output::line(format_args!(
-            "time {:.3} ms, median {:.3} ms, on {} threads, over {} runs; {:.1} GMAC/s",
+            "time {:.3} ms, median {:.3} ms, on {}, over {} runs; {:.1} GMAC/s",
             time.least_ms,
             time.median_ms,
-            time.threads,
+            threads(time.threads),
             time.runs,
             report.cost.macs as f64 / time.least_ms / 1e6
         ));
     }
     output::line("");
+}
+
+/// So many threads.
+pub(super) fn threads(count: u32) -> String {
+    if count == 1 { "1 thread".into() } else { format!("{count} threads") }
 }
 
 /// The table of layers.
