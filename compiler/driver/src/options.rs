@@ -98,6 +98,8 @@ pub struct Options {
     pub ignore_extra: bool,
     /// The C identifier of the model; that of the written file's stem unless given.
     pub name: Option<String>,
+    /// Whether writing a file waits until it lies on the disk.
+    pub sync: bool,
     /// Whether the plan is proved and the graph verified after each pass; so in builds with debug assertions.
     pub check: bool,
     /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
@@ -118,6 +120,7 @@ impl Default for Options {
             weights: None,
             ignore_extra: false,
             name: None,
+            sync: false,
             check,
             max_memory: 8 << 30,
         }

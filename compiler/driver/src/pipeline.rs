@@ -128,7 +128,8 @@ impl Compiled {
                 self.weights.get_or_init(|| packed)
             }
         };
-        Ok(codegen::artifact(&self.module, &self.program, weights, &target, &origin)?.write(path)?)
+        let artifact = codegen::artifact(&self.module, &self.program, weights, &target, &origin)?;
+        Ok(if self.options.sync { artifact.write_synced(path) } else { artifact.write(path) }?)
     }
 
     /// What the artifact says of itself; `stem` names it where the options do not.

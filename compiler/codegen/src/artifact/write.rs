@@ -43,6 +43,19 @@ impl Artifact<'_> {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written, [`Error::Invalid`] for an unknown extension.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
+        self.write_file(path, false)
+    }
+
+    /// Writes as [`write`](Self::write), and waits until the file lies on the disk before it takes its name: it is
+    /// whole even when the power fails.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub fn write_synced(&self, path: &Path) -> Result<(), Error> {
+        self.write_file(path, true)
+    }
+
+    fn write_file(&self, path: &Path, sync: bool) -> Result<(), Error> {
         let kind = Kind::of(path)?;
         let fail = |error| Error::Io { path: path.to_owned(), error };
         let folder = match path.parent() {
@@ -56,6 +69,9 @@ impl Artifact<'_> {
         let mut file = builder.tempfile_in(folder).map_err(fail)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         self.write_to(kind, &stem, BufWriter::with_capacity(1 << 16, file.as_file_mut()))?.map_err(fail)?;
+        if sync {
+            file.as_file().sync_all().map_err(fail)?;
+        }
         file.persist(path).map_err(|error| fail(error.error))?;
         Ok(())
     }

@@ -12,6 +12,7 @@ mod groups;
 mod lower;
 mod print;
 mod program;
+mod transforms;
 mod views;
 mod weights;
 
@@ -22,6 +23,7 @@ pub use program::{
 };
 pub use weights::Weights;
 
+use crate::kernels::winograd::Transform;
 use crate::target::Target;
 use cnnc_ir::{DType, Data, Module, NodeId, Op, Tensor, Type};
 use std::collections::{HashMap, HashSet};
@@ -71,7 +73,9 @@ pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>>
         roots: HashMap::new(),
         rings: HashMap::new(),
         groups: HashMap::new(),
+        transforms: HashMap::new(),
     };
+    planner.transforms = transforms::choose(&planner);
     let groups::Groups { rings, ends } = groups::choose(&planner);
     (planner.rings, planner.groups) = (rings, ends);
     let mut errors = Vec::new();
@@ -124,6 +128,8 @@ struct Planner<'a> {
     rings: HashMap<NodeId, u64>,
     /// The groups, by their last member.
     groups: HashMap<NodeId, groups::Members>,
+    /// The convolutions that run by Winograd's tiles.
+    transforms: HashMap<NodeId, Transform>,
 }
 
 impl<'a> Planner<'a> {

@@ -96,6 +96,7 @@ impl Compilation {
             ignore_extra: self.network.ignore_extra,
             check: self.check || default.check,
             name: None,
+            sync: false,
             max_memory: self.max_memory,
         })
     }

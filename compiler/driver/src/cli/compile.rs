@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// NAME of NAME_model, a C identifier [default: from the output's stem]
     #[arg(long, value_parser = name)]
     name: Option<String>,
+    /// Wait until what is written lies on the disk
+    #[arg(long)]
+    sync: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
@@ -26,6 +29,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let path = &args.source.input;
     let mut options = args.source.compilation.options()?;
     options.name = args.name.clone();
+    options.sync = args.sync;
 
     progress.say(format!("reading {}", path.display()));
     let (module, digest) = rayon::join(|| cnnc::load(path, &options), || cnnc::digest(path, &options));

@@ -19,7 +19,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     if is_grouped(p, id, conv) {
         return grouped::lower(p, id, conv);
     }
-    if let Some(transform) = winograd::choose(p, id, conv) {
+    if let Some(&transform) = p.transforms.get(&id) {
         return winograd::lower(p, id, conv, transform);
     }
     let along = |taps, stride, dilation, pad, count| Along {
@@ -73,7 +73,7 @@ pub(super) fn is_apart(p: &Planner, id: NodeId, conv: &Conv) -> bool {
 }
 
 /// The extents of a value of rank 4.
-pub(super) fn dims4(p: &Planner, id: NodeId) -> [usize; 4] {
+pub(in crate::plan) fn dims4(p: &Planner, id: NodeId) -> [usize; 4] {
     let d = p.ty(id).dims();
     [d[0], d[1], d[2], d[3]]
 }

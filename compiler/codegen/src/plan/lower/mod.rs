@@ -42,6 +42,7 @@ mod top_k;
 mod transpose;
 mod winograd;
 
+pub(super) use conv::dims4;
 pub(super) use reorder::reorder;
 pub(super) use strided::copy;
 
@@ -129,7 +130,7 @@ impl Default for Reach {
 pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
     let graph = &p.module.graph;
     let (kernel, stride, dilation) = match graph[id].op() {
-        Op::Conv(conv) if winograd::choose(p, id, conv).is_some() => return None,
+        Op::Conv(_) if p.transforms.contains_key(&id) => return None,
         Op::Conv(conv) if conv::is_packed(p, id) && !conv::is_apart(p, id, conv) => {
             let window = p.ty(graph.operands(id)[1]).dims();
             (window[2], conv.stride.0, conv.dilation.0)

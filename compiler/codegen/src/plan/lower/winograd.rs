@@ -10,7 +10,7 @@
 //! Where the filters `u` stay in the second cache level, all three run row of tiles by row of tiles, as one group, so
 //! that v and p do too. Else they are three steps over all tiles: each filter is read once.
 
-use super::conv::{self, dims4};
+use super::conv::dims4;
 use super::filter::Filter;
 use super::image::{Image, along};
 use super::panel::{self, Rows};
@@ -32,34 +32,6 @@ const TILES: usize = 1536 << 10;
 
 /// Bytes of tiles and products of a block of rows.
 const BLOCK: usize = 512 << 10;
-
-/// Cycles that a vector of weights takes: a layer's come from memory.
-const READ: f64 = 3.5;
-
-/// The transform by which a convolution takes the fewest cycles, unless it is quicker without.
-pub(super) fn choose(p: &Planner, id: NodeId, conv: &Conv) -> Option<Transform> {
-    let operands = p.module.graph.operands(id);
-    let [outputs, inputs, kh, kw] = dims4(p, operands[1]);
-    let [images, _, oh, ow] = dims4(p, id);
-    let fits = p.target.winograd
-        && conv::is_packed(p, id)
-        && conv.groups == 1
-        && (conv.stride.0, conv.stride.1, conv.dilation.0, conv.dilation.1) == (1, 1, 1, 1)
-        && kh == kw
-        && inputs.min(outputs) >= 2 * p.target.lanes;
-    let transform = match kh {
-        3 if fits => Transform { results: 4, taps: 3 },
-        5 if fits => Transform { results: 2, taps: 5 },
-        _ => return None,
-    };
-    // For one input channel and vector of outputs: two multiply-adds a cycle, or the weights from memory.
-    let cycles = |products: usize, filters: usize| (products as f64 / 2.0).max(filters as f64 * READ);
-    let tiles = images * oh.div_ceil(transform.results) * ow.div_ceil(transform.results);
-    let elements = transform.size() * transform.size();
-    let direct = cycles(images * oh * ow * kh * kw, kh * kw);
-    let bytes = elements * tiles * 4 * (inputs.max(outputs) + p.target.lanes);
-    (1.2 * cycles(elements * tiles, elements) < direct && bytes < i32::MAX as usize).then_some(transform)
-}
 
 /// The elements of all tiles, or of the rows of a ring: `[e][channel block][image][row][column][lane]`.
 #[derive(Clone, Copy)]

@@ -1,0 +1,101 @@
+//! Which convolutions run by Winograd's tiles, and which tiles they take.
+//!
+//! ```text
+//! conv 3x3, stride 1 -> direct | F(2x2, 3x3) | F(4x4, 3x3)      conv 5x5, stride 1 -> direct | F(2x2, 5x5)
+//! ```
+//!
+//! Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4 times them for
+//! F(4x4, 3x3), and F(2x2, 5x5) 36 / 25. Small maps want small tiles, for their filters come from memory. INVARIANT:
+//! the filters that transforms add take no more than all constants of the network; where they would, the transforms
+//! come first that gain most for a byte.
+
+use super::Planner;
+use super::lower::dims4;
+use crate::kernels::winograd::Transform;
+use cnnc_ir::ops::Conv;
+use cnnc_ir::{DType, NodeId, Op};
+use std::collections::HashMap;
+
+/// Cycles that a vector of weights takes: a layer's come from memory, which all threads share.
+const READ: f64 = 5.0;
+
+/// What the transforms of tiles and products add to the time of the product.
+const TRANSFORMS: f64 = 1.2;
+
+/// A way to run a convolution instead of another whose filters are smaller.
+struct Upgrade {
+    node: NodeId,
+    transform: Transform,
+    /// Elements that its filters take, in place of so many.
+    elements: u64,
+    replaced: u64,
+    /// Cycles gained for an element more.
+    gain: f64,
+}
+
+/// The transform of every convolution that takes fewer cycles by one.
+pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
+    let graph = &p.module.graph;
+    let mut upgrades = Vec::new();
+    let mut budget = 0u64;
+    for &id in graph.order() {
+        match graph[id].op() {
+            Op::Const(_) => budget = budget.saturating_add(graph.ty(id).elements() as u64),
+            Op::Conv(conv) if p.target.winograd => upgrades.extend(ways(p, id, conv)),
+            _ => {}
+        }
+    }
+    // Stable: of equals the first in program order.
+    upgrades.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    let mut chosen: HashMap<NodeId, (Transform, u64)> = HashMap::new();
+    for Upgrade { node, transform, elements, replaced, .. } in upgrades {
+        let before = chosen.get(&node).map_or(replaced, |(_, elements)| *elements);
+        if elements > before && elements - before <= budget {
+            budget -= elements - before;
+            chosen.insert(node, (transform, elements));
+        }
+    }
+    chosen.into_iter().map(|(node, (transform, _))| (node, transform)).collect()
+}
+
+/// The transforms of a convolution, from small filters to large ones, each quicker than those before.
+fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
+    let graph = &p.module.graph;
+    let operands = graph.operands(id);
+    let [outputs, inputs, kh, kw] = dims4(p, operands[1]);
+    let [images, _, oh, ow] = dims4(p, id);
+    let fits = p.ty(id).dtype == DType::F32
+        && graph[operands[1]].is_const()
+        && conv.groups == 1
+        && (conv.stride.0, conv.stride.1, conv.dilation.0, conv.dilation.1) == (1, 1, 1, 1)
+        && kh == kw
+        && inputs.min(outputs) >= 2 * p.target.lanes;
+    let transforms: &[Transform] = match kh {
+        3 if fits => &[Transform { results: 2, taps: 3 }, Transform { results: 4, taps: 3 }],
+        5 if fits => &[Transform { results: 2, taps: 5 }],
+        _ => &[],
+    };
+    let filters = (inputs * outputs) as u64;
+    // For one input channel and vector of outputs: two multiply-adds a cycle, or the weights from memory.
+    let cycles = |products: usize, taps: usize| (products as f64 / 2.0).max(taps as f64 * READ);
+    let mut cost = cycles(images * oh * ow * kh * kw, kh * kw);
+    let mut taps = kh * kw;
+    let mut ways = Vec::new();
+    for &transform in transforms {
+        let elements = transform.size() * transform.size();
+        let tiles = images * oh.div_ceil(transform.results) * ow.div_ceil(transform.results);
+        let bytes = elements * tiles * 4 * (inputs.max(outputs) + p.target.lanes);
+        let quicker = TRANSFORMS * cycles(elements * tiles, elements);
+        if quicker < cost && bytes < i32::MAX as usize {
+            ways.push(Upgrade {
+                node: id,
+                transform,
+                elements: elements as u64 * filters,
+                replaced: (kh * kw) as u64 * filters,
+                gain: (cost - quicker) / (elements - taps) as f64,
+            });
+            (cost, taps) = (quicker, elements);
+        }
+    }
+    ways
+}
