@@ -12,8 +12,8 @@
 //! code is generated, so a row has its own code for its edges and a loop for its interior.
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), weights (at that row's taps), bias, rows
-//! inside the image, bytes of weights to skip a block for rows outside, the table of a ring, then the operands of the
-//! pipe.
+//! inside the image, bytes of weights to skip a block for rows outside, the table of a ring, the weights to prefetch,
+//! then the operands of the pipe.
 //! Weights lie as `[block][u][t][c in block][panel]`, the last block padded.
 
 use super::pointwise::Pointwise;
@@ -70,6 +70,8 @@ pub struct Product {
     pub term: i64,
     /// Whether the last vector of weights has no more lanes in memory than the result.
     pub weights_cut: bool,
+    /// Cache lines of the weights that come next to ask for with every block and row of the window.
+    pub prefetch: usize,
     /// Whether the sum starts from a bias.
     pub bias: bool,
     /// Where results go.
@@ -86,7 +88,12 @@ struct Row {
     at: P,
     taps: Option<P>,
     skip: Option<P>,
+    /// The weights to ask for next.
+    ahead: Option<P>,
 }
+
+/// Bytes of a cache line.
+pub const CACHE_LINE: i64 = 64;
 
 impl Product {
     /// Cycles that the row takes for one term, by the table of the target: what the plan compares panels by.
@@ -121,6 +128,7 @@ impl Product {
             at: k.set(0),
             taps: self.row.map(|_| k.arg(4)),
             skip: self.row.map(|_| k.arg(5)),
+            ahead: (self.prefetch > 0).then(|| k.arg(7)),
         };
         let cycles = |pixels| Target::tile_cycles(pixels, self.vectors);
         self.columns().tiles(&mut k, self.tile, cycles, |k, tile| self.tile(k, &row, tile));
@@ -165,6 +173,10 @@ impl Product {
     ) {
         let line_of_weights = (self.taps * self.block) as i64 * self.term;
         let line = |k: &mut Builder, x: P| {
+            if let Some(ahead) = row.ahead {
+                (0..self.prefetch as i64).for_each(|i| k.prefetch(ahead.at((i * CACHE_LINE) as i32)));
+                k.advance(ahead, self.prefetch as i64 * CACHE_LINE);
+            }
             for tap in 0..self.taps {
                 for c in 0..channels {
                     self.term(k, tile, sums, x, weights, tap, c);

@@ -34,6 +34,9 @@ pub fn check(program: &Program) -> Result<(), String> {
             }
             for arg in &call.args {
                 let Arg::Address { place: at, access, .. } = arg else { continue };
+                if *access == Access::Prefetch {
+                    continue;
+                }
                 let buffer = program.buffer(at.buffer);
                 let (low, high) = reach(call, arg);
                 if low < 0 || high > buffer.bytes as i64 {
@@ -50,7 +53,7 @@ pub fn check(program: &Program) -> Result<(), String> {
                         return Err(format!("(P4): step {} writes {}", step.name, buffer.name));
                     }
                     Access::Write => written.push((id, low, high)),
-                    Access::Read => {
+                    Access::Read | Access::Prefetch => {
                         // What lies in scratch is a matter of its group.
                         let given = matches!(buffer.space, Space::Input(_) | Space::Weights | Space::Scratch);
                         let nothing = low >= high;

@@ -137,6 +137,8 @@ pub enum Access {
     Read,
     /// Written, and perhaps read where written.
     Write,
+    /// Only asked for, ahead of time: wherever it points, nothing is touched.
+    Prefetch,
 }
 
 /// An argument of a kernel: one 64-bit word.

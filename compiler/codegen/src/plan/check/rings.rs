@@ -43,7 +43,7 @@ fn apart(program: &Program, group: &Group) -> Result<(), String> {
     for (i, member) in group.members.iter().enumerate() {
         let written = touched(member, |a| a == Access::Write);
         for (_, other) in group.members.iter().enumerate().filter(|(j, _)| *j != i) {
-            let touched = touched(other, |_| true);
+            let touched = touched(other, |a| a != Access::Prefetch);
             if written.iter().any(|w| touched.iter().any(|t| w.0 == t.0 && w.1 < t.2 && t.1 < w.2)) {
                 return Err(format!("(P5): {} writes what {} touches in one group", member.name, other.name));
             }
@@ -64,7 +64,7 @@ fn ring(program: &Program, from: &Member, to: &Member) -> Result<u64, String> {
         match access {
             Access::Write if buffer == from.result => agree(call, arg)?,
             Access::Write => return Err(broken("the member writes another one")),
-            Access::Read => {}
+            Access::Read | Access::Prefetch => {}
         }
     }
     if to.calls.iter().any(|call| to.window != Some(call.rows())) {
@@ -74,7 +74,7 @@ fn ring(program: &Program, from: &Member, to: &Member) -> Result<u64, String> {
         match access {
             _ if buffer == from.result => agree(call, arg)?,
             Access::Read => return Err(broken("another one is read instead")),
-            Access::Write => {}
+            Access::Write | Access::Prefetch => {}
         }
     }
     agreed.ok_or_else(|| broken("nothing goes through it"))

@@ -208,6 +208,7 @@ impl Planes {
             block_bytes: from.plane,
             term: 0,
             weights_cut: false,
+            prefetch: 0,
             bias: false,
             to: Destination {
                 pixel: vector * columns.step as i64,

@@ -169,6 +169,7 @@ impl Matrices<'_> {
             block_bytes: 4 * lanes as i64,
             term: 4 * n as i64,
             weights_cut: false,
+            prefetch: 0,
             bias: false,
             to: Destination { pixel: 4 * n as i64, vector: 4 * lanes as i64, lanes, padded: false },
             pipe: Vec::new(),

@@ -5,9 +5,12 @@ use super::image::along;
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
 use crate::kernels::pointwise::Source;
-use crate::kernels::product::{Destination, Product};
-use crate::plan::{Arg, Call, Layout, Place, Planner, Term, Window};
+use crate::kernels::product::{CACHE_LINE, Destination, Product};
+use crate::plan::{Access, Arg, Call, Layout, Place, Planner, Term, Window};
 use cnnc_ir::{NodeId, Stage};
+
+/// Bytes of a panel that is asked for while the one before is at work: both stay in the second cache level.
+const MOST_AHEAD: i64 = 512 << 10;
 
 /// A loop around panels and rows: images, groups, or matrices of a batch. Strides in bytes.
 #[derive(Clone, Copy, Default)]
@@ -91,7 +94,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
             same: &[],
             same_span: 0..0,
             channel: Some((&channel, 0..0)),
-            first_arg: 7,
+            first_arg: 8,
         };
         let (pipe, fused) = pipe::fuse(p, job.id, &job.stages, &view)?;
         taken = fused;
@@ -145,7 +148,7 @@ impl Nest<'_> {
         let (job, part) = (self.job, self.part);
         let lanes = p.target.lanes;
         let in_rows = matches!(part.weights, Weights::Rows(_));
-        let kernel = Product {
+        let mut kernel = Product {
             pixels: rows.pixels,
             vectors: panel.vectors,
             tile: panel::tile(p.target, panel.vectors),
@@ -156,6 +159,9 @@ impl Nest<'_> {
             pipe: self.pipe.functions.clone(),
             ..part.kernel.clone()
         };
+        if !in_rows {
+            kernel.prefetch = self.prefetch(&kernel, panel, rows);
+        }
         let args = self.args(&kernel, panel, rows, pixel as i64, lanes);
         let inner = [panel.count as u64, rows.count as u64];
         let extents = part.outer.iter().map(|o| o.extent as u64).chain(inner).collect();
@@ -192,6 +198,18 @@ impl Nest<'_> {
                 pixel * kernel.column
             }
         };
+        // The last panels ask for what lies behind them, which does no harm.
+        let ahead = match kernel.prefetch {
+            0 => Arg::Taps,
+            lines => {
+                let row = (lines * self.steps(kernel, rows)) as i64 * CACHE_LINE;
+                let mut terms = part.terms(|o| o.weights, self.panels.vectors as i64 * self.per_vector);
+                terms.push(Term::Index { dim: row_dim, stride: row });
+                let next = first + panel.vectors as i64;
+                let place = self.weights.moved(next * self.per_vector);
+                Arg::Address { place, terms, access: Access::Prefetch, span: 0..0 }
+            }
+        };
         let weight_span = match kernel.weights_cut {
             true => {
                 (kernel.channels as i64 - 1) * kernel.term + vectors(panel.vectors - 1) + 4 * to.lanes as i64
@@ -210,6 +228,7 @@ impl Nest<'_> {
             Arg::Taps,
             Arg::SkippedTaps(line),
             part.window.as_ref().map_or(Arg::Taps, |s| s.table.clone()),
+            ahead,
         ];
         let sources = self.pipe.functions.iter().filter_map(|f| f.source());
         let in_memory = sources.filter(|s| !matches!(s, Source::Constant(_)));
@@ -221,6 +240,21 @@ impl Nest<'_> {
             });
         }
         args
+    }
+
+    /// How often a row comes to a block and a row of the window.
+    fn steps(&self, kernel: &Product, rows: &Rows) -> usize {
+        let taps = self.part.window.as_ref().map_or(1, |s| s.window.kernel as usize);
+        rows.pixels.div_ceil(kernel.tile) * kernel.channels.div_ceil(kernel.block) * taps
+    }
+
+    /// Cache lines to ask for at each step, so that the next panel is in the second cache level when its turn comes.
+    fn prefetch(&self, kernel: &Product, panel: &Panel, rows: &Rows) -> usize {
+        let bytes = panel.vectors as i64 * self.per_vector;
+        let lines = (bytes / CACHE_LINE) as usize;
+        let steps = self.steps(kernel, rows) * rows.count;
+        let worth = rows.pixels > 1 && bytes <= MOST_AHEAD && 4 * lines >= steps;
+        if worth { lines.div_ceil(steps) } else { 0 }
     }
 
     /// The bytes of the input that a unit may touch: of rows that may be any of the image, the last one too.

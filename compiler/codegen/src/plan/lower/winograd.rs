@@ -213,6 +213,7 @@ impl Tiling {
             block_bytes: from.plane,
             term: 0,
             weights_cut: false,
+            prefetch: 0,
             bias: false,
             to: Destination { pixel: vector, vector: to.plane, lanes, padded: true },
             pipe: Vec::new(),
