@@ -383,6 +383,37 @@ fn options_are_what_they_say() {
 }
 
 #[test]
+fn papers_vary_width_cardinality_and_growth() {
+    let counts = |name: &str, options: &ArchOptions| {
+        let module = built(name, options);
+        (module.parameters(), module.total_cost().macs)
+    };
+    let paper = ArchOptions::default();
+    let width = |width| ArchOptions { width: Some(width), ..ArchOptions::default() };
+    let growth = |growth| ArchOptions { growth: Some(growth), ..ArchOptions::default() };
+    assert_eq!(counts("wide-resnet50-2", &width(1)), counts("resnet50", &paper));
+    let one_path = ArchOptions { cardinality: Some(1), ..width(64) };
+    assert_eq!(counts("resnext50-32x4d", &one_path), counts("resnet50", &paper));
+    let eight = ArchOptions { width: Some(8), ..ArchOptions::default() };
+    assert_eq!(counts("resnext101-32x8d", &eight), counts("resnext101-32x8d", &paper));
+    // WRN-28-12, and DenseNet-121 with 24 channels a layer: counted by hand from their tables.
+    assert_eq!(counts("wrn-28-10", &width(12)).0, 52_517_850);
+    assert_eq!(counts("densenet121", &growth(24)).0, 4_743_180);
+
+    let refused = |name: &str, options: &ArchOptions| {
+        find(name).unwrap().build(options).map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(refused("vgg16", &growth(2)).contains("vgg16: it has no growth"));
+    assert!(refused("densenet121", &width(2)).contains("it has no width"));
+    assert!(refused("densenet121", &growth(0)).contains("from 1 to 4096"));
+    assert!(refused("wrn-28-10", &width(usize::MAX)).contains("from 1 to 4096"));
+    // The greatest are still numbers.
+    let most = ArchOptions { cardinality: Some(4096), ..width(4096) };
+    let built = find("resnext50-32x4d").unwrap().build(&most);
+    assert!(built.is_ok() || refused("resnext50-32x4d", &most).contains("layer"));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_network() {
     let text =
         |seed| cnnc_ir::text::print(&built("resnet18", &ArchOptions { seed, ..ArchOptions::default() }));

@@ -175,8 +175,15 @@ impl Options {
             let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
             set("shape", format!("{input}={}", dims.join("x")));
         }
-        let ArchOptions { size, classes, aux, seed, .. } = self.arch;
-        for (name, value) in [("size", size), ("classes", classes)] {
+        let ArchOptions { batch: _, size, classes, width, cardinality, growth, aux, seed } = self.arch;
+        let numbers = [
+            ("size", size),
+            ("classes", classes),
+            ("width", width),
+            ("cardinality", cardinality),
+            ("growth", growth),
+        ];
+        for (name, value) in numbers {
             if let Some(value) = value {
                 set(name, value.to_string());
             }

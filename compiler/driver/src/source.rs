@@ -64,14 +64,24 @@ pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
     let source = Source::of(path)?;
     for (option, _) in options.of_source() {
         let serves: &[&str] = match source {
-            Source::BuiltIn(_) => &["batch", "size", "classes", "aux", "weights-seed", "weights"],
+            Source::BuiltIn(_) => &[
+                "batch",
+                "size",
+                "classes",
+                "width",
+                "cardinality",
+                "growth",
+                "aux",
+                "weights-seed",
+                "weights",
+            ],
             Source::Onnx(_) => &["batch", "shape", "weights"],
             Source::Text(_) => &["weights"],
         };
         if !serves.contains(&option.as_str()) {
             return Err(Error::new(E_OPTION, format!("--{option} changes nothing of {}", path.display()))
                 .with_help(
-                    "--batch and --shape are for ONNX, --size, --classes, --aux and --weights-seed for built-in names",
+                    "--batch and --shape are for ONNX, --size, --classes, --width and so on for built-in names",
                 ));
         }
     }

@@ -28,6 +28,7 @@ mod zfnet;
 
 use cnnc_ir::{Mismatch, Module};
 use net::{Net, Value};
+use std::cell::Cell;
 use std::fmt;
 
 /// A network that is built in.
@@ -56,6 +57,12 @@ pub struct ArchOptions {
     pub size: Option<usize>,
     /// Classes; `None`: those of the paper.
     pub classes: Option<usize>,
+    /// How many times as wide as a ResNet (Wide ResNets), or the channels of a path (ResNeXts).
+    pub width: Option<usize>,
+    /// Paths of a block (ResNeXts).
+    pub cardinality: Option<usize>,
+    /// Channels that a layer adds (DenseNets).
+    pub growth: Option<usize>,
     /// Whether auxiliary classifiers stay, as further outputs, in the networks that were trained with them.
     pub aux: bool,
     /// What the weights are drawn from: the same seed gives the same network.
@@ -64,14 +71,47 @@ pub struct ArchOptions {
 
 impl Default for ArchOptions {
     fn default() -> ArchOptions {
-        ArchOptions { batch: 1, size: None, classes: None, aux: false, seed: 0 }
+        ArchOptions {
+            batch: 1,
+            size: None,
+            classes: None,
+            width: None,
+            cardinality: None,
+            growth: None,
+            aux: false,
+            seed: 0,
+        }
     }
 }
 
-/// What a network ends in.
+/// What a network's file is asked for: what it ends in, and the numbers that its paper varies.
 struct Head {
     classes: usize,
     aux: bool,
+    width: Number,
+    cardinality: Number,
+    growth: Number,
+}
+
+/// A number of a paper that may be asked for otherwise.
+struct Number {
+    asked: Option<usize>,
+    is_read: Cell<bool>,
+}
+
+impl Number {
+    /// The greatest that can be asked for: the products of two of them and of any channels are still numbers.
+    const MOST: usize = 4096;
+
+    fn new(asked: Option<usize>) -> Number {
+        Number { asked, is_read: Cell::new(false) }
+    }
+
+    /// What was asked for, else that of the paper.
+    fn or(&self, paper: usize) -> usize {
+        self.is_read.set(true);
+        self.asked.unwrap_or(paper)
+    }
 }
 
 /// Why a network cannot be built as asked.
@@ -95,10 +135,17 @@ impl Arch {
     /// The network as a module; its weights are drawn from the seed when they are asked for.
     ///
     /// # Errors
-    /// When a layer does not fit: a picture too small, no classes.
+    /// When a layer does not fit: a picture too small, no classes; and when a number is asked for that the network
+    /// does not have.
     pub fn build(&self, options: &ArchOptions) -> Result<Module, ArchError> {
         let size = options.size.unwrap_or(self.size);
-        let head = Head { classes: options.classes.unwrap_or(self.classes), aux: options.aux };
+        let head = Head {
+            classes: options.classes.unwrap_or(self.classes),
+            aux: options.aux,
+            width: Number::new(options.width),
+            cardinality: Number::new(options.cardinality),
+            growth: Number::new(options.growth),
+        };
         let fault = |Mismatch(message)| {
             let message = format!(
                 "with batch {}, pictures of {size}x{size} and {} classes: {message}; its paper has {}x{} and {}",
@@ -109,10 +156,23 @@ impl Arch {
         if options.batch == 0 || size == 0 || head.classes == 0 {
             return Err(fault(Mismatch("none of them can be 0".into())));
         }
+        let numbers = [("width", &head.width), ("cardinality", &head.cardinality), ("growth", &head.growth)];
+        for (name, number) in numbers {
+            if number.asked.is_some_and(|asked| !(1..=Number::MOST).contains(&asked)) {
+                let message = format!("its {name} must be from 1 to {}", Number::MOST);
+                return Err(ArchError { name: self.name, message });
+            }
+        }
         // Streams of different seeds must not meet: a network draws a few thousand parameters at most.
         let mut net = Net::new(&self.name.replace(['.', '-'], "_"), options.seed.wrapping_mul(1 << 20));
         let x = net.input([options.batch, self.channels, size, size]).map_err(fault)?;
         let outputs = (self.build)(&mut net, x, &head);
+        if let Some((name, _)) = numbers.iter().find(|(_, n)| n.asked.is_some() && !n.is_read.get()) {
+            let message = format!(
+                "it has no {name}: Wide ResNets and ResNeXts have a width, ResNeXts a cardinality, DenseNets a growth"
+            );
+            return Err(ArchError { name: self.name, message });
+        }
         net.finish(outputs).map_err(fault)
     }
 }
@@ -234,32 +294,32 @@ architectures! {
     }
     "Zagoruyko and Komodakis, Wide residual networks, 2016",
     "torchvision", 3 x 224, 1000 {
-        "wide-resnet50-2" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::WIDE),
-        "wide-resnet101-2" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::WIDE),
+        "wide-resnet50-2" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::wide(h.width.or(2))),
+        "wide-resnet101-2" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::wide(h.width.or(2))),
     }
     "Zagoruyko and Komodakis, Wide residual networks, 2016",
     "cnnc", 3 x 32, 10 {
-        "wrn-28-10" => |n, x, h| wide_resnet::build(n, x, h, 28, 10),
+        "wrn-28-10" => |n, x, h| wide_resnet::build(n, x, h, 28, h.width.or(10)),
     }
     "Xie et al., Aggregated residual transformations for deep neural networks, 2016",
     "torchvision", 3 x 224, 1000 {
-        "resnext50-32x4d" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::next(32, 4)),
-        "resnext101-32x8d" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::next(32, 8)),
+        "resnext50-32x4d" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::next(h, 32, 4)),
+        "resnext101-32x8d" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 23, 3], &resnet::next(h, 32, 8)),
     }
     "Hu et al., Squeeze-and-excitation networks, 2017",
     "timm", 3 x 224, 1000 {
         "seresnet50" => |n, x, h| resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::SQUEEZED),
         "seresnext50-32x4d" => |n, x, h| {
-            resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::Form { squeeze: true, ..resnet::next(32, 4) })
+            resnet::bottleneck(n, x, h, [3, 4, 6, 3], &resnet::Form { squeeze: true, ..resnet::next(h, 32, 4) })
         },
         "senet154" => senet::build,
     }
     "Huang et al., Densely connected convolutional networks, 2017",
     "torchvision", 3 x 224, 1000 {
-        "densenet121" => |n, x, h| densenet::build(n, x, h, 64, 32, [6, 12, 24, 16]),
-        "densenet161" => |n, x, h| densenet::build(n, x, h, 96, 48, [6, 12, 36, 24]),
-        "densenet169" => |n, x, h| densenet::build(n, x, h, 64, 32, [6, 12, 32, 32]),
-        "densenet201" => |n, x, h| densenet::build(n, x, h, 64, 32, [6, 12, 48, 32]),
+        "densenet121" => |n, x, h| densenet::build(n, x, h, 64, h.growth.or(32), [6, 12, 24, 16]),
+        "densenet161" => |n, x, h| densenet::build(n, x, h, 96, h.growth.or(48), [6, 12, 36, 24]),
+        "densenet169" => |n, x, h| densenet::build(n, x, h, 64, h.growth.or(32), [6, 12, 32, 32]),
+        "densenet201" => |n, x, h| densenet::build(n, x, h, 64, h.growth.or(32), [6, 12, 48, 32]),
     }
     "Larsson et al., FractalNet: ultra-deep neural networks without residuals, 2017",
     "cnnc", 3 x 32, 10 {

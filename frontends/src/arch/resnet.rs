@@ -32,12 +32,17 @@ impl Default for Form {
 
 const BOTTLENECK: Form = Form { groups: 1, width: 64, strides_first: false, squeeze: false };
 pub(super) const PAPER: Form = Form { strides_first: true, ..BOTTLENECK };
-pub(super) const WIDE: Form = Form { width: 128, ..BOTTLENECK };
 pub(super) const SQUEEZED: Form = Form { squeeze: true, ..BOTTLENECK };
 
-/// ResNeXt: `groups` paths of `width` channels.
-pub(super) const fn next(groups: usize, width: usize) -> Form {
-    Form { groups, width: groups * width, ..BOTTLENECK }
+/// Wide ResNet: so many times the channels.
+pub(super) fn wide(times: usize) -> Form {
+    Form { width: 64 * times, ..BOTTLENECK }
+}
+
+/// ResNeXt: `groups` paths of `width` channels, unless asked for otherwise.
+pub(super) fn next(head: &Head, groups: usize, width: usize) -> Form {
+    let groups = head.cardinality.or(groups);
+    Form { groups, width: groups * head.width.or(width), ..BOTTLENECK }
 }
 
 /// ResNet-18 and 34.

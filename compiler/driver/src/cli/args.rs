@@ -18,6 +18,15 @@ struct Network {
     /// Classes of a built-in network [default: those of its paper]
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
+    /// How many times as wide as a ResNet, of wide-resnet and wrn; channels of a path, of resnext
+    #[arg(long, value_name = "N")]
+    width: Option<usize>,
+    /// Paths of a block, of resnext
+    #[arg(long, value_name = "N")]
+    cardinality: Option<usize>,
+    /// Channels that a layer adds, of densenet
+    #[arg(long, value_name = "N")]
+    growth: Option<usize>,
     /// Keep the auxiliary classifiers of a built-in network, as further outputs
     #[arg(long)]
     aux: bool,
@@ -88,6 +97,9 @@ impl Compilation {
             arch: ArchOptions {
                 size: self.network.size,
                 classes: self.network.classes,
+                width: self.network.width,
+                cardinality: self.network.cardinality,
+                growth: self.network.growth,
                 aux: self.network.aux,
                 seed: self.network.weights_seed,
                 ..default.arch

@@ -115,6 +115,9 @@ fn a_wrong_name_has_a_way_out() {
     folder.cnnc("arch show resnet-50").usage("'resnet50'");
     folder.cnnc("check vgg16 --size 10").refuses(&["E_OPTION", "vgg16", "10x10"]);
     folder.cnnc("check vgg16 --classes 0").refuses(&["E_OPTION", "none of them can be 0"]);
+    folder.cnnc("check vgg16 --growth 24").refuses(&["E_OPTION", "vgg16: it has no growth"]);
+    folder.cnnc("check net.cnn --width 2").refuses(&["E_OPTION", "--width changes nothing of net.cnn"]);
+    assert_eq!(folder.cnnc("arch show densenet121 --growth 24 --json").json()["parameters"], 4_743_180);
     folder.cnnc("check vgg16 --shape input=1x3x224x224").refuses(&["E_OPTION", "--shape"]);
     folder.cnnc("check net.cnn --classes 5").refuses(&["E_OPTION", "--classes changes nothing of net.cnn"]);
     folder.cnnc("check net.cnn --aux").refuses(&["E_OPTION", "--aux"]);
