@@ -5,12 +5,14 @@
 //! CNNC_EVERY=1 cargo test -p cnnc-tests --test machines operators     all cases of the onnx package
 //! ```
 //!
-//! The Arm gives the bits of this machine, as both emitters do here: one plan, one order of every sum, one FMA a term.
-//! Only the sign and payload of a NaN that an instruction makes differ.
+//! The Arm gives the bits of this machine, whose outputs other tests hold against those wanted: one plan, one order of
+//! every sum, one FMA a term. Only the sign and payload of a NaN that an instruction makes may differ.
 
 use cnnc::{Features, Options};
 use cnnc_codegen::Target;
+use cnnc_frontends::arch::{ArchOptions, find};
 use cnnc_frontends::onnx::{ImportOptions, import_file};
+use cnnc_ir::ops::Init;
 use cnnc_ir::{Data, Module, Tensor, Type, text};
 use cnnc_runtime::abi::CNNC_CPU_UNSUPPORTED;
 use cnnc_tests::compiled::{bits, jit, run, write};
@@ -21,10 +23,31 @@ use cnnc_tests::onnx_case::{Case, cases};
 use std::io::Write as _;
 use std::path::Path;
 
+/// Built-in networks that differ in their blocks.
+const BLOCKS: [&str; 3] = ["seresnext50-32x4d", "densenet121", "googlenet-bn"];
+
 /// Writes `model` with these endings into a folder.
 fn written(folder: &Path, module: Module, target: &Target, endings: &[&str]) {
     let paths: Vec<_> = endings.iter().map(|ending| folder.join(format!("model.{ending}"))).collect();
     write(module, target, &paths.iter().map(|path| path.as_path()).collect::<Vec<_>>());
+}
+
+/// Compiles a network for the Arm and runs it on its first data set: the wanted outputs, and those of each form.
+fn on_aarch64(name: &str, forms: &[&str]) -> Option<(Vec<Tensor>, Vec<Vec<u32>>)> {
+    let network = shared(name)?;
+    let folder = tempfile::tempdir().unwrap();
+    let module = import(&network.join("model.onnx"), 1);
+    written(folder.path(), module.clone(), &Target::aarch64(), &[forms, &["h"]].concat());
+    let here = jit(module, &Target::x86_64_v3());
+    let (inputs, outputs) = data_sets(&network).remove(0);
+    let wanted = bits(&run(&here, &inputs, 1));
+    let got = forms.iter().map(|form| {
+        let got = Toolchain::AARCH64.link(folder.path(), &format!("model.{form}")).bits(&inputs);
+        assert!(got == wanted, "{name}.{form} gives other bits on aarch64");
+        got
+    });
+    let got = got.collect();
+    Some((outputs, got))
 }
 
 #[test]
@@ -32,21 +55,36 @@ fn networks_on_aarch64() {
     if !Toolchain::AARCH64.is_there() {
         return;
     }
-    for name in ["mnist-8", "squeezenet_v1.1"] {
-        let Some(network) = shared(name) else { return };
-        let folder = tempfile::tempdir().unwrap();
-        let module = import(&network.join("model.onnx"), 1);
-        written(folder.path(), module.clone(), &Target::aarch64(), &["so", "o", "a", "h"]);
-        let here = jit(module, &Target::x86_64_v3());
-        let (inputs, outputs) = data_sets(&network).remove(0);
-        let wanted = bits(&run(&here, &inputs, 1));
-        for form in ["model.so", "model.o", "model.a"] {
-            let got = Toolchain::AARCH64.link(folder.path(), form).bits(&inputs);
-            assert!(got == wanted, "{name}: {form} on aarch64 gives other bits");
+    for (name, forms) in [("mnist-8", &["so", "o", "a"][..]), ("squeezenet_v1.1", &["so", "o"])] {
+        let Some((wanted, got)) = on_aarch64(name, forms) else { return };
+        for got in got {
             let got: Vec<f32> = got.into_iter().map(f32::from_bits).collect();
-            let d = difference(outputs[0].slice::<f32>(), &got);
-            assert!(d <= 1e-4, "{name}: {form}: {d:e} of the largest output");
+            let d = difference(wanted[0].slice::<f32>(), &got);
+            assert!(d <= 1e-4, "{name}: {d:e} of the largest output");
         }
+    }
+    for name in ["resnet20_cifar10", "ultraface-slim-320-simplified", "resnet8-cifar10-qdq-s8"] {
+        on_aarch64(name, &["so"]);
+    }
+}
+
+/// Networks of grouped, dense and branching blocks, of small pictures: layers behind one another as in their papers.
+#[test]
+fn built_in_networks_on_aarch64() {
+    if !Toolchain::AARCH64.is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = None;
+    for name in BLOCKS {
+        let options = ArchOptions { size: Some(64), ..ArchOptions::default() };
+        let module = find(name).unwrap().build(&options).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let x = Init::Rand { seed: 7, min: -1.7, max: 1.7 };
+        let x = [x.tensor(module.graph.ty(module.graph.inputs()[0])).unwrap()];
+        written(folder.path(), module.clone(), &Target::aarch64(), &["so", "h"]);
+        let program = program.get_or_insert_with(|| Toolchain::AARCH64.link(folder.path(), "model.so"));
+        let wanted = bits(&run(&jit(module, &Target::x86_64_v3()), &x, 1));
+        assert!(program.bits(&x) == wanted, "{name} gives other bits on aarch64");
     }
 }
 

@@ -1,7 +1,8 @@
 //! C programs around a model, for this machine or for another one that qemu imitates.
 //!
-//! One program serves every model: it reads its inputs from files, runs once on one thread and writes the outputs to
-//! standard output as they lie in memory. It exits with the status of `run`, and 100 for what is wrong before.
+//! One program serves every model: it reads its inputs from files, runs alone and then with an executor of three
+//! tasks, and writes the outputs to standard output as they lie in memory. It exits with the status of `run`, with 100
+//! for what is wrong before, and with 101 when the executor changes an output.
 
 use cnnc_ir::Tensor;
 use std::ffi::OsStr;
@@ -13,17 +14,26 @@ const PROGRAM: &str = r#"
 #include "model.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { THREADS = 3 };
 
 static void *buffer(uint64_t bytes) {
-    void *start = aligned_alloc(4096, (bytes + 4096) / 4096 * 4096);
+    uint64_t whole = (bytes + 4096) / 4096 * 4096;
+    void *start = aligned_alloc(4096, whole);
     if (!start) exit(100);
-    return start;
+    return memset(start, 0xFF, whole);
+}
+
+static void last_first(void *context, uint32_t count, void (*task)(void *, uint32_t), void *argument) {
+    (void)context;
+    while (count--) task(argument, count);
 }
 
 int main(int argc, char **argv) {
     const cnnc_model *m = model_model();
     const void *inputs[8];
-    void *outputs[8];
+    void *outputs[8], *again[8];
     if (m->input_count != (uint32_t)argc - 1 || m->input_count > 8 || m->output_count > 8) return 100;
     for (uint32_t i = 0; i < m->input_count; i++) {
         void *x = buffer(m->inputs[i]->bytes);
@@ -31,14 +41,26 @@ int main(int argc, char **argv) {
         if (!file || fread(x, 1, m->inputs[i]->bytes, file) != m->inputs[i]->bytes) return 100;
         inputs[i] = x;
     }
-    for (uint32_t i = 0; i < m->output_count; i++) outputs[i] = buffer(m->outputs[i]->bytes);
+    for (uint32_t i = 0; i < m->output_count; i++) {
+        outputs[i] = buffer(m->outputs[i]->bytes);
+        again[i] = buffer(m->outputs[i]->bytes);
+    }
     cnnc_call call = {.struct_bytes = sizeof call, .inputs = inputs, .outputs = outputs};
-    call.workspace_bytes = m->arena_bytes + m->scratch_bytes;
+    call.workspace_bytes = m->arena_bytes + THREADS * m->scratch_bytes;
     call.workspace = buffer(call.workspace_bytes);
     int32_t status = m->run(m, &call);
-    for (uint32_t i = 0; i < m->output_count && !status; i++)
+    if (status) return status;
+
+    cnnc_executor executor = {sizeof executor, THREADS, NULL, last_first};
+    call.executor = &executor;
+    call.outputs = again;
+    status = m->run(m, &call);
+    if (status) return status;
+    for (uint32_t i = 0; i < m->output_count; i++) {
+        if (memcmp(outputs[i], again[i], m->outputs[i]->bytes)) return 101;
         fwrite(outputs[i], 1, m->outputs[i]->bytes, stdout);
-    return status;
+    }
+    return 0;
 }
 "#;
 
