@@ -192,6 +192,7 @@ fn step(program: &Program, index: usize) -> manifest::Step {
         macs: step.macs,
         bytes: touched.iter().map(bytes).sum(),
         output: Some(buffer(program.buffer(program.results[index]))),
+        units: step.units(),
     }
 }
 

@@ -81,6 +81,9 @@ pub struct Step {
     /// Where the result lies after the step.
     #[prost(message, optional, tag = "6")]
     pub output: ::core::option::Option<Buffer>,
+    /// What threads share out: thread t of n runs units t * units / n to (t + 1) * units / n.
+    #[prost(uint64, tag = "7")]
+    pub units: u64,
 }
 /// A value in memory.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::args::Compilation;
 use super::progress::Progress;
 use super::session::Session;
+use super::trace::{self, Span};
 use super::{open, output, peak, values};
 
 /// How long one count of threads runs before the next takes its turn.
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Also time each step
     #[arg(long)]
     profile: bool,
+    /// Write when each step of the fastest timed run began and ended, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    trace: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -50,6 +54,8 @@ pub(crate) struct Bench<'m> {
     latencies: Vec<f64>,
     /// Least time of each step, in seconds.
     steps: Vec<f64>,
+    /// The fastest run whose steps were timed.
+    fastest: Vec<Span>,
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
@@ -66,13 +72,17 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
             bench.slice(Bench::run)?;
         }
     }
-    if args.profile {
+    if args.profile || args.trace.is_some() {
         progress.say("timing each step");
         for _ in 0..rounds.div_ceil(4) {
             for bench in &mut benches {
                 bench.slice(Bench::profile)?;
             }
         }
+    }
+    if let Some(path) = &args.trace {
+        let runs = benches.iter().map(|bench| (bench.threads(), &bench.fastest[..]));
+        trace::write(path, model.name(), &manifest, runs)?;
     }
     drop(progress);
     match args.json {
@@ -90,7 +100,7 @@ impl<'m> Bench<'m> {
         let mut session = Session::new(model, &inputs, threads)?;
         session.run()?; // The first run is slow: pages and caches are cold.
         let steps = vec![f64::INFINITY; model.step_count() as usize];
-        Ok(Bench { session, latencies: Vec::new(), steps })
+        Ok(Bench { session, latencies: Vec::new(), steps, fastest: Vec::new() })
     }
 
     /// Runs for some seconds.
@@ -116,15 +126,22 @@ impl<'m> Bench<'m> {
     }
 
     fn profile(&mut self) -> Result<(), RunError> {
-        let Bench { session, steps, .. } = self;
-        let mut last = Instant::now();
+        let Bench { session, steps, fastest, .. } = self;
+        let mut spans = Vec::with_capacity(steps.len());
+        let start = Instant::now();
+        let mut begin = 0.0;
         session.observe(|step, _| {
-            let seconds = last.elapsed().as_secs_f64();
+            let end = start.elapsed().as_secs_f64();
             if let Some(least) = steps.get_mut(step) {
-                *least = least.min(seconds);
+                *least = least.min(end - begin);
             }
-            last = Instant::now();
-        })
+            spans.push(Span { step, begin, end });
+            begin = start.elapsed().as_secs_f64();
+        })?;
+        if fastest.last().is_none_or(|last| begin < last.end) {
+            *fastest = spans;
+        }
+        Ok(())
     }
 
     /// The least latency, in seconds.
@@ -166,7 +183,7 @@ fn macs(manifest: &Manifest) -> u64 {
 }
 
 /// GFLOP/s of so many multiply-adds in so many seconds.
-fn gflops(macs: u64, seconds: f64) -> f64 {
+pub(crate) fn gflops(macs: u64, seconds: f64) -> f64 {
     2.0 * macs as f64 / seconds.max(1e-9) / 1e9
 }
 
@@ -204,7 +221,7 @@ fn profile(timed: &[(&manifest::Step, f64)], threads: u32, peak: Option<f64>) {
         return;
     }
     let sum: f64 = timed.iter().map(|(_, seconds)| seconds).sum();
-    let header = ["step", "operator", "algorithm", "us", "share", "GFLOP/s", "of peak"];
+    let header = ["step", "operator", "algorithm", "units", "MMACs", "us", "share", "GFLOP/s", "of peak"];
     let mut rows = vec![header.map(String::from).to_vec()];
     for (step, seconds) in timed {
         let speed = gflops(step.macs, *seconds);
@@ -213,6 +230,8 @@ fn profile(timed: &[(&manifest::Step, f64)], threads: u32, peak: Option<f64>) {
             step.name.clone(),
             step.op.clone(),
             step.algorithm.clone(),
+            step.units.to_string(),
+            computes(format!("{:.2}", step.macs as f64 / 1e6)),
             format!("{:.1}", seconds * 1e6),
             format!("{:.1} %", 100.0 * seconds / sum),
             computes(format!("{speed:.1}")),
@@ -228,7 +247,7 @@ fn to_json(model: &Model, manifest: &Manifest, benches: &[Bench], peak: Option<f
     let step = |(step, seconds): (&manifest::Step, f64)| {
         json!({
             "name": step.name, "op": step.op, "algorithm": step.algorithm, "us": seconds * 1e6,
-            "macs": step.macs, "bytes": step.bytes, "gflops": gflops(step.macs, seconds),
+            "units": step.units, "macs": step.macs, "bytes": step.bytes, "gflops": gflops(step.macs, seconds),
         })
     };
     let bench = |bench: &Bench| {

@@ -20,6 +20,7 @@ mod progress;
 mod report;
 mod run;
 mod session;
+mod trace;
 mod values;
 mod verify;
 

@@ -165,6 +165,28 @@ fn bench_measures_and_profiles() {
 }
 
 #[test]
+fn bench_writes_a_trace() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.cnnc("bench net.cnn --seconds 1 --threads 1,2 --trace trace.json").good();
+    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.path("trace.json")).unwrap()).unwrap();
+    for threads in [1, 2] {
+        let events = trace["traceEvents"].as_array().unwrap().iter();
+        let steps: Vec<_> = events.filter(|e| e["ph"] == "X" && e["tid"] == threads).collect();
+        let names: Vec<&str> = steps.iter().map(|e| e["name"].as_str().unwrap()).collect();
+        assert!(names.contains(&"r") && names.contains(&"y"), "{names:?}");
+        let times: Vec<[f64; 2]> =
+            steps.iter().map(|e| ["ts", "dur"].map(|k| e[k].as_f64().unwrap())).collect();
+        for pair in times.windows(2) {
+            assert!(
+                pair[0][1] > 0.0 && pair[0][0] + pair[0][1] <= pair[1][0] + 1e-3,
+                "steps overlap: {pair:?}"
+            );
+        }
+    }
+    folder.cnnc("bench net.cnn --seconds 1 --trace absent/trace.json").refuses(&["E_IO: absent/trace.json"]);
+}
+
+#[test]
 fn a_trained_network_knows_its_expected_output() {
     let Some(model) = shared("mnist-mlp-dynbatch/model.onnx") else { return };
     let data = model.with_file_name("test_data_set_0");
