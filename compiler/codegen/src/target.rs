@@ -29,6 +29,14 @@ impl Machine {
         }
     }
 
+    /// Its number in the header of an ELF file.
+    pub fn elf(self) -> u16 {
+        match self {
+            Machine::X86_64 => object::elf::EM_X86_64,
+            Machine::Aarch64 => object::elf::EM_AARCH64,
+        }
+    }
+
     /// The machine of a Cranelift target.
     pub(crate) fn of_isa(isa: &dyn cranelift_codegen::isa::TargetIsa) -> Option<Machine> {
         let name = isa.triple().architecture.to_string();

@@ -1,9 +1,11 @@
 //! A model that runs, from whatever file the user has: a compiled library, or a network compiled now.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use cnnc::{E_INTERNAL, E_OPTION, Error, Model};
+use cnnc::{E_INTERNAL, E_OPTION, E_RUN, Error, Model};
+use cnnc_codegen::Machine;
 use cnnc_codegen::artifact::manifest::Manifest;
 use cnnc_ir::{DType, Type};
 use cnnc_runtime::TensorInfo;
@@ -31,7 +33,14 @@ pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Err
 /// Opens a compiled library.
 pub(crate) fn library(path: &Path) -> Result<Model, Error> {
     // The dynamic linker's own words for a file that cannot be read name it twice.
-    File::open(path).map_err(|error| values::fault(path, error))?;
+    let mut file = File::open(path).map_err(|error| values::fault(path, error))?;
+    // And those for a library of another machine are that there is no such file.
+    let mut header = [0; 20];
+    let is_elf = file.read_exact(&mut header).is_ok() && header.starts_with(b"\x7fELF");
+    let machine = u16::from_le_bytes([header[18], header[19]]);
+    if is_elf && Machine::host().is_some_and(|host| host.elf() != machine) {
+        return Err(Error::new(E_RUN, format!("{}: a library for another machine", path.display())));
+    }
     Ok(Model::open(path)?)
 }
 

@@ -40,6 +40,7 @@ fn another_machine_gets_files_alone() {
             "no manifest in {file}"
         );
     }
+    folder.cnnc("inspect net.so").refuses(&["E_RUN", "net.so: a library for another machine"]);
     let here = "run net.cnn --input random:1 --target aarch64-unknown-linux-gnu";
     folder.cnnc(here).refuses(&["E_OPTION", "aarch64-unknown-linux-gnu", "write it to a file"]);
     let mixed = "compile net.cnn -o mixed.so --target aarch64-unknown-linux-gnu --target-features avx2,fma";
