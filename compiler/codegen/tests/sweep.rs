@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo test -p cnnc-codegen --test sweep                        as many of each kind as are quick
-//! CNNC_SWEEP=2000 cargo test --release -p cnnc-codegen --test sweep -- --nocapture
+//! CNNC_SWEEP=2000 CNNC_SEED=7 cargo test --release -p cnnc-codegen --test sweep -- --nocapture
 //! ```
 //!
 //! Each kind says how many passed and how many failed, and of those that failed the seed and the graph. Every case runs
@@ -51,9 +51,12 @@ impl Random {
 
 /// Runs cases of a kind: `quick` of them, or as many as the environment says.
 fn sweep(kind: &str, quick: usize, graph: impl Fn(&mut Random) -> String) {
-    let count = std::env::var("CNNC_SWEEP").map_or(quick, |n| n.parse().expect("CNNC_SWEEP is a number"));
+    let number = |name: &str, default: usize| {
+        std::env::var(name).map_or(default, |n| n.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    };
+    let (count, first) = (number("CNNC_SWEEP", quick), number("CNNC_SEED", 0) << 32);
     let mut failed = Vec::new();
-    for seed in 0..count {
+    for seed in first..first + count {
         let graph = graph(&mut Random(seed as u64));
         if catch_unwind(AssertUnwindSafe(|| common::exact(&graph))).is_err() {
             failed.push(format!("seed {seed}:\n{graph}"));
