@@ -24,6 +24,24 @@ fn convolutions() {
     conv("1,8,40,40", "64,8,1,1", "1,64,40,40", "");
 }
 
+/// Values without elements are no work, sums of nothing are zero.
+#[test]
+fn nothing() {
+    for (x, w, y) in [("0,64", "64,10", "0,10"), ("3,64", "64,0", "3,0"), ("3,0", "0,7", "3,7")] {
+        agree(&format!(
+            "graph @g(%x: f32[{x}]) {{\n  %w: f32[{w}] = const rand(1)\n  \
+             %y: f32[{y}] = gemm %x, %w |> relu\n  return %y\n}}\n"
+        ));
+    }
+    agree(
+        "graph @g(%x: f32[0,16,9,9], %a: f32[2,8,9,9]) {\n  %w: f32[16,16,3,3] = const rand(1)\n  \
+         %y: f32[0,16,9,9] = conv %x, %w, pad=1 |> relu\n  %z: f32[0,16,9,9] = conv %y, %w, pad=1 |> add %x\n  \
+         %p: f32[0,16,4,4] = max_pool %z, kernel=3, stride=2\n  %m: f32[0,16] = reduce_mean %p, axes=[2,3], keep=false\n  \
+         %o: f32[0,8,9,9] = slice %z, starts=[0,0,0,0], ends=[0,8,9,9], steps=[1,1,1,1]\n  \
+         %c: f32[2,8,9,9] = concat %o, %a, axis=0\n  return %y, %m, %c\n}\n",
+    );
+}
+
 #[test]
 fn residual_and_products() {
     agree(

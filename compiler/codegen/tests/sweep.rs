@@ -1,5 +1,5 @@
 //! Seeded geometries, compiled, against the evaluator: every bit counts, as inputs and weights are small integers whose
-//! sums are exact in f32.
+//! sums are exact in f32. Convolutions by transformed tiles round: they are close, and the same by both emitters.
 //!
 //! ```text
 //! cargo test -p cnnc-codegen --test sweep                        as many of each kind as are quick
@@ -49,8 +49,13 @@ impl Random {
     }
 }
 
-/// Runs cases of a kind: `quick` of them, or as many as the environment says.
+/// Holds cases of a kind against the evaluator, to the bit.
 fn sweep(kind: &str, quick: usize, graph: impl Fn(&mut Random) -> String) {
+    sweep_by(common::exact, kind, quick, graph);
+}
+
+/// Runs cases of a kind through `check`: `quick` of them, or as many as the environment says.
+fn sweep_by(check: fn(&str), kind: &str, quick: usize, graph: impl Fn(&mut Random) -> String) {
     let number = |name: &str, default: usize| {
         std::env::var(name).map_or(default, |n| n.parse().unwrap_or_else(|_| panic!("{name} is a number")))
     };
@@ -58,7 +63,7 @@ fn sweep(kind: &str, quick: usize, graph: impl Fn(&mut Random) -> String) {
     let mut failed = Vec::new();
     for seed in first..first + count {
         let graph = graph(&mut Random(seed as u64));
-        if catch_unwind(AssertUnwindSafe(|| common::exact(&graph))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| check(&graph))).is_err() {
             failed.push(format!("seed {seed}:\n{graph}"));
         }
     }
@@ -165,6 +170,31 @@ fn convolutions() {
         format!(
             "graph @g(%x: {x}{parameter}) {{\n{a}{weights}  %b: f32[{o}] = const rand(2)\n{operands}  \
              %y: f32[{shape}] = conv %a, %w{bias}, {window}, groups={groups}{pipe}\n  return %y\n}}\n"
+        )
+    });
+}
+
+#[test]
+fn transformed_convolutions() {
+    sweep_by(common::agree, "winograd", 40, |random| {
+        let kernel = random.pick(&[3, 3, 5]);
+        let pad: [usize; 4] = std::array::from_fn(|_| random.within(0, kernel - 1));
+        let [h, w] = [(); 2].map(|()| random.within(kernel, 26));
+        let [oh, ow] = [h + pad[0] + pad[2], w + pad[1] + pad[3]].map(|padded| padded + 1 - kernel);
+        let (n, c, o) = (random.within(1, 2), random.within(16, 41), random.within(16, 41));
+        let shape = format!("{n},{o},{oh},{ow}");
+        let x = format!("f32[{n},{c},{h},{w}]");
+        let length = random.within(0, 2);
+        let (operands, pipe) = pipe(random, &shape, o, length);
+        let a = input(random, &x);
+        // Filters may grow as large as all constants: some networks have enough for the largest.
+        let others = random.pick(&[1, 150_000]);
+        format!(
+            "graph @g(%x: {x}) {{\n{a}  %w: f32[{o},{c},{kernel},{kernel}] = const rand(1)\n  \
+             %b: f32[{o}] = const rand(2)\n  %o: f32[{others}] = const rand(3)\n{operands}  \
+             %y: f32[{shape}] = conv %a, %w, %b, pad=[{},{},{},{}]{pipe}\n  \
+             %z: f32[] = reduce_max %o, axes=[0], keep=false\n  return %y, %z\n}}\n",
+            pad[0], pad[1], pad[2], pad[3]
         )
     });
 }

@@ -52,6 +52,11 @@ use cnnc_ir::{DType, NodeId, Op, Stage};
 
 /// Appends the steps that compute a node, and gives its value a home.
 pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
+    // Of a value without elements nothing is to be computed.
+    if p.ty(id).elements() == 0 {
+        p.result(id, Layout::Plain);
+        return Ok(());
+    }
     let operands = p.module.graph.operands(id);
     let is_f32 = std::iter::once(id).chain(operands).all(|v| p.ty(v).dtype == DType::F32);
     match p.module.graph[id].op() {
