@@ -253,7 +253,7 @@ impl Nest<'_> {
         let bytes = panel.vectors as i64 * self.per_vector;
         let lines = (bytes / CACHE_LINE) as usize;
         let steps = self.steps(kernel, rows) * rows.count;
-        let worth = rows.pixels > 1 && bytes <= MOST_AHEAD && 4 * lines >= steps;
+        let worth = rows.pixels > 1 && bytes <= MOST_AHEAD && (1..=4 * lines).contains(&steps);
         if worth { lines.div_ceil(steps) } else { 0 }
     }
 
