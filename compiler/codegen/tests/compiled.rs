@@ -36,7 +36,8 @@ fn nothing() {
     agree(
         "graph @g(%x: f32[0,16,9,9], %a: f32[2,8,9,9]) {\n  %w: f32[16,16,3,3] = const rand(1)\n  \
          %y: f32[0,16,9,9] = conv %x, %w, pad=1 |> relu\n  %z: f32[0,16,9,9] = conv %y, %w, pad=1 |> add %x\n  \
-         %p: f32[0,16,4,4] = max_pool %z, kernel=3, stride=2\n  %m: f32[0,16] = reduce_mean %p, axes=[2,3], keep=false\n  \
+         %p: f32[0,16,4,4] = max_pool %z, kernel=3, stride=2\n  \
+         %m: f32[0,16] = reduce_mean %p, axes=[2,3], keep=false\n  \
          %o: f32[0,8,9,9] = slice %z, starts=[0,0,0,0], ends=[0,8,9,9], steps=[1,1,1,1]\n  \
          %c: f32[2,8,9,9] = concat %o, %a, axis=0\n  return %y, %m, %c\n}\n",
     );
