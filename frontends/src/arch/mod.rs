@@ -173,6 +173,10 @@ impl Arch {
             );
             return Err(ArchError { name: self.name, message });
         }
+        if options.aux && outputs.len() == 1 {
+            let message = "it has no auxiliary classifiers: googlenet and googlenet-bn have".to_string();
+            return Err(ArchError { name: self.name, message });
+        }
         net.finish(outputs).map_err(fault)
     }
 }

@@ -116,6 +116,7 @@ fn a_wrong_name_has_a_way_out() {
     folder.cnnc("check vgg16 --size 10").refuses(&["E_OPTION", "vgg16", "10x10"]);
     folder.cnnc("check vgg16 --classes 0").refuses(&["E_OPTION", "none of them can be 0"]);
     folder.cnnc("check vgg16 --growth 24").refuses(&["E_OPTION", "vgg16: it has no growth"]);
+    folder.cnnc("check resnet18 --aux").refuses(&["E_OPTION", "resnet18: it has no auxiliary classifiers"]);
     folder.cnnc("check net.cnn --width 2").refuses(&["E_OPTION", "--width changes nothing of net.cnn"]);
     assert_eq!(folder.cnnc("arch show densenet121 --growth 24 --json").json()["parameters"], 4_743_180);
     folder.cnnc("check vgg16 --shape input=1x3x224x224").refuses(&["E_OPTION", "--shape"]);
