@@ -8,7 +8,8 @@
 //! The results are equal, but for the sign of 0 and NaN, which stays. `%q` may have other readers: then it stays for
 //! them.
 //!
-//! Declines other scales and zero points in `%y` than in `%q`, and zero points that differ or are computed at run time.
+//! Declines other scales and zero points in `%y` than in `%q`, zero points that differ or are computed at run time, and
+//! integers of 16 bits.
 
 use crate::{Decline, New, Patch, Rule, facts};
 use cnnc_ir::ops::{Clip, Div, Mul, Round};
@@ -38,7 +39,12 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let Some(zero) = number(module, zero)? else {
         return because("its zero point is not one number that is known".into());
     };
-    let (least, most) = if graph.ty(quantised).dtype == DType::U8 { (0.0, 255.0) } else { (-128.0, 127.0) };
+    let (least, most) = match graph.ty(quantised).dtype {
+        DType::U8 => (0.0, 255.0),
+        DType::I8 => (-128.0, 127.0),
+        // The steps are reals of the value's type, which may be f16.
+        other => return because(format!("%{name} is {other}, of more steps than every real type counts")),
+    };
     let mut new = New::default();
     let steps = new.add("steps", Div, [x.into(), scale.into()]);
     let whole = new.add("whole", Round, [steps]);

@@ -98,6 +98,8 @@ fn onnx_dtype(dtype: DType) -> u32 {
         DType::F16 => cnnc_runtime::DType::F16,
         DType::I64 => cnnc_runtime::DType::I64,
         DType::I32 => cnnc_runtime::DType::I32,
+        DType::I16 => cnnc_runtime::DType::I16,
+        DType::U16 => cnnc_runtime::DType::U16,
         DType::I8 => cnnc_runtime::DType::I8,
         DType::U8 => cnnc_runtime::DType::U8,
         DType::Bool => cnnc_runtime::DType::Bool,

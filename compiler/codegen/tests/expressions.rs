@@ -112,6 +112,8 @@ fn equal<T: PartialEq>(a: T, b: T) -> bool {
 
 const I64: [i64; 10] = [i64::MIN, i64::MIN + 1, -300, -7, -1, 0, 1, 5, 1 << 40, i64::MAX];
 const I32: [i32; 10] = [i32::MIN, i32::MIN + 1, -300, -7, -1, 0, 1, 5, 1 << 20, i32::MAX];
+const I16: [i16; 9] = [i16::MIN, -32767, -300, -7, -1, 0, 1, 500, i16::MAX];
+const U16: [u16; 7] = [0, 1, 2, 7, 32767, 32768, 65535];
 const I8: [i8; 9] = [i8::MIN, -127, -100, -7, -1, 0, 1, 5, i8::MAX];
 const U8: [u8; 7] = [0, 1, 2, 7, 127, 128, 255];
 const F64: [f64; 19] = [
@@ -174,12 +176,16 @@ fn integers() {
     let pairs = |n: usize| 2 * n * n;
     assert_eq!(integer_arithmetic!(I64, i64), 24 * pairs(10));
     assert_eq!(integer_arithmetic!(I32, i32), 24 * pairs(10));
+    assert_eq!(integer_arithmetic!(I16, i16), 24 * pairs(9));
+    assert_eq!(integer_arithmetic!(U16, u16), 24 * pairs(7));
     assert_eq!(integer_arithmetic!(I8, i8), 24 * pairs(9));
     assert_eq!(integer_arithmetic!(U8, u8), 24 * pairs(7));
     let abs = compare(&I64, &I64, |_, [a, _]| a.abs(), |x, _| x.wrapping_abs(), equal)
+        + compare(&I16, &I16, |_, [a, _]| a.abs(), |x, _| x.wrapping_abs(), equal)
+        + compare(&U16, &U16, |_, [a, _]| a.abs(), |x, _| x, equal)
         + compare(&I8, &I8, |_, [a, _]| a.abs(), |x, _| x.wrapping_abs(), equal)
         + compare(&U8, &U8, |_, [a, _]| a.abs(), |x, _| x, equal);
-    assert_eq!(abs, pairs(10) + pairs(9) + pairs(7));
+    assert_eq!(abs, pairs(10) + 2 * (pairs(9) + pairs(7)));
 }
 
 #[test]
@@ -246,6 +252,8 @@ fn conversions() {
         Data::F64(F64.to_vec()).cast(DType::F16),
         Data::I64(I64.to_vec()),
         Data::I32(I32.to_vec()),
+        Data::I16(I16.to_vec()),
+        Data::U16(U16.to_vec()),
         Data::I8(I8.to_vec()),
         Data::U8(U8.to_vec()),
         Data::Bool(vec![true, false]),
@@ -267,7 +275,7 @@ fn conversions() {
             }
         }
     }
-    assert_eq!(compared, 2 * 8 * (3 * 19 + 2 * 10 + 9 + 7 + 2));
+    assert_eq!(compared, 2 * 10 * (3 * 19 + 2 * 10 + 2 * (9 + 7) + 2));
 }
 
 /// All f16 there and back, and f32 around every place where rounding turns.

@@ -8,7 +8,13 @@ use common::exact;
 /// Scales become four times as large: see [`exact`].
 #[test]
 fn to_integers_and_back() {
-    for zero in ["u8[] = const [50]", "i8[] = const [-3]", "i8[5,1,1] = const [0,1,2,-3,-100]"] {
+    for zero in [
+        "u8[] = const [50]",
+        "i8[] = const [-3]",
+        "i8[5,1,1] = const [0,1,2,-3,-100]",
+        "i16[] = const [-300]",
+        "u16[] = const [40000]",
+    ] {
         for scale in ["f32[] = const [0.25]", "f32[5,1,1] = const [0.25,0.5,1,2,0.125]"] {
             let dtype = zero.split('[').next().unwrap();
             exact(&format!(

@@ -63,6 +63,8 @@ real!(f64);
 integer!(i64);
 integer!(i32);
 integer!(i8);
+integer!(i16);
+integer!(u16);
 integer!(u8);
 
 impl Scalar for bool {

@@ -17,6 +17,10 @@ pub enum Data {
     I64(Vec<i64>),
     /// Signed, 32 bits.
     I32(Vec<i32>),
+    /// Signed, 16 bits.
+    I16(Vec<i16>),
+    /// Unsigned, 16 bits.
+    U16(Vec<u16>),
     /// Signed, 8 bits.
     I8(Vec<i8>),
     /// Unsigned, 8 bits.
@@ -108,7 +112,8 @@ macro_rules! elements {
     };
 }
 
-elements!(f32 => F32, f64 => F64, f16 => F16, i64 => I64, i32 => I32, i8 => I8, u8 => U8, bool => Bool);
+elements!(f32 => F32, f64 => F64, f16 => F16, i64 => I64, i32 => I32, i16 => I16, u16 => U16, i8 => I8, u8 => U8,
+    bool => Bool);
 
 /// Conversion by the rules of Rust's `as`: floats round to nearest, integers saturate, anything but 0 is
 /// true.
@@ -128,7 +133,7 @@ macro_rules! from_f64 {
     })* };
 }
 
-from_f64!(f32, f64, i64, i32, i8, u8);
+from_f64!(f32, f64, i64, i32, i16, u16, i8, u8);
 
 impl FromF64 for f16 {
     /// Through f32, whose last bit is set where it is not exact: so the second rounding sees what the first left.
@@ -172,7 +177,7 @@ macro_rules! le_bytes {
     })* };
 }
 
-le_bytes!(f32, f64, f16, i64, i32, i8, u8);
+le_bytes!(f32, f64, f16, i64, i32, i16, u16, i8, u8);
 
 impl LeBytes for bool {
     fn to_bytes(self) -> impl Iterator<Item = u8> {
@@ -198,6 +203,8 @@ impl Data {
         let integers: Option<Vec<i64>> = match self {
             Data::I64(x) => Some(x.clone()),
             Data::I32(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
+            Data::I16(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
+            Data::U16(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
             Data::I8(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
             Data::U8(x) => Some(x.iter().map(|&e| i64::from(e)).collect()),
             _ => None,
@@ -207,6 +214,8 @@ impl Data {
         }
         match (integers, to) {
             (Some(x), DType::I32) => Data::I32(x.iter().map(|&e| e as i32).collect()),
+            (Some(x), DType::I16) => Data::I16(x.iter().map(|&e| e as i16).collect()),
+            (Some(x), DType::U16) => Data::U16(x.iter().map(|&e| e as u16).collect()),
             (Some(x), DType::I8) => Data::I8(x.iter().map(|&e| e as i8).collect()),
             (Some(x), DType::U8) => Data::U8(x.iter().map(|&e| e as u8).collect()),
             (Some(x), DType::I64) => Data::I64(x),
@@ -219,6 +228,8 @@ impl Data {
                     DType::F16 => Data::F16(x.iter().map(|&e| FromF64::from_f64_lossy(e)).collect()),
                     DType::I64 => Data::I64(x.iter().map(|&e| e as i64).collect()),
                     DType::I32 => Data::I32(x.iter().map(|&e| e as i32).collect()),
+                    DType::I16 => Data::I16(x.iter().map(|&e| e as i16).collect()),
+                    DType::U16 => Data::U16(x.iter().map(|&e| e as u16).collect()),
                     DType::I8 => Data::I8(x.iter().map(|&e| e as i8).collect()),
                     DType::U8 => Data::U8(x.iter().map(|&e| e as u8).collect()),
                     DType::Bool => Data::Bool(x.iter().map(|&e| e != 0.0).collect()),
@@ -323,7 +334,7 @@ pub(crate) use with_real;
 macro_rules! with_element {
     ($tensor:expr, $T:ident => $body:expr) => {
         $crate::tensor::with_element!(@ $tensor, $T => $body,
-            F32 f32, F64 f64, F16 half::f16, I64 i64, I32 i32, I8 i8, U8 u8, Bool bool)
+            F32 f32, F64 f64, F16 half::f16, I64 i64, I32 i32, I16 i16, U16 u16, I8 i8, U8 u8, Bool bool)
     };
     (@ $tensor:expr, $T:ident => $body:expr, $($v:ident $t:ty),*) => {
         match $tensor.data() {

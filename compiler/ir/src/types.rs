@@ -20,6 +20,10 @@ pub enum DType {
     I64,
     /// Signed, 32 bits.
     I32,
+    /// Signed, 16 bits.
+    I16,
+    /// Unsigned, 16 bits.
+    U16,
     /// Signed, 8 bits.
     I8,
     /// Unsigned, 8 bits.
@@ -30,15 +34,25 @@ pub enum DType {
 
 impl DType {
     /// Every element type.
-    pub const ALL: [DType; 8] =
-        [DType::F32, DType::F64, DType::F16, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool];
+    pub const ALL: [DType; 10] = [
+        DType::F32,
+        DType::F64,
+        DType::F16,
+        DType::I64,
+        DType::I32,
+        DType::I16,
+        DType::U16,
+        DType::I8,
+        DType::U8,
+        DType::Bool,
+    ];
 
     /// Bytes of one element.
     pub fn bytes(self) -> usize {
         match self {
             DType::F64 | DType::I64 => 8,
             DType::F32 | DType::I32 => 4,
-            DType::F16 => 2,
+            DType::F16 | DType::I16 | DType::U16 => 2,
             DType::I8 | DType::U8 | DType::Bool => 1,
         }
     }
@@ -51,6 +65,8 @@ impl DType {
             DType::F16 => "f16",
             DType::I64 => "i64",
             DType::I32 => "i32",
+            DType::I16 => "i16",
+            DType::U16 => "u16",
             DType::I8 => "i8",
             DType::U8 => "u8",
             DType::Bool => "bool",

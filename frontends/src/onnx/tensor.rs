@@ -78,6 +78,8 @@ pub(super) fn number(dtype: DType) -> i32 {
         DType::F32 => 1,
         DType::U8 => 2,
         DType::I8 => 3,
+        DType::U16 => 4,
+        DType::I16 => 5,
         DType::I32 => 6,
         DType::I64 => 7,
         DType::Bool => 9,
@@ -171,6 +173,8 @@ fn from_field(dtype: DType, proto: TensorProto) -> Result<Data, Fault> {
         }
         DType::I64 => Data::I64(proto.int64_data),
         DType::I32 => Data::I32(proto.int32_data),
+        DType::I16 => Data::I16(narrowed(dtype, &proto.int32_data)?),
+        DType::U16 => Data::U16(narrowed(dtype, &proto.int32_data)?),
         DType::I8 => Data::I8(narrowed(dtype, &proto.int32_data)?),
         DType::U8 => Data::U8(narrowed(dtype, &proto.int32_data)?),
         DType::Bool => Data::Bool(proto.int32_data.iter().map(|&e| e != 0).collect()),

@@ -201,7 +201,7 @@ impl Write<'_, '_> {
             Un::Round => ins.nearest(x),
             // Of a bool, -1 and the size of 1 are both true.
             Un::Neg | Un::Abs if dtype == DType::Bool => x,
-            Un::Abs if dtype == DType::U8 => x,
+            Un::Abs if matches!(dtype, DType::U8 | DType::U16) => x,
             Un::Neg => ins.ineg(x),
             Un::Abs => ins.iabs(x),
             Un::Not if dtype == DType::Bool => ins.bxor_imm_s(x, 1),
@@ -308,22 +308,23 @@ impl Write<'_, '_> {
             (true, DType::F64) => self.b.ins().fpromote(types::F64, value),
             (true, DType::F32) => self.b.ins().fdemote(types::F32, value),
             (true, DType::I64 | DType::I32) => self.b.ins().fcvt_to_sint_sat(clif(to), value),
-            (true, DType::I8 | DType::U8) => {
+            (true, DType::I16 | DType::U16 | DType::I8 | DType::U8) => {
                 let all = super::Interval::of(to);
                 let whole = self.b.ins().fcvt_to_sint_sat(types::I32, value);
                 let least = self.b.ins().iconst(types::I32, all.least);
                 let most = self.b.ins().iconst(types::I32, all.most);
                 let whole = self.b.ins().smax(whole, least);
                 let whole = self.b.ins().smin(whole, most);
-                self.b.ins().ireduce(types::I8, whole)
+                self.b.ins().ireduce(clif(to), whole)
             }
             (false, DType::F32 | DType::F64) => {
                 let whole = self.wide(a);
                 self.b.ins().fcvt_from_sint(clif(to), whole)
             }
-            (false, DType::I8 | DType::U8) => {
-                let is_byte = from.bytes() == 1;
-                if is_byte { value } else { self.b.ins().ireduce(types::I8, value) }
+            (false, DType::I16 | DType::U16 | DType::I8 | DType::U8) => {
+                let is_alike = from.bytes() == to.bytes();
+                let whole = self.wide(a);
+                if is_alike { value } else { self.b.ins().ireduce(clif(to), whole) }
             }
             (false, DType::I32) => match from {
                 DType::I64 => self.b.ins().ireduce(types::I32, value),
@@ -340,8 +341,8 @@ impl Write<'_, '_> {
     fn wide(&mut self, x: X) -> Value {
         let value = self.value(x);
         match self.ty(x) {
-            DType::I8 => self.b.ins().sextend(types::I32, value),
-            DType::U8 | DType::Bool => self.b.ins().uextend(types::I32, value),
+            DType::I16 | DType::I8 => self.b.ins().sextend(types::I32, value),
+            DType::U16 | DType::U8 | DType::Bool => self.b.ins().uextend(types::I32, value),
             _ => value,
         }
     }
@@ -349,7 +350,7 @@ impl Write<'_, '_> {
     /// An integer of that type from a wide one.
     fn narrow(&mut self, wide: Value, dtype: DType) -> Value {
         match dtype {
-            DType::I8 | DType::U8 => self.b.ins().ireduce(types::I8, wide),
+            DType::I16 | DType::U16 | DType::I8 | DType::U8 => self.b.ins().ireduce(clif(dtype), wide),
             DType::Bool => self.b.ins().icmp_imm_s(IntCC::NotEqual, wide, 0),
             _ => wide,
         }
@@ -360,7 +361,7 @@ fn clif(dtype: DType) -> Type {
     match dtype {
         DType::F32 => types::F32,
         DType::F64 => types::F64,
-        DType::F16 => types::I16,
+        DType::F16 | DType::I16 | DType::U16 => types::I16,
         DType::I64 => types::I64,
         DType::I32 => types::I32,
         DType::I8 | DType::U8 | DType::Bool => types::I8,

@@ -40,6 +40,8 @@ impl Interval {
     /// All numbers of a type. A real has no bounds; nothing reads them.
     pub(super) fn of(dtype: DType) -> Interval {
         match dtype {
+            DType::I16 => Interval::new(i16::MIN.into(), i16::MAX.into()),
+            DType::U16 => Interval::new(0, u16::MAX.into()),
             DType::I8 => Interval::new(i8::MIN.into(), i8::MAX.into()),
             DType::U8 => Interval::new(0, u8::MAX.into()),
             DType::Bool => Interval::new(0, 1),
@@ -127,6 +129,8 @@ impl Body {
 /// An integer by its bits.
 pub(super) fn integer(bits: u64, dtype: DType) -> i64 {
     match dtype {
+        DType::I16 => i64::from(bits as u16 as i16),
+        DType::U16 => i64::from(bits as u16),
         DType::I8 => i64::from(bits as u8 as i8),
         DType::U8 | DType::Bool => i64::from(bits as u8),
         DType::I32 => i64::from(bits as u32 as i32),

@@ -5,8 +5,8 @@
 //! Operands: x and zero of integers of one type, scale of reals. The difference is exact. Scale and zero
 //! broadcast to x: one number for a whole tensor, or one a channel.
 //!
-//! (C1) x and zero are u8, i8 or i32, of one type. (C2) scale is real. (C3) Scale and zero broadcast to the
-//! shape of x.
+//! (C1) x and zero are integers of at most 32 bits, of one type. (C2) scale is real. (C3) Scale and zero
+//! broadcast to the shape of x.
 
 use super::{Operator, quantum};
 use crate::error::require;
@@ -23,8 +23,9 @@ impl Operator for Dequantize {
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {
         let (x, scale, zero) = (operands[0], operands[1], operands[2]);
-        let integers = matches!(x.dtype, DType::U8 | DType::I8 | DType::I32) && zero.dtype == x.dtype;
-        require!(integers, "(C1): x {x} and zero {zero} must be u8, i8 or i32, of one type");
+        let is_wide = matches!(x.dtype, DType::I64 | DType::Bool) || x.dtype.is_float();
+        let legal = !is_wide && zero.dtype == x.dtype;
+        require!(legal, "(C1): x {x} and zero {zero} must be u8, i8, u16, i16 or i32, of one type");
         require!(scale.dtype.is_float(), "(C2): scale {scale} must be real");
         quantum::broadcast("(C3)", operands)?;
         Ok(x.with_dtype(scale.dtype))

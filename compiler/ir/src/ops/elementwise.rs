@@ -48,7 +48,7 @@ macro_rules! integer {
     })* };
 }
 
-integer!(i64, i32, i8, u8);
+integer!(i64, i32, i16, u16, i8, u8);
 
 impl Integer for bool {
     fn widened(self) -> i64 {
@@ -62,7 +62,8 @@ impl Integer for bool {
 /// Runs a block with `$T` bound to the element type of a tensor that is not real.
 macro_rules! with_integer {
     ($tensor:expr, $T:ident => $body:expr) => {
-        $crate::ops::elementwise::with_integer!(@ $tensor, $T => $body, I32 i32, I8 i8, U8 u8, Bool bool)
+        $crate::ops::elementwise::with_integer!(@ $tensor, $T => $body,
+            I32 i32, I16 i16, U16 u16, I8 i8, U8 u8, Bool bool)
     };
     (@ $tensor:expr, $T:ident => $body:expr, $($v:ident $t:ty),*) => {
         match $tensor.data() {

@@ -6,8 +6,8 @@
 //! nearest integer, of two to the even one; NaN gives 0. Scale and zero broadcast to x: one number for a
 //! whole tensor, or one a channel.
 //!
-//! (C1) x and scale are real, of one type. (C2) zero is u8 or i8. (C3) Scale and zero broadcast to the shape
-//! of x.
+//! (C1) x and scale are real, of one type. (C2) zero is u8, i8, u16 or i16. (C3) Scale and zero broadcast
+//! to the shape of x.
 
 use super::Operator;
 use super::quantum::{self, Quantum};

@@ -19,16 +19,19 @@ macro_rules! quantum {
     })* };
 }
 
-quantum!(u8, i8);
+quantum!(u8, i8, u16, i16);
 
 /// Runs a block with `$Q` bound to the quantised type of a tensor that [`check`] has passed.
 macro_rules! with_quantum {
     ($tensor:expr, $Q:ident => $body:expr) => {
+        $crate::ops::quantum::with_quantum!(@ $tensor, $Q => $body, I8 i8, U16 u16, I16 i16)
+    };
+    (@ $tensor:expr, $Q:ident => $body:expr, $($v:ident $t:ty),*) => {
         match $tensor.data() {
-            $crate::Data::I8(_) => {
-                type $Q = i8;
+            $($crate::Data::$v(_) => {
+                type $Q = $t;
                 $body
-            }
+            })*
             _ => {
                 type $Q = u8;
                 $body
@@ -40,8 +43,8 @@ pub(super) use with_quantum;
 
 /// Checks that a zero point is of a type that reals are quantised to.
 pub(super) fn check(rule: &str, zero: &Type) -> Result<(), Mismatch> {
-    let legal = matches!(zero.dtype, DType::U8 | DType::I8);
-    require!(legal, "{rule}: zero {zero} must be u8 or i8");
+    let legal = matches!(zero.dtype, DType::U8 | DType::I8 | DType::U16 | DType::I16);
+    require!(legal, "{rule}: zero {zero} must be u8, i8, u16 or i16");
     Ok(())
 }
 

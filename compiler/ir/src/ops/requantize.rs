@@ -6,7 +6,8 @@
 //! For a product of operands of scales a and b and a result of scale c, scale is a * b / c. `round` goes to
 //! the nearest integer, of two to the even one. Scale and zero broadcast to x.
 //!
-//! (C1) x is i32, scale real. (C2) zero is u8 or i8. (C3) Scale and zero broadcast to the shape of x.
+//! (C1) x is i32, scale real. (C2) zero is u8, i8, u16 or i16. (C3) Scale and zero broadcast to the
+//! shape of x.
 
 use super::Operator;
 use super::quantum::{self, Quantum};

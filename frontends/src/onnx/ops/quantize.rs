@@ -8,8 +8,8 @@
 //! A scale is one number, a list along the axis, or has one number for each `block_size` elements along it;
 //! so has a zero point. Without one, the result of `QuantizeLinear` is of `output_dtype`, or u8.
 //!
-//! Refused: constant scales that are not positive and finite, types of zero points other than u8 and i8, and
-//! a `precision` other than f32.
+//! Refused: constant scales that are not positive and finite, a `precision` other than f32, and results that
+//! are no integers of 8 or 16 bits.
 
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axis};
