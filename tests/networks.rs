@@ -3,8 +3,9 @@
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
 use cnnc_runtime::{Model, Workspace};
-use cnnc_tests::compiled::{jit, run, run_in};
+use cnnc_tests::compiled::{bits, jit, run, run_in, write};
 use cnnc_tests::models::{data_sets, difference, import, planes, shared, top, top_n};
+use cnnc_tests::onnxruntime;
 use std::path::Path;
 
 const RGB: [f32; 3] = [1.0; 3];
@@ -154,6 +155,43 @@ fn quantised_pictures() {
     assert_eq!((right.count(), pictures.len()), (6, 6));
 }
 
+/// Libraries of both emitters give the same bits, near those of onnxruntime, for a picture and its mirror image.
+fn quantised_library(name: &str) {
+    let Some(folder) = shared(name) else { return };
+    let path = folder.join("model.onnx");
+    let open = |emitter: &str, target: &Target| {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join(format!("{emitter}.so"));
+        write(import(&path, 1), target, &[&library]);
+        Model::open(&library).unwrap()
+    };
+    let (fast, slow) = (open("x64", &Target::x86_64_v3()), open("clif", &Target::clif()));
+    let picture = data_sets(&folder).remove(0).0.remove(0);
+    let mirrored: Vec<f32> = picture.slice::<f32>().iter().rev().copied().collect();
+    let mirrored = Tensor::of(picture.shape(), mirrored);
+    for x in [picture, mirrored] {
+        let inputs = [x];
+        let got = run(&fast, &inputs, 2);
+        assert_eq!(bits(&got), bits(&run(&slow, &inputs, 1)), "{name}");
+        let Some(wanted) = onnxruntime::run(&path, &inputs) else { continue };
+        assert_eq!(wanted[0].shape().elements(), got[0].len());
+        let steps = wanted[0].slice::<f32>().iter().zip(&got[0]).map(|(w, g)| (w - g).abs() / QUANTUM);
+        let most = steps.fold(0.0, f32::max);
+        eprintln!("{name}: at most {most} steps from onnxruntime");
+        assert!(most <= 8.0, "{name}: {most} steps from onnxruntime");
+    }
+}
+
+#[test]
+fn quantised_cifar_library() {
+    quantised_library("resnet8-cifar10-qdq-s8");
+}
+
+#[test]
+fn quantised_picture_library() {
+    quantised_library("mobilenet_v2_1.0_224-qdq-u8");
+}
+
 /// Resizes planes to another size, linearly between pixel centres.
 fn resized(x: &[f32], from: usize, to: usize) -> Vec<f32> {
     let place = |i: usize| {
@@ -199,6 +237,6 @@ fn emitters_agree() {
         let x = Tensor::of(&Shape::new(ty.dims()).unwrap(), x.slice::<f32>().to_vec());
         let fast = run(&jit(module.clone(), &Target::x86_64_v3()), std::slice::from_ref(&x), 1);
         let slow = run(&jit(module, &Target::clif()), &[x], 1);
-        assert_eq!(cnnc_tests::compiled::bits(&fast), cnnc_tests::compiled::bits(&slow), "{name}");
+        assert_eq!(bits(&fast), bits(&slow), "{name}");
     }
 }

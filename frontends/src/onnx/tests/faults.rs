@@ -287,12 +287,14 @@ fn tensors_hold_what_their_shape_says() {
 
 #[test]
 fn tensors_are_written_as_they_are_read() {
-    let tensors: [Tensor; 8] = [
+    let tensors: [Tensor; 10] = [
         tensor(&[2], &[cnnc_ir::f16::from_f32(0.1), cnnc_ir::f16::NEG_INFINITY]),
         tensor(&[2], &[1.5f32, f32::NEG_INFINITY]),
         tensor(&[], &[0.1f64]),
         tensor(&[1, 2], &[i64::MIN, 7]),
         tensor(&[2], &[i32::MAX, -7]),
+        tensor(&[2], &[i16::MIN, 300]),
+        tensor(&[2], &[u16::MAX, 7]),
         tensor(&[2], &[-128i8, 127]),
         tensor(&[0, 3], &[0u8; 0]),
         tensor(&[3], &[true, false, true]),

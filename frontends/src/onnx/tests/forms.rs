@@ -227,6 +227,21 @@ fn composed_activations() {
 }
 
 #[test]
+fn batch_norm_has_flags_before_opset_9() {
+    let weights = [2.0f32, 1.0, 4.0, 3.0].map(|number| tensor(&[1], &[number]));
+    let with = |opset, attributes| one(opset, "BatchNormalization", &[1, 1, 2], &weights, attributes);
+    let x = tensor(&[1, 1, 2], &[4.0f32, 7.0]);
+    let old = with(7, &[("spatial", Int(1)), ("epsilon", Float(1.0))]).result(std::slice::from_ref(&x));
+    let older = with(6, &[("is_test", Int(1)), ("epsilon", Float(1.0))]).result(std::slice::from_ref(&x));
+    assert_eq!(old, (vec![1, 1, 2], vec![1.0, 4.0]));
+    assert_eq!(older, old);
+    assert_eq!(with(9, &[("epsilon", Float(1.0))]).result(&[x]), old);
+    assert!(with(7, &[("spatial", Int(0))]).problems()[0].contains("spatial=0"));
+    assert!(with(6, &[("is_test", Int(0))]).problems()[0].contains("E_UNSUPPORTED"));
+    assert!(with(9, &[("spatial", Int(1))]).problems()[0].contains("spatial"));
+}
+
+#[test]
 fn dropout_masks_nothing() {
     let with = |opset, inputs: &[&str], training: bool, ratio: f32| {
         let model = Model::new(opset).input("x", &[2]).weight("ratio", tensor(&[], &[ratio]));
