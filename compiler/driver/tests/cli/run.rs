@@ -168,7 +168,8 @@ fn bench_measures_and_profiles() {
 fn bench_writes_a_trace() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     folder.cnnc("bench net.cnn --seconds 1 --threads 1,2 --trace trace.json").good();
-    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.path("trace.json")).unwrap()).unwrap();
+    let trace: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path("trace.json")).unwrap()).unwrap();
     for threads in [1, 2] {
         let events = trace["traceEvents"].as_array().unwrap().iter();
         let steps: Vec<_> = events.filter(|e| e["ph"] == "X" && e["tid"] == threads).collect();

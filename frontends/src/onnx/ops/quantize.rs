@@ -37,9 +37,8 @@ pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
     if !node.ty(x).dtype.is_float() {
         x = node.step("real", Cast { to: scale_ty.dtype }, &[x])?;
     }
-    let zero = zero_point(node, zero, stated.unwrap_or(DType::U8))?;
     let scale = along.parameter(node, "y_scale", scale)?;
-    let zero = along.parameter(node, "y_zero_point", zero)?;
+    let zero = along.zero_point(node, "y_zero_point", zero, stated.unwrap_or(DType::U8))?;
     node.result(Quantize, &[x, scale, zero])
 }
 
@@ -48,9 +47,8 @@ pub(super) fn dequantize_linear(node: &mut Node) -> Outcome {
     let ty = node.ty(x);
     let along = Along::new(node, &ty)?;
     let stated = node.attributes.int("output_dtype")?.filter(|&n| n != 0).map(tensor::dtype).transpose()?;
-    let zero = zero_point(node, zero, ty.dtype)?;
     let scale = along.parameter(node, "x_scale", scale)?;
-    let zero = along.parameter(node, "x_zero_point", zero)?;
+    let zero = along.zero_point(node, "x_zero_point", zero, ty.dtype)?;
     match stated.filter(|&stated| stated != node.ty(scale).dtype) {
         None => node.result(Dequantize, &[x, scale, zero]),
         Some(to) => {
@@ -117,6 +115,20 @@ impl Along {
         let block = node.attributes.int("block_size")?.unwrap_or(0);
         ensure!(block >= 0, E_MODEL, "block_size={block} must not be negative");
         Ok(Along { ty: ty.clone(), axis, block })
+    }
+
+    /// The zero point that is given, or 0 of that type, in a shape that broadcasts to the value.
+    fn zero_point(
+        &self,
+        node: &mut Node,
+        name: &str,
+        given: Option<NodeId>,
+        dtype: DType,
+    ) -> Result<NodeId, Fault> {
+        match given {
+            Some(zero) => self.parameter(node, name, zero),
+            None => zero_point(node, None, dtype),
+        }
     }
 
     /// A scale or a zero point in a shape that broadcasts to the value.
