@@ -1,10 +1,12 @@
 //! The skeleton of a network: parameters, multiply-adds, and how often it has each kind of layer.
 //!
-//!     conv 64x3x7x7 stride=2x2 pad=3,3,3,3 groups=1 -> 64x112x112      the weights' extents, the result's volume
-//!     linear 1000x2048                      a matrix product, or a 1x1 convolution of a single pixel
-//!     max_pool 3x3 stride=2x2 -> 64x56x56   avg_pool alike
-//!     mean 2048                             over the whole plane
-//!     relu 64x112x112                       whatever else computes, with the volume of its result
+//! ```text
+//! conv 64x3x7x7 stride=2x2 pad=3,3,3,3 groups=1 -> 64x112x112      the weights' extents, the result's volume
+//! linear 1000x2048                      a matrix product, or a 1x1 convolution of a single pixel
+//! max_pool 3x3 stride=2x2 -> 64x56x56   avg_pool alike
+//! mean 2048                             over the whole plane
+//! relu 64x112x112                       whatever else computes, with the volume of its result
+//! ```
 //!
 //! Two graphs of one network have the same skeleton, whatever their nodes are called and however their exporter
 //! spells a mean, a flattening or nested concatenations. `tests/skeleton.py` prints the same lines of an ONNX file

@@ -248,10 +248,11 @@ const WRONG: &[(&str, &str)] = &[
      x f32[1,4,8,8] behind the first two",
     ),
     ("quantize %m, %n, %n", "quantize: (C1): x f32[2,3] and scale i64[2,3] must be real, of one type"),
-    ("quantize %m, %m, %n", "quantize: (C2): zero i64[2,3] must be u8 or i8"),
+    ("quantize %m, %m, %n", "quantize: (C2): zero i64[2,3] must be u8, i8, u16 or i16"),
     (
         "dequantize %n, %m, %n",
-        "dequantize: (C1): x i64[2,3] and zero i64[2,3] must be u8, i8 or i32, of one type",
+        "dequantize: (C1): x i64[2,3] and zero i64[2,3] must be u8, i8, u16, i16 or i32, \
+     of one type",
     ),
     ("requantize %m, %m, %n", "requantize: (C1): x f32[2,3] must be i32, and scale f32[2,3] real"),
     (

@@ -101,6 +101,8 @@ const SHAPES: &[&[usize]] = &[
 /// Shapes that fit together for operators of several operands.
 const TOGETHER: &[&[&[usize]]] = &[
     &[&[1, 4, 5, 6], &[2, 4, 3, 2], &[2]],
+    // Two factors and their zero points.
+    &[&[1, 4, 5, 6], &[2, 4, 3, 2], &[1], &[1]],
     &[&[2, 4, 5, 6], &[4, 1, 1, 2], &[4]],
     &[&[1, 2, 0, 3], &[4, 2, 2, 1], &[4]],
     // One window fits, whatever the stride.
@@ -128,10 +130,12 @@ fn any_attribute_and_shape() {
             let (min, max) = op.arity();
             let dtype = random.or(&[DType::F32], &DType::ALL);
             let together = random.pick(TOGETHER);
-            let [apart, mixed] = [(); 2].map(|()| random.pick(&[true, false]));
+            let apart = random.pick(&[true, false]);
+            let two = [dtype, random.pick(&DType::ALL)];
+            let types: &[DType] = random.pick(&[&two[..1], &two, &DType::ALL]);
             let operand = |i| {
                 let shape = if apart { random.pick(SHAPES) } else { together.get(i).unwrap_or(&together[0]) };
-                Type::new(if mixed { random.pick(&DType::ALL) } else { dtype }, shape).unwrap()
+                Type::new(random.pick(types), shape).unwrap()
             };
             let operands: Vec<Type> = (0..min.max(max.min(3))).map(operand).collect();
             let operands: Vec<&Type> = operands.iter().collect();
