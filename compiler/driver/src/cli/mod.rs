@@ -3,6 +3,7 @@
 //! Results go to standard output, errors to standard error, one line each. Status 0 is success, 1 an error in what
 //! was given, 2 an error in the command line. A bug of cnnc is an error too, never a backtrace.
 
+mod allocator;
 mod arch;
 mod args;
 mod bench;
@@ -23,6 +24,8 @@ mod session;
 mod trace;
 mod values;
 mod verify;
+
+pub(crate) use allocator::Allocator;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -56,6 +59,7 @@ enum Command {
 
 /// Runs the command that the process was given.
 pub(crate) fn main() -> ExitCode {
+    allocator::return_freed_blocks();
     let cli = Cli::parse();
     set_hook(Box::new(|panic| {
         complain(&Error::new(E_INTERNAL, panic).with_help("this is a bug in cnnc"));
