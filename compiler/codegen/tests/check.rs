@@ -167,7 +167,7 @@ fn a_ring_too_short() {
 
 #[test]
 fn a_block_too_high() {
-    caught_in(good_group(), "(P5)", in_group(|g| g.block *= 2));
+    caught_in(good_group(), "(P5)", in_group(|g| g.blocks /= 2));
 }
 
 #[test]

@@ -42,15 +42,20 @@ impl Emitter<'_> {
             b.seal_block(entry);
             let (ctx, task) = (b.block_params(entry)[0], b.block_params(entry)[1]);
             let bases = bases(b, program, step, ctx, task);
-            let (first, last) = share(b, ctx, task, step.units());
             let nests: Vec<Nest> = step
                 .calls()
                 .zip(&kernels)
                 .map(|(call, &kernel)| Nest { program, bases: &bases, call, kernel })
                 .collect();
             match &step.work {
-                Work::Nests(_) => one_by_one(b, &nests, first..last),
-                Work::Group(group) => by_blocks(b, group, &nests, first..last),
+                Work::Nests(calls) => {
+                    let work = share(b, ctx, task, calls.iter().map(|c| c.units() * c.work()).sum());
+                    one_by_one(b, &nests, work);
+                }
+                Work::Group(group) => {
+                    let blocks = share(b, ctx, task, step.units());
+                    by_blocks(b, group, &nests, blocks);
+                }
             }
             b.ins().return_(&[]);
         })?;
@@ -63,15 +68,15 @@ fn symbol(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// Runs a range of the units of all nests, taken one behind the other.
-fn one_by_one(b: &mut FunctionBuilder, nests: &[Nest], units: Range<Value>) {
+/// Runs the units of all nests, taken one behind the other, on which a range of their work falls.
+fn one_by_one(b: &mut FunctionBuilder, nests: &[Nest], work: Range<Value>) {
     let mut before = 0;
     for nest in nests {
-        let count = nest.call.units() as i64;
-        let lo = clamped(b, units.start, before, count);
-        let hi = clamped(b, units.end, before, count);
+        let (count, each) = (nest.call.units() as i64, nest.call.work() as i64);
+        let lo = unit_at(b, work.start, before, count, each);
+        let hi = unit_at(b, work.end, before, count, each);
         nest.units(b, lo..hi);
-        before += count;
+        before += count * each;
     }
 }
 
@@ -81,13 +86,13 @@ fn by_blocks(b: &mut FunctionBuilder, group: &Group, nests: &[Nest], units: Rang
     // For each ring, the rows computed so far end here.
     let fresh = vec![zero; group.members.len() - 1];
     counted(b, units, &fresh, |b, unit, ends| {
-        let image = b.ins().udiv_imm_s(unit, group.blocks() as i64);
-        let before = b.ins().imul_imm_s(image, group.blocks() as i64);
+        let (blocks, rows) = (group.blocks as i64, group.rows as i64);
+        let image = b.ins().udiv_imm_s(unit, blocks);
+        let before = b.ins().imul_imm_s(image, blocks);
         let block = b.ins().isub(unit, before);
-        let first = b.ins().imul_imm_s(block, group.block as i64);
-        let last = b.ins().iadd_imm_s(first, group.block as i64);
-        let most = b.ins().iconst(types::I64, group.rows as i64);
-        let mut wanted = vec![first..b.ins().smin(last, most)];
+        let first = b.ins().imul_imm_s(block, rows);
+        let last = b.ins().iadd_imm_s(first, rows);
+        let mut wanted = vec![b.ins().udiv_imm_s(first, blocks)..b.ins().udiv_imm_s(last, blocks)];
         let is_first = b.ins().icmp_imm_s(IntCC::Equal, block, 0);
         let mut ends = ends.to_vec();
         // From the last member back: what the next one sees, without what is there already.
@@ -143,27 +148,29 @@ fn bases(
     bases
 }
 
-/// The units `units * task / shares .. units * (task + 1) / shares`.
+/// The work `work * task / shares .. work * (task + 1) / shares`.
 ///
 /// Division is in f64: it cannot trap, and below 2^53 its floor is that of the exact quotient.
-fn share(b: &mut FunctionBuilder, ctx: Value, task: Value, units: u64) -> (Value, Value) {
+fn share(b: &mut FunctionBuilder, ctx: Value, task: Value, work: u64) -> Range<Value> {
     let shares = b.ins().load(types::F64, MemFlagsData::trusted(), ctx, context::SHARES);
-    let units = b.ins().f64const(units as f64);
+    let work = b.ins().f64const(work as f64);
     let next = b.ins().iadd_imm_s(task, 1);
     let mut bound = |index: Value| {
         let index = b.ins().fcvt_from_uint(types::F64, index);
-        let product = b.ins().fmul(units, index);
+        let product = b.ins().fmul(work, index);
         let quotient = b.ins().fdiv(product, shares);
         b.ins().fcvt_to_sint_sat(types::I64, quotient)
     };
-    (bound(task), bound(next))
+    bound(task)..bound(next)
 }
 
-/// `min(max(x - before, 0), units)`
-fn clamped(b: &mut FunctionBuilder, x: Value, before: i64, units: i64) -> Value {
-    let x = b.ins().iadd_imm_s(x, -before);
+/// The unit of a nest, of `count` that cost `each`, whose start is nearest to a place in the work of the step, where
+/// `before` lies in front of the nest.
+fn unit_at(b: &mut FunctionBuilder, place: Value, before: i64, count: i64, each: i64) -> Value {
+    let inside = b.ins().iadd_imm_s(place, each / 2 - before);
     let zero = b.ins().iconst(types::I64, 0);
-    let most = b.ins().iconst(types::I64, units);
-    let x = b.ins().smax(x, zero);
-    b.ins().smin(x, most)
+    let most = b.ins().iconst(types::I64, count);
+    let inside = b.ins().smax(inside, zero);
+    let unit = b.ins().udiv_imm_s(inside, each);
+    b.ins().smin(unit, most)
 }

@@ -55,6 +55,14 @@ macro_rules! specs {
                 }
             }
 
+            /// Its cost among kernels of the same kind.
+            pub fn work(&self) -> u64 {
+                match self {
+                    Spec::Product(product) => product.work(),
+                    _ => 1,
+                }
+            }
+
             /// Writes the kernel.
             pub fn generate(&self, name: &str) -> Code<'_> {
                 match self {

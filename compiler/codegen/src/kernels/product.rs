@@ -114,6 +114,11 @@ impl Product {
         full as f64 * Target::tile_cycles(widest, vectors) + tail
     }
 
+    /// Multiply-adds of vectors in a row.
+    pub fn work(&self) -> u64 {
+        [self.pixels, self.vectors, self.taps, self.channels].map(|n| n.max(1) as u64).iter().product()
+    }
+
     fn columns(&self) -> Columns {
         let Product { pixels, taps, stride, pad, dilation, width, .. } = *self;
         Columns { pixels, taps, stride, pad, dilation, width }

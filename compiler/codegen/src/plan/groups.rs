@@ -100,6 +100,11 @@ fn is_inner(p: &Planner, value: NodeId) -> bool {
     operands.into_iter().all(|o| p.ty(o).shape != p.ty(value).shape)
 }
 
+/// How many blocks there are instead of `least`: so many that the usual numbers of threads have equal shares.
+pub(super) fn shares(least: u64, rows: u64) -> u64 {
+    [8, 4, 2].map(|threads| least.next_multiple_of(threads)).into_iter().find(|&n| n <= rows).unwrap_or(least)
+}
+
 /// How a chain is cut into blocks.
 struct Cut {
     /// Result rows of a block.

@@ -369,7 +369,8 @@ impl<'a> Planner<'a> {
         self.group(last, nodes.len(), block, self.ty(last).dims()[2] as u64)
     }
 
-    /// Makes one step, named after a node, of the last `count` steps: blocks of `block` of `rows` rows of each image.
+    /// Makes one step, named after a node, of the last `count` steps: of the `rows` rows of each image, blocks of at
+    /// most `block` rows.
     fn group(&mut self, last: NodeId, count: usize, block: u64, rows: u64) -> Result<(), String> {
         let first = self.steps.len().checked_sub(count).ok_or("the members of a group were not computed")?;
         let mut members = Vec::new();
@@ -381,9 +382,10 @@ impl<'a> Planner<'a> {
             let Step { name, op, algorithm, .. } = step;
             members.push(Member { name, op, algorithm, calls, window, result });
         }
-        let group = Group { images: self.ty(last).dims()[0] as u64, block, rows, members };
+        let blocks = groups::shares(rows.div_ceil(block), rows);
+        let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };
         let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
-        let algorithm = format!("{} blocks of {block} rows", group.images * group.blocks());
+        let algorithm = format!("{} blocks of {} rows", group.images * blocks, group.most_rows());
         self.results.extend(group.members.last().map(|m| m.result));
         self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
         Ok(())

@@ -258,6 +258,11 @@ impl Call {
         self.window.filter(|w| w.over == Over::Operand).unwrap_or(own)
     }
 
+    /// What a unit costs, measured by those of the step's other calls.
+    pub fn work(&self) -> u64 {
+        self.kernel.work()
+    }
+
     /// How many times the kernel runs.
     pub fn units(&self) -> u64 {
         self.extents.iter().product()
@@ -271,10 +276,10 @@ impl Call {
 pub struct Group {
     /// Images.
     pub images: u64,
-    /// Result rows of a block.
-    pub block: u64,
     /// Rows of the result.
     pub rows: u64,
+    /// Blocks of an image.
+    pub blocks: u64,
     /// The nests, in the order in which they run.
     pub members: Vec<Member>,
 }
@@ -297,9 +302,14 @@ pub struct Member {
 }
 
 impl Group {
-    /// Blocks of an image.
-    pub fn blocks(&self) -> u64 {
-        self.rows.div_ceil(self.block)
+    /// The result rows of a block: as many as of any other, or one more.
+    pub fn block(&self, index: u64) -> Range<u64> {
+        index * self.rows / self.blocks..(index + 1) * self.rows / self.blocks
+    }
+
+    /// Rows of the largest block.
+    pub fn most_rows(&self) -> u64 {
+        self.rows.div_ceil(self.blocks)
     }
 }
 
@@ -332,7 +342,7 @@ impl Step {
     pub fn units(&self) -> u64 {
         match &self.work {
             Work::Nests(calls) => calls.iter().map(Call::units).sum(),
-            Work::Group(group) => group.images * group.blocks(),
+            Work::Group(group) => group.images * group.blocks,
         }
     }
 

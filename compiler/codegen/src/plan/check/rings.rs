@@ -21,8 +21,8 @@ pub(super) fn check(program: &Program, group: &Group) -> Result<(), String> {
         group.members.windows(2).map(|pair| ring(program, &pair[0], &pair[1])).collect::<Result<_, _>>()?;
     // After one block, what is in the rings no longer depends on where a task started: two blocks from each start,
     // and all from the first, are every case.
-    simulate(group, &rings, 0..group.blocks())?;
-    (1..group.blocks()).try_for_each(|first| simulate(group, &rings, first..group.blocks().min(first + 2)))
+    simulate(group, &rings, 0..group.blocks)?;
+    (1..group.blocks).try_for_each(|first| simulate(group, &rings, first..group.blocks.min(first + 2)))
 }
 
 /// The bytes outside of scratch that members write are theirs alone.
@@ -108,8 +108,7 @@ fn simulate(group: &Group, rings: &[u64], blocks: Range<u64>) -> Result<(), Stri
     let mut slots: Vec<HashMap<u64, u64>> = vec![HashMap::new(); rings.len()];
     let mut ends = vec![0; rings.len()];
     for block in blocks.clone() {
-        let last = block * group.block..((block + 1) * group.block).min(group.rows);
-        let mut wanted = Vec::from([last]);
+        let mut wanted = Vec::from([group.block(block)]);
         for (end, next) in ends.iter_mut().zip(&group.members[1..]).rev() {
             let Some(window) = next.window else { return Err("(P5): a member without a window".into()) };
             let seen = window.sees(wanted[wanted.len() - 1].clone());

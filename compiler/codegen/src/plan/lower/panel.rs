@@ -3,6 +3,11 @@
 use crate::kernels::product::Product;
 use crate::target::Target;
 
+/// Pixels of a row that may be cut anywhere: at least, so that starting it costs nothing beside it; at most, so that
+/// threads have something to share.
+const LEAST_PIXELS: usize = 48;
+const MOST_PIXELS: usize = 128;
+
 /// How results are cut into rows, the innermost loop.
 pub(super) struct Rows {
     /// Results of one row.
@@ -89,16 +94,14 @@ pub(super) fn tile(target: &Target, vectors: usize) -> usize {
 /// Cuts `pixels` that may be cut anywhere into rows that fill register tiles and can be shared out.
 pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> Vec<Rows> {
     let cycles = |n: usize| Product::row_cycles(n, 2, tile(target, 2));
-    const MOST: usize = 256;
-    let piece = if pixels <= MOST {
-        pixels
-    } else {
-        let cost = |n: usize| {
-            let whole = (pixels / n) as f64 * cycles(n);
-            whole + if pixels.is_multiple_of(n) { 0.0 } else { cycles(pixels % n) }
-        };
-        (MOST / 2..=MOST).min_by(|&a, &b| cost(a).total_cmp(&cost(b)).then(b.cmp(&a))).unwrap_or(MOST)
+    let cost = |n: usize| {
+        let whole = (pixels / n) as f64 * cycles(n);
+        whole + if pixels.is_multiple_of(n) { 0.0 } else { cycles(pixels % n) }
     };
+    let most = pixels.min(MOST_PIXELS);
+    let piece =
+        (pixels.min(LEAST_PIXELS)..=most).min_by(|&a, &b| cost(a).total_cmp(&cost(b)).then(b.cmp(&a)));
+    let piece = piece.unwrap_or(pixels);
     let mut rows = vec![Rows {
         pixels: piece,
         count: pixels / piece,

@@ -28,7 +28,7 @@ use cnnc_ir::{DType, NodeId, Type};
 const FILTERS: usize = 2560 << 10;
 
 /// Bytes of tiles and products that need no rows: they stay in cache as a whole.
-const TILES: usize = 1536 << 10;
+const TILES: usize = 2048 << 10;
 
 /// Bytes of tiles and products of a block of rows.
 const BLOCK: usize = 512 << 10;
