@@ -13,15 +13,15 @@ fn graph(
     inputs: usize,
     outputs: usize,
     [h, w]: [usize; 2],
-    taps: usize,
+    [kh, kw]: [usize; 2],
     pad: [usize; 4],
 ) -> String {
     let [top, left, bottom, right] = pad;
-    let (oh, ow) = (h + top + bottom + 1 - taps, w + left + right + 1 - taps);
+    let (oh, ow) = (h + top + bottom + 1 - kh, w + left + right + 1 - kw);
     format!(
         "graph @g(%x: f32[{images},3,{h},{w}]) {{\n  %u: f32[{inputs},3,1,1] = const rand(1)\n  \
          %a: f32[{images},{inputs},{h},{w}] = conv %x, %u\n  \
-         %w: f32[{outputs},{inputs},{taps},{taps}] = const rand(2)\n  %b: f32[{outputs}] = const rand(3)\n  \
+         %w: f32[{outputs},{inputs},{kh},{kw}] = const rand(2)\n  %b: f32[{outputs}] = const rand(3)\n  \
          %r: f32[{images},{outputs},{oh},{ow}] = const rand(4)\n  %s: f32[] = const splat(0.02)\n  \
          %y: f32[{images},{outputs},{oh},{ow}] = conv %a, %w, %b, pad=[{top},{left},{bottom},{right}] \
          |> add %r |> mul %s |> sigmoid\n  return %y\n}}\n"
@@ -40,7 +40,7 @@ fn transformed(graph: &str) -> (usize, usize) {
 fn borders() {
     for h in 6..14 {
         for (w, pad) in [(h, [1; 4]), (h + 1, [0, 1, 2, 0]), (17, [2, 2, 2, 2]), (9, [0; 4])] {
-            let graph = graph(1, 16, 24, [h, w], 3, pad);
+            let graph = graph(1, 16, 24, [h, w], [3, 3], pad);
             let [top, left, bottom, right] = pad;
             if (h + top + bottom - 2).min(w + left + right - 2) >= 7 {
                 assert_eq!(transformed(&graph), (0, 1), "{graph}");
@@ -53,7 +53,7 @@ fn borders() {
 #[test]
 fn channels_and_images() {
     for (images, inputs, outputs) in [(1, 17, 16), (2, 16, 23), (3, 33, 31), (2, 40, 64)] {
-        let graph = graph(images, inputs, outputs, [9, 10], 3, [1; 4]);
+        let graph = graph(images, inputs, outputs, [9, 10], [3, 3], [1; 4]);
         assert_eq!(transformed(&graph), (0, 1));
         agree(&graph);
     }
@@ -62,9 +62,26 @@ fn channels_and_images() {
 #[test]
 fn five_taps() {
     for (h, w, pad) in [(7, 9, [2; 4]), (14, 13, [2; 4]), (12, 11, [0, 4, 1, 0])] {
-        let graph = graph(1, 16, 20, [h, w], 5, pad);
+        let graph = graph(1, 16, 20, [h, w], [5, 5], pad);
         assert_eq!(transformed(&graph), (0, 1));
         agree(&graph);
+    }
+}
+
+#[test]
+fn one_dimension() {
+    for taps in [3, 5, 7] {
+        for (window, pad) in [
+            ([1, taps], [0, taps / 2, 0, taps / 2]),
+            ([taps, 1], [taps / 2, 0, taps / 2, 0]),
+            ([taps, 1], [0, 2, 1, 1]),
+        ] {
+            for size in [[17, 17], [12, 9], [9, 14]] {
+                let graph = graph(1, 20, 24, size, window, pad);
+                assert_eq!(transformed(&graph), (0, 1), "{graph}");
+                agree(&graph);
+            }
+        }
     }
 }
 
@@ -73,7 +90,7 @@ fn rows_of_tiles_in_a_group() {
     for (images, inputs, outputs, size) in
         [(1, 64, 64, [57, 50]), (2, 32, 41, [41, 64]), (1, 16, 16, [110, 110])]
     {
-        let graph = graph(images, inputs, outputs, size, 3, [1; 4]);
+        let graph = graph(images, inputs, outputs, size, [3, 3], [1; 4]);
         assert_eq!(transformed(&graph), (1, 1));
         agree(&graph);
     }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The products of elements by `*` are the only ones that meet all input and output channels: n^2 for m^2 results
-//! instead of m^2 r^2. With `P(x)` the product of `x - q` over all points `q`, and `p` one of them:
+//! instead of m^2 r^2. Rows and columns have matrices of their own; where there is one tap, as along the rows of a 1x7
+//! window, they are 1. With `P(x)` the product of `x - q` over all points `q`, and `p` one of them:
 //!
 //! ```text
 //! B', row of p: the coefficients of P(x) / (x - p)       row of infinity: those of P(x)
@@ -14,7 +15,8 @@
 //! ```
 //!
 //! Points are 0, pairs of `p` and `-p`, and infinity: the rows of a pair share their even and their odd half. Pairs of
-//! inverses keep the coefficients small: n = 6 with 2/3 and 3/2 loses no more digits than the direct sum.
+//! inverses keep the coefficients small: n = 6 with 2/3 and 3/2 loses no more digits than the direct sum, and n = 10
+//! along one dimension less than one digit.
 //!
 //! Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308; the choice of points:
 //! Alam et al., Winograd Convolution for Deep Neural Networks: Efficient Point Selection, ACM TECS 2022.
@@ -24,33 +26,83 @@ use crate::vasm::{Bin, Builder, V};
 /// Taps along one dimension, at most.
 const MOST_TAPS: usize = 8;
 
-/// F(m, r): a tile of `results` x `results` by `taps` x `taps`.
+/// F(m x m', r x r'): a tile by rows and by columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Transform {
-    /// Results along one dimension, m.
+    /// Along the rows of an image.
+    pub rows: Axis,
+    /// Along its columns.
+    pub columns: Axis,
+}
+
+/// F(m, r): a tile along one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Axis {
+    /// Results, m.
     pub results: usize,
-    /// Taps along one dimension, r.
+    /// Taps, r.
     pub taps: usize,
 }
 
 impl Transform {
-    /// Elements of a tile along one dimension, n: even, for points come in pairs.
+    /// Elements of a tile.
+    pub fn elements(self) -> usize {
+        self.rows.size() * self.columns.size()
+    }
+
+    /// `G g G'` of several filters side by side, whose taps are `g`; `out` takes its elements one by one. The matrices
+    /// are those of [`Axis::filter`] for rows and columns. In f64.
+    pub fn filters<const N: usize>(
+        [rows, columns]: &[Vec<Vec<f64>>; 2],
+        g: &[[f64; N]],
+        mut out: impl FnMut([f64; N]),
+    ) {
+        let taps = columns[0].len();
+        let mut half = [[0.0; N]; MOST_TAPS];
+        for row in rows {
+            for (v, sum) in half[..taps].iter_mut().enumerate() {
+                *sum = [0.0; N];
+                for (u, &c) in row.iter().enumerate() {
+                    accumulate(sum, c, &g[u * taps + v]);
+                }
+            }
+            for column in columns {
+                let mut sum = [0.0; N];
+                for (half, &c) in half.iter().zip(column) {
+                    accumulate(&mut sum, c, half);
+                }
+                out(sum);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Transform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Transform { rows, columns } = self;
+        write!(f, "F({}x{}, {}x{})", rows.results, columns.results, rows.taps, columns.taps)
+    }
+}
+
+impl Axis {
+    /// One tap, and a result for each element.
+    pub const ONE: Axis = Axis { results: 1, taps: 1 };
+
+    /// Elements of a tile, n: even, for points come in pairs, or 1.
     pub fn size(self) -> usize {
         self.results + self.taps - 1
     }
 
-    /// The points that come with their opposites.
-    fn pairs(self) -> &'static [f64] {
-        match self.size() {
-            ..=4 => &[1.0],
-            5..=6 => &[2.0 / 3.0, 3.0 / 2.0],
-            _ => &[1.0, 2.0, 0.5],
-        }
-    }
-
-    /// All finite points: 0, then the pairs.
+    /// All finite points: 0, then those that come with their opposites. One element needs infinity alone.
     fn points(self) -> Vec<f64> {
-        std::iter::once(0.0).chain(self.pairs().iter().flat_map(|&p| [p, -p])).collect()
+        let pairs: &[f64] = match self.size() {
+            1 => return Vec::new(),
+            2..=4 => &[1.0],
+            5..=6 => &[2.0 / 3.0, 3.0 / 2.0],
+            7..=8 => &[1.0, 2.0, 0.5],
+            _ => &[0.75, 4.0 / 3.0, 0.4, 2.5],
+        };
+        std::iter::once(0.0).chain(pairs.iter().flat_map(|&p| [p, -p])).collect()
     }
 
     /// B', `[n, n]`.
@@ -92,28 +144,6 @@ impl Transform {
         (0..self.results).map(row).collect()
     }
 
-    /// `G g G'` of several filters side by side, whose taps are `g`; `out` takes its elements one by one. `matrix` is
-    /// [`filter`](Self::filter). In f64.
-    pub fn filters<const N: usize>(self, matrix: &[Vec<f64>], g: &[[f64; N]], mut out: impl FnMut([f64; N])) {
-        let r = self.taps;
-        let mut half = [[0.0; N]; MOST_TAPS];
-        for row in matrix {
-            for (v, sum) in half[..r].iter_mut().enumerate() {
-                *sum = [0.0; N];
-                for (u, &c) in row.iter().enumerate() {
-                    accumulate(sum, c, &g[u * r + v]);
-                }
-            }
-            for column in matrix {
-                let mut sum = [0.0; N];
-                for (half, &c) in half.iter().zip(column) {
-                    accumulate(&mut sum, c, half);
-                }
-                out(sum);
-            }
-        }
-    }
-
     /// Writes `B' d` for one line of a tile, of which elements may be zero for certain; `out` takes the elements of the
     /// result one by one.
     pub(super) fn spread(
@@ -128,7 +158,7 @@ impl Transform {
             present.filter_map(|(i, v)| v.map(|v| (row[i], v))).collect()
         };
         let last = rows.len() - 1;
-        for row in [0, last] {
+        for row in [0, last].into_iter().take(rows.len()) {
             let x = linear(k, &terms(&rows[row], |_| true));
             let x = x.unwrap_or_else(|| k.splat(0.0));
             out(k, row, x);
@@ -160,9 +190,11 @@ impl Transform {
             .collect();
         let mut results = Vec::with_capacity(count);
         for (i, row) in rows.iter().enumerate().take(count) {
-            let mut terms = vec![(row[0], m[0])];
+            let mut terms = vec![(row[last], m[last])];
             terms.extend(pairs.iter().enumerate().map(|(p, pair)| (row[1 + 2 * p], pair[i % 2])));
-            terms.push((row[last], m[last]));
+            if last > 0 {
+                terms.push((row[0], m[0]));
+            }
             results.extend(linear(k, &terms));
         }
         results
@@ -224,13 +256,13 @@ pub(super) fn tiles(
 
 #[cfg(test)]
 mod tests {
-    use super::Transform;
+    use super::Axis;
 
     /// The three matrices compute a correlation, whatever the numbers.
     #[test]
     fn matrices_fit_each_other() {
-        for (results, taps) in [(2, 3), (4, 3), (6, 3), (2, 5), (4, 5)] {
-            let f = Transform { results, taps };
+        for (results, taps) in [(1, 1), (2, 3), (4, 3), (6, 3), (2, 5), (4, 5), (2, 7), (4, 7)] {
+            let f = Axis { results, taps };
             let n = f.size();
             let d: Vec<f64> = (0..n).map(|i| ((i * 37 + 11) % 17) as f64 - 8.0).collect();
             let g: Vec<f64> = (0..taps).map(|i| ((i * 23 + 5) % 7) as f64 - 3.0).collect();

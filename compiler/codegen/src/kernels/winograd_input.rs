@@ -1,18 +1,18 @@
 //! winograd_input: a row of tiles of one channel block, transformed: `B' d B`.
 //!
 //! ```text
-//! v[i, j, t] = sum over u, w of B'[i, u] B'[j, w] x[u, t * m + w - pad]
+//! v[i, j, t] = sum over u, w of B'[i, u] C'[j, w] x[u, t * m + w - pad]      B, C: of rows, of columns
 //! ```
 //!
-//! Lanes are the channels of the block. A tile has n x n elements and overlaps the next one; elements outside of the
-//! image are zeros. Rows are transformed as they come and stored, columns then in place. The n x n elements of a
-//! result lie a constant number of bytes apart, the tiles of a row beside each other.
+//! Lanes are the channels of the block. A tile overlaps the next one; elements outside of the image are zeros. Rows are
+//! transformed as they come and stored, columns then in place. The elements of a result lie a constant number of bytes
+//! apart, the tiles of a row beside each other.
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), rows inside the image, rows of the tile
 //! above it, rows outside of it, the table of a ring.
 
 use super::row::RowStep;
-use super::winograd::{self, Transform};
+use super::winograd::{self, Axis, Transform};
 use crate::vasm::{Builder, Kernel, LANES, P, V};
 
 /// Bytes of a vector.
@@ -43,7 +43,8 @@ impl WinogradInput {
         let below = k.difference(outside, above);
         let to = k.copy(to);
         let x = k.offset(input, -(self.pad as i64) * VECTOR);
-        let (n, m) = (self.transform.size(), self.transform.results);
+        let Transform { rows, columns } = self.transform;
+        let (n, m) = (columns.size(), columns.results);
         let column = |tile: usize, j: usize| (tile * m + j).checked_sub(self.pad).filter(|&c| c < self.width);
         let is_whole = |tile: usize| (0..n).all(|j| column(tile, j).is_some());
         winograd::tiles(&mut k, self.tiles, is_whole, |k, tile| {
@@ -53,18 +54,19 @@ impl WinogradInput {
             self.row.walk(k, taps, 5, x, |k, x| {
                 let load = |j: usize| inside(j).then(|| k.load(x.at((j as i64 * VECTOR) as i32)));
                 let line: Vec<Option<V>> = (0..n).map(load).collect();
-                self.transform
-                    .spread(k, &line, |k, j, v| k.store(v, at.at((j as i64 * self.element) as i32)));
+                columns.spread(k, &line, |k, j, v| k.store(v, at.at((j as i64 * self.element) as i32)));
                 k.advance(at, n as i64 * self.element);
             });
             self.zeros(k, below, at);
-            let at = k.copy(to);
-            k.repeat(n as u64, |k| {
-                let row = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
-                let line: Vec<Option<V>> = (0..n).map(|i| Some(k.load(row(i)))).collect();
-                self.transform.spread(k, &line, |k, i, v| k.store(v, row(i)));
-                k.advance(at, self.element);
-            });
+            if rows != Axis::ONE {
+                let at = k.copy(to);
+                k.repeat(n as u64, |k| {
+                    let row = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
+                    let line: Vec<Option<V>> = (0..rows.size()).map(|i| Some(k.load(row(i)))).collect();
+                    rows.spread(k, &line, |k, i, v| k.store(v, row(i)));
+                    k.advance(at, self.element);
+                });
+            }
             k.advance(x, m as i64 * VECTOR);
             k.advance(to, VECTOR);
         });
@@ -73,7 +75,7 @@ impl WinogradInput {
 
     /// Stores `rows` rows of zeros; moves `at` past them.
     fn zeros(&self, k: &mut Builder, rows: P, at: P) {
-        let n = self.transform.size() as i64;
+        let n = self.transform.columns.size() as i64;
         k.repeat(rows, |k| {
             let zero = k.splat(0.0);
             for j in 0..n {

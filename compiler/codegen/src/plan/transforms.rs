@@ -2,16 +2,17 @@
 //!
 //! ```text
 //! conv 3x3, stride 1 -> direct | F(2x2, 3x3) | F(4x4, 3x3)      conv 5x5, stride 1 -> direct | F(2x2, 5x5)
+//! conv 1x3, stride 1 -> direct | F(1x2, 1x3) | F(1x4, 1x3)      conv 1x7, stride 1 -> direct | F(1x2, 1x7) | F(1x4, 1x7)
 //! ```
 //!
 //! Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4 times them for
-//! F(4x4, 3x3), and F(2x2, 5x5) 36 / 25. Small maps want small tiles, for their filters come from memory. INVARIANT:
+//! F(4x4, 3x3), F(2x2, 5x5) 36 / 25, and F(1x4, 1x7) 10 / 7. Small maps want small tiles, for their filters come from memory. INVARIANT:
 //! the filters that transforms add take no more than all constants of the network; where they would, the transforms
 //! come first that gain most for a byte.
 
 use super::Planner;
 use super::lower::dims4;
-use crate::kernels::winograd::Transform;
+use crate::kernels::winograd::{Axis, Transform};
 use cnnc_ir::ops::Conv;
 use cnnc_ir::{DType, NodeId, Op};
 use std::collections::HashMap;
@@ -58,6 +59,15 @@ pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
     chosen.into_iter().map(|(node, (transform, _))| (node, transform)).collect()
 }
 
+/// Results of the tiles that so many taps along a dimension are computed by.
+fn tiles(taps: usize) -> &'static [usize] {
+    match taps {
+        3 | 7 => &[2, 4],
+        5 => &[2],
+        _ => &[],
+    }
+}
+
 /// The transforms of a convolution, from small filters to large ones, each quicker than those before.
 fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
     let graph = &p.module.graph;
@@ -68,12 +78,14 @@ fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
         && graph[operands[1]].is_const()
         && conv.groups == 1
         && (conv.stride.0, conv.stride.1, conv.dilation.0, conv.dilation.1) == (1, 1, 1, 1)
-        && kh == kw
         && inputs.min(outputs) >= 2 * p.target.lanes;
-    let transforms: &[Transform] = match kh {
-        3 if fits => &[Transform { results: 2, taps: 3 }, Transform { results: 4, taps: 3 }],
-        5 if fits => &[Transform { results: 2, taps: 5 }],
-        _ => &[],
+    let axes = |taps| tiles(taps).iter().map(move |&results| Axis { results, taps });
+    let transforms: Vec<Transform> = match (kh, kw) {
+        _ if !fits => Vec::new(),
+        (1, _) => axes(kw).map(|columns| Transform { rows: Axis::ONE, columns }).collect(),
+        (_, 1) => axes(kh).map(|rows| Transform { rows, columns: Axis::ONE }).collect(),
+        _ if kh == kw && kh <= 5 => axes(kh).map(|axis| Transform { rows: axis, columns: axis }).collect(),
+        _ => Vec::new(),
     };
     let filters = (inputs * outputs) as u64;
     // For one input channel and vector of outputs: two multiply-adds a cycle, or the weights from memory.
@@ -81,9 +93,10 @@ fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
     let mut cost = cycles(images * oh * ow * kh * kw, kh * kw);
     let mut taps = kh * kw;
     let mut ways = Vec::new();
-    for &transform in transforms {
-        let elements = transform.size() * transform.size();
-        let tiles = images * oh.div_ceil(transform.results) * ow.div_ceil(transform.results);
+    for transform in transforms {
+        let elements = transform.elements();
+        let Transform { rows, columns } = transform;
+        let tiles = images * oh.div_ceil(rows.results) * ow.div_ceil(columns.results);
         let bytes = elements * tiles * 4 * (inputs.max(outputs) + p.target.lanes);
         let quicker = TRANSFORMS * cycles(elements * tiles, elements);
         if quicker < cost && bytes < i32::MAX as usize {

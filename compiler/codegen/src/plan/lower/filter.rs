@@ -10,7 +10,7 @@
 
 use super::panel::Panels;
 use super::strided::{self, Dim};
-use crate::kernels::winograd::Transform;
+use crate::kernels::winograd::{Axis, Transform};
 use crate::plan::weights::Word;
 use crate::plan::{Layout, Place, Planner, Space, at};
 use cnnc_ir::{DType, Data, NodeId, Type};
@@ -121,8 +121,8 @@ impl Filter {
         /// Filters that are transformed at once, in vectors.
         const LANES: usize = 8;
         let [output, input, ..] = self.strides;
-        let matrix = transform.filter();
-        let taps = transform.taps * transform.taps;
+        let matrices = [transform.rows, transform.columns].map(Axis::filter);
+        let taps = transform.rows.taps * transform.columns.taps;
         let mut filters = vec![[0.0; LANES]; taps];
         for i in 0..self.inputs {
             for first in outputs.clone().step_by(LANES) {
@@ -134,7 +134,7 @@ impl Filter {
                 }
                 let (at, lanes) = (i * outputs.len() + first - outputs.start, LANES.min(outputs.end - first));
                 let mut element = out.iter_mut();
-                transform.filters(&matrix, &filters, |x| {
+                Transform::filters(&matrices, &filters, |x| {
                     if let Some(element) = element.next() {
                         for (word, x) in element[at..at + lanes].iter_mut().zip(x) {
                             *word = (x as f32).to_le_bytes();

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! v[e, c, t] = B' d B     for every channel block c and tile t
-//! p[e, o, t] = sum over c of u[e, o, c] v[e, c, t]     n^2 matrix products, e from 1 to n^2
+//! p[e, o, t] = sum over c of u[e, o, c] v[e, c, t]     a matrix product for each element e of a tile
 //! y          = pipe(bias + A' p A)
 //! ```
 //!
@@ -77,9 +77,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv, transform: Transfo
     let operands = p.module.graph.operands(id);
     let [outputs, inputs, ..] = dims4(p, operands[1]);
     let [images, _, oh, ow] = dims4(p, id);
-    let m = transform.results;
-    let (rows, columns) = (oh.div_ceil(m), ow.div_ceil(m));
-    let elements = transform.size() * transform.size();
+    let (rows, columns) = (oh.div_ceil(transform.rows.results), ow.div_ceil(transform.columns.results));
+    let elements = transform.elements();
     let row_bytes = 4 * elements * columns * (inputs + outputs);
     let by_rows = 4 * elements * inputs * outputs <= FILTERS && row_bytes * rows * images > TILES;
     let ring = by_rows.then(|| (BLOCK / row_bytes).clamp(1, rows.div_ceil(8)) as u64);
@@ -101,7 +100,7 @@ impl Tiling {
     /// A buffer for the elements of tiles of so many channels.
     fn elements(&self, p: &mut Planner, what: &str, channels: usize) -> Result<Elements, String> {
         let lanes = p.target.lanes;
-        let count = self.transform.size() * self.transform.size();
+        let count = self.transform.elements();
         let row = (4 * lanes * self.columns) as i64;
         let (rows, images) = match self.ring {
             Some(ring) => (ring as usize, 1),
@@ -118,10 +117,6 @@ impl Tiling {
         Ok(Elements { place, element, plane, image, row, ring: self.ring })
     }
 
-    fn count(&self) -> usize {
-        self.transform.size() * self.transform.size()
-    }
-
     fn input(&self, p: &mut Planner, conv: &Conv, to: Elements) -> Result<(), String> {
         let x = p.module.graph.operands(self.id)[0];
         let [_, channels, height, width] = dims4(p, x);
@@ -130,10 +125,10 @@ impl Tiling {
         let window = Window {
             over: Over::Operand,
             dim: 2,
-            stride: self.transform.results as u64,
+            stride: self.transform.rows.results as u64,
             pad: conv.pad.top as u64,
             dilation: 1,
-            kernel: self.transform.size() as u64,
+            kernel: self.transform.rows.size() as u64,
             extent: height as u64,
             ring: from.ring,
         };
@@ -149,7 +144,7 @@ impl Tiling {
         let index = |dim, stride| Term::Index { dim, stride };
         let moved = vec![index(0, from.image), index(1, from.plane), Term::FirstRow { stride: from.row }];
         let args = vec![
-            write(to.place, to.terms(), to.span(self.count())),
+            write(to.place, to.terms(), to.span(self.transform.elements())),
             read(input, moved, 0..from.row),
             Arg::Taps,
             Arg::TapsAbove,
@@ -158,7 +153,7 @@ impl Tiling {
         ];
         let extents = [self.images, channels.div_ceil(p.target.lanes), self.rows].map(|n| n as u64).to_vec();
         let calls = vec![Call { kernel: kernel.into(), extents, window: Some(window), args }];
-        p.step(&p.name(self.id), "winograd_input", self.name(), calls, 0);
+        p.step(&p.name(self.id), "winograd_input", self.transform.to_string(), calls, 0);
         Ok(())
     }
 
@@ -168,7 +163,7 @@ impl Tiling {
         let [.., oh, ow] = dims4(p, self.id);
         let lanes = p.target.lanes;
         let vector = 4 * lanes as i64;
-        let count = self.count();
+        let count = self.transform.elements();
         let filter = Filter {
             weights: w,
             transform: Some(self.transform),
@@ -271,7 +266,7 @@ impl Tiling {
         let mut args = vec![
             write(to, same.clone(), 0..result.row),
             // Transformed in place.
-            write(from.place, from.terms(), from.span(self.count())),
+            write(from.place, from.terms(), from.span(self.transform.elements())),
             // Without a bias its argument is not read.
             bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
             Arg::Taps,
@@ -280,10 +275,10 @@ impl Tiling {
         let window = Window {
             over: Over::Result,
             dim: 2,
-            stride: self.transform.results as u64,
+            stride: self.transform.rows.results as u64,
             pad: 0,
             dilation: 1,
-            kernel: self.transform.results as u64,
+            kernel: self.transform.rows.results as u64,
             extent: oh as u64,
             ring: None,
         };
@@ -303,12 +298,7 @@ impl Tiling {
         };
         let (full, blocks) = (channels / lanes, channels.div_ceil(lanes));
         let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
-        p.step(&p.name(id), "winograd_output", self.name(), calls, 0);
+        p.step(&p.name(id), "winograd_output", self.transform.to_string(), calls, 0);
         Ok(taken)
-    }
-
-    fn name(&self) -> String {
-        let Transform { results, taps } = self.transform;
-        format!("F({results}x{results}, {taps}x{taps})")
     }
 }
