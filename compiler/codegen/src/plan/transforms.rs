@@ -1,14 +1,14 @@
 //! Which convolutions run by Winograd's tiles, and which tiles they take.
 //!
 //! ```text
-//! conv 3x3, stride 1 -> direct | F(2x2, 3x3) | F(4x4, 3x3)      conv 5x5, stride 1 -> direct | F(2x2, 5x5)
-//! conv 1x3, stride 1 -> direct | F(1x2, 1x3) | F(1x4, 1x3)      conv 1x7, stride 1 -> direct | F(1x2, 1x7) | F(1x4, 1x7)
+//! conv 3x3 -> direct | F(2x2, 3x3) | F(4x4, 3x3)      conv 5x5 -> direct | F(2x2, 5x5)
+//! conv 1x3 -> direct | F(1x2, 1x3) | F(1x4, 1x3)      conv 1x7 -> direct | F(1x2, 1x7) | F(1x4, 1x7)
 //! ```
 //!
-//! Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4 times them for
-//! F(4x4, 3x3), F(2x2, 5x5) 36 / 25, and F(1x4, 1x7) 10 / 7. Small maps want small tiles, for their filters come from memory. INVARIANT:
-//! the filters that transforms add take no more than all constants of the network; where they would, the transforms
-//! come first that gain most for a byte.
+//! All of stride 1. Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4
+//! times them for F(4x4, 3x3), F(2x2, 5x5) 36 / 25, and F(1x4, 1x7) 10 / 7. Small maps want small tiles, for their
+//! filters come from memory. INVARIANT: the filters that transforms add take no more than all constants of the network;
+//! where they would, the transforms come first that gain most for a byte.
 
 use super::Planner;
 use super::lower::dims4;
