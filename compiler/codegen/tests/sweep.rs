@@ -180,7 +180,8 @@ fn transformed_convolutions() {
         let [kh, kw] = random.pick(&[[3, 3], [3, 3], [5, 5], [1, 3], [3, 1], [1, 7], [7, 1], [1, 5]]);
         let pad: [usize; 4] = std::array::from_fn(|i| random.within(0, [kh, kw][i % 2] - 1));
         let [h, w] = [kh, kw].map(|kernel| random.within(kernel, 26));
-        let [oh, ow] = [h + pad[0] + pad[2] + 1 - kh, w + pad[1] + pad[3] + 1 - kw];
+        let stride = if kh == kw { random.within(1, 2) } else { 1 };
+        let [oh, ow] = [h + pad[0] + pad[2] - kh, w + pad[1] + pad[3] - kw].map(|rest| rest / stride + 1);
         let (n, c, o) = (random.within(1, 2), random.within(16, 41), random.within(16, 41));
         let shape = format!("{n},{o},{oh},{ow}");
         let x = format!("f32[{n},{c},{h},{w}]");
@@ -195,7 +196,7 @@ fn transformed_convolutions() {
         format!(
             "graph @g(%x: {x}) {{\n{a}  %w: f32[{o},{c},{kh},{kw}] = const rand(1)\n  \
              %b: f32[{o}] = const rand(2)\n  %o: f32[{others}] = const rand(3)\n{operands}  \
-             %y: f32[{shape}] = conv %a, %w, %b, pad=[{},{},{},{}]{pipe}\n  \
+             %y: f32[{shape}] = conv %a, %w, %b, stride={stride}, pad=[{},{},{},{}]{pipe}\n  \
              %z: f32[] = reduce_max %o, axes=[0], keep=false\n  return %y, %z\n}}\n",
             pad[0], pad[1], pad[2], pad[3]
         )

@@ -14,9 +14,12 @@
 //! A', row of i: p^i at every point p                     at infinity 1 in the last row, 0 in the others
 //! ```
 //!
-//! Points are 0, pairs of `p` and `-p`, and infinity: the rows of a pair share their even and their odd half. Pairs of
-//! inverses keep the coefficients small: n = 6 with 2/3 and 3/2 loses no more digits than the direct sum, and n = 10
-//! along one dimension less than one digit.
+//! Points are 0, pairs of `p` and `-p`, perhaps a single one, and infinity: the rows of a pair are the sum and
+//! the difference of two halves. Pairs of inverses keep the coefficients small: n = 6 with 2/3 and 3/2 loses no more digits than the
+//! direct sum, and n = 10 along one dimension, or 7 along both, less than one digit.
+//!
+//! A stride of s makes s phases: every s-th element meets every s-th tap, with matrices of their own, and the results of
+//! all phases are summed. A single tap needs none.
 //!
 //! Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308; the choice of points:
 //! Alam et al., Winograd Convolution for Deep Neural Networks: Efficient Point Selection, ACM TECS 2022.
@@ -35,13 +38,22 @@ pub struct Transform {
     pub columns: Axis,
 }
 
-/// F(m, r): a tile along one dimension.
+/// A tile along one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
     /// Results, m.
     pub results: usize,
-    /// Taps, r.
+    /// Taps, r: at least as many as the stride.
     pub taps: usize,
+    /// Elements from result to result.
+    pub stride: usize,
+}
+
+/// F(m, r): what every stride-th element of a tile, counted from one of the first, has to do with every stride-th tap.
+#[derive(Clone, Copy)]
+struct Phase {
+    results: usize,
+    taps: usize,
 }
 
 impl Transform {
@@ -86,62 +98,30 @@ impl std::fmt::Display for Transform {
 
 impl Axis {
     /// One tap, and a result for each element.
-    pub const ONE: Axis = Axis { results: 1, taps: 1 };
+    pub const ONE: Axis = Axis { results: 1, taps: 1, stride: 1 };
 
-    /// Elements of a tile, n: even, for points come in pairs, or 1.
+    /// Elements of a tile, before and after its transform.
     pub fn size(self) -> usize {
-        self.results + self.taps - 1
+        (self.results - 1) * self.stride + self.taps
     }
 
-    /// All finite points: 0, then those that come with their opposites. One element needs infinity alone.
-    fn points(self) -> Vec<f64> {
-        let pairs: &[f64] = match self.size() {
-            1 => return Vec::new(),
-            2..=4 => &[1.0],
-            5..=6 => &[2.0 / 3.0, 3.0 / 2.0],
-            7..=8 => &[1.0, 2.0, 0.5],
-            _ => &[0.75, 4.0 / 3.0, 0.4, 2.5],
-        };
-        std::iter::once(0.0).chain(pairs.iter().flat_map(|&p| [p, -p])).collect()
-    }
-
-    /// B', `[n, n]`.
-    pub fn input(self) -> Vec<Vec<f64>> {
-        let points = self.points();
-        let product = |left_out: Option<usize>| {
-            let mut coefficients = vec![1.0];
-            for (i, &q) in points.iter().enumerate().filter(|(i, _)| Some(*i) != left_out) {
-                debug_assert!(i < points.len());
-                let lower = coefficients.iter().map(|c| -q * c).chain([0.0]);
-                let higher = std::iter::once(0.0).chain(coefficients.iter().copied());
-                coefficients = lower.zip(higher).map(|(a, b)| a + b).collect();
-            }
-            coefficients.resize(self.size(), 0.0);
-            coefficients
-        };
-        (0..points.len()).map(|p| product(Some(p))).chain([product(None)]).collect()
+    /// The phases, one behind the other in a transformed tile.
+    fn phases(self) -> impl Iterator<Item = Phase> {
+        let Axis { results, taps, stride } = self;
+        (0..stride).map(move |first| Phase { results, taps: (taps - first).div_ceil(stride) })
     }
 
     /// G, `[n, r]`.
     pub fn filter(self) -> Vec<Vec<f64>> {
-        let points = self.points();
-        let row = |(i, &p): (usize, &f64)| {
-            let others = points.iter().enumerate().filter(|(j, _)| *j != i);
-            let scale: f64 = others.map(|(_, q)| p - q).product();
-            (0..self.taps as i32).map(|k| p.powi(k) / scale).collect()
+        let of_phase = |(first, phase): (usize, Phase)| {
+            let spaced = move |row: Vec<f64>| {
+                let mut taps = vec![0.0; self.taps];
+                taps.iter_mut().skip(first).step_by(self.stride).zip(row).for_each(|(tap, c)| *tap = c);
+                taps
+            };
+            phase.filter().into_iter().map(spaced)
         };
-        let infinity = (0..self.taps).map(|k| if k + 1 == self.taps { 1.0 } else { 0.0 }).collect();
-        points.iter().enumerate().map(row).chain([infinity]).collect()
-    }
-
-    /// A', `[m, n]`.
-    pub fn output(self) -> Vec<Vec<f64>> {
-        let points = self.points();
-        let row = |i: usize| {
-            let infinity = if i + 1 == self.results { 1.0 } else { 0.0 };
-            points.iter().map(|p| p.powi(i as i32)).chain([infinity]).collect()
-        };
-        (0..self.results).map(row).collect()
+        self.phases().enumerate().flat_map(of_phase).collect()
     }
 
     /// Writes `B' d` for one line of a tile, of which elements may be zero for certain; `out` takes the elements of the
@@ -152,27 +132,130 @@ impl Axis {
         d: &[Option<V>],
         mut out: impl FnMut(&mut Builder, usize, V),
     ) {
-        let rows = self.input();
-        let terms = |row: &[f64], keep: fn(usize) -> bool| -> Vec<(f64, V)> {
-            let present = d.iter().enumerate().filter(|(i, _)| keep(*i));
-            present.filter_map(|(i, v)| v.map(|v| (row[i], v))).collect()
+        let mut before = 0;
+        for (first, phase) in self.phases().enumerate() {
+            let d: Vec<Option<V>> = d.iter().copied().skip(first).step_by(self.stride).collect();
+            phase.spread(k, &d, |k, j, v| out(k, before + j, v));
+            before += phase.size();
+        }
+    }
+
+    /// Writes the first `count` elements of `A' m` for one line of products.
+    pub(super) fn gather(self, k: &mut Builder, m: &[V], count: usize) -> Vec<V> {
+        let mut rest = m;
+        let mut sums: Vec<V> = Vec::new();
+        for phase in self.phases() {
+            let (of_phase, behind) = rest.split_at(phase.size());
+            rest = behind;
+            let results = phase.gather(k, of_phase, count);
+            for (&sum, &x) in sums.iter().zip(&results) {
+                k.bin_to(Bin::Add, sum, sum, x);
+            }
+            if sums.is_empty() {
+                sums = results;
+            }
+        }
+        sums
+    }
+}
+
+impl Phase {
+    fn size(self) -> usize {
+        self.results + self.taps - 1
+    }
+
+    /// Finite points but 0: those that come with their opposites, and perhaps one that does not.
+    fn points(self) -> (&'static [f64], Option<f64>) {
+        match self.size() {
+            ..=3 => (&[], Some(1.0)),
+            4 => (&[1.0], None),
+            5 => (&[0.75], Some(2.0)),
+            6 => (&[2.0 / 3.0, 3.0 / 2.0], None),
+            7 => (&[0.6, 1.0], Some(3.0)),
+            8 => (&[1.0, 2.0, 0.5], None),
+            _ => (&[0.75, 4.0 / 3.0, 0.4, 2.5], None),
+        }
+    }
+
+    /// All finite points: 0, then the pairs, then the one that is left.
+    fn finite(self) -> Vec<f64> {
+        let (pairs, single) = self.points();
+        let pairs = pairs.iter().flat_map(|&p| [p, -p]);
+        std::iter::once(0.0).chain(pairs).chain(single).collect()
+    }
+
+    /// B', `[n, n]`.
+    fn input(self) -> Vec<Vec<f64>> {
+        let points = self.finite();
+        let product = |left_out: Option<usize>| {
+            let mut coefficients = vec![1.0];
+            for (_, &q) in points.iter().enumerate().filter(|(i, _)| Some(*i) != left_out) {
+                let lower = coefficients.iter().map(|c| -q * c).chain([0.0]);
+                let higher = std::iter::once(0.0).chain(coefficients.iter().copied());
+                coefficients = lower.zip(higher).map(|(a, b)| a + b).collect();
+            }
+            coefficients.resize(self.size(), 0.0);
+            coefficients
         };
-        let last = rows.len() - 1;
-        for row in [0, last].into_iter().take(rows.len()) {
-            let x = linear(k, &terms(&rows[row], |_| true));
+        (0..points.len()).map(|p| product(Some(p))).chain([product(None)]).collect()
+    }
+
+    /// G, `[n, r]`; a single tap stays what it is.
+    fn filter(self) -> Vec<Vec<f64>> {
+        if self.taps == 1 {
+            return vec![vec![1.0]; self.results];
+        }
+        let points = self.finite();
+        let row = |(i, &p): (usize, &f64)| {
+            let others = points.iter().enumerate().filter(|(j, _)| *j != i);
+            let scale: f64 = others.map(|(_, q)| p - q).product();
+            (0..self.taps as i32).map(|k| p.powi(k) / scale).collect()
+        };
+        let infinity = (0..self.taps).map(|k| if k + 1 == self.taps { 1.0 } else { 0.0 }).collect();
+        points.iter().enumerate().map(row).chain([infinity]).collect()
+    }
+
+    /// A', `[m, n]`.
+    fn output(self) -> Vec<Vec<f64>> {
+        let points = self.finite();
+        let row = |i: usize| {
+            let infinity = if i + 1 == self.results { 1.0 } else { 0.0 };
+            points.iter().map(|p| p.powi(i as i32)).chain([infinity]).collect()
+        };
+        (0..self.results).map(row).collect()
+    }
+
+    fn spread(self, k: &mut Builder, d: &[Option<V>], mut out: impl FnMut(&mut Builder, usize, V)) {
+        if self.taps == 1 {
+            for (i, &v) in d.iter().enumerate() {
+                let v = v.unwrap_or_else(|| k.splat(0.0));
+                out(k, i, v);
+            }
+            return;
+        }
+        let rows = self.input();
+        let terms = |c: &dyn Fn(usize) -> f64| -> Vec<(f64, V)> {
+            d.iter().enumerate().filter_map(|(i, v)| v.map(|v| (c(i), v))).collect()
+        };
+        let behind_pairs = 1 + 2 * self.points().0.len();
+        for row in std::iter::once(0).chain(behind_pairs..rows.len()) {
+            let x = linear(k, &terms(&|i| rows[row][i]));
             let x = x.unwrap_or_else(|| k.splat(0.0));
             out(k, row, x);
         }
-        for plus in (1..last).step_by(2) {
-            let even = linear(k, &terms(&rows[plus], |i| i % 2 == 0));
-            let odd = linear(k, &terms(&rows[plus], |i| i % 2 == 1));
-            let (x, y) = match (even, odd) {
-                (Some(even), Some(odd)) => (k.bin(Bin::Add, even, odd), k.bin(Bin::Sub, even, odd)),
-                (Some(even), None) => (even, even),
-                (None, odd) => {
+        for plus in (1..behind_pairs).step_by(2) {
+            // Without a single point these are every other element.
+            let same = linear(k, &terms(&|i| (rows[plus][i] + rows[plus + 1][i]) / 2.0));
+            let opposite = linear(k, &terms(&|i| (rows[plus][i] - rows[plus + 1][i]) / 2.0));
+            let (x, y) = match (same, opposite) {
+                (Some(same), Some(opposite)) => {
+                    (k.bin(Bin::Add, same, opposite), k.bin(Bin::Sub, same, opposite))
+                }
+                (Some(same), None) => (same, same),
+                (None, opposite) => {
                     let zero = k.splat(0.0);
-                    let odd = odd.unwrap_or(zero);
-                    (odd, k.bin(Bin::Sub, zero, odd))
+                    let opposite = opposite.unwrap_or(zero);
+                    (opposite, k.bin(Bin::Sub, zero, opposite))
                 }
             };
             out(k, plus, x);
@@ -180,21 +263,20 @@ impl Axis {
         }
     }
 
-    /// Writes the first `count` elements of `A' m` for one line of products.
-    pub(super) fn gather(self, k: &mut Builder, m: &[V], count: usize) -> Vec<V> {
-        let rows = self.output();
-        let last = m.len() - 1;
-        let pairs: Vec<[V; 2]> = (1..last)
+    fn gather(self, k: &mut Builder, m: &[V], count: usize) -> Vec<V> {
+        if self.taps == 1 {
+            return m[..count].to_vec();
+        }
+        let behind_pairs = 1 + 2 * self.points().0.len();
+        let pairs: Vec<[V; 2]> = (1..behind_pairs)
             .step_by(2)
             .map(|i| [k.bin(Bin::Add, m[i], m[i + 1]), k.bin(Bin::Sub, m[i], m[i + 1])])
             .collect();
         let mut results = Vec::with_capacity(count);
-        for (i, row) in rows.iter().enumerate().take(count) {
-            let mut terms = vec![(row[last], m[last])];
+        for (i, row) in self.output().iter().enumerate().take(count) {
+            let alone = std::iter::once(0).chain(behind_pairs..m.len());
+            let mut terms: Vec<(f64, V)> = alone.map(|p| (row[p], m[p])).collect();
             terms.extend(pairs.iter().enumerate().map(|(p, pair)| (row[1 + 2 * p], pair[i % 2])));
-            if last > 0 {
-                terms.push((row[0], m[0]));
-            }
             results.extend(linear(k, &terms));
         }
         results
@@ -256,13 +338,15 @@ pub(super) fn tiles(
 
 #[cfg(test)]
 mod tests {
-    use super::Axis;
+    use super::Phase;
 
     /// The three matrices compute a correlation, whatever the numbers.
     #[test]
     fn matrices_fit_each_other() {
-        for (results, taps) in [(1, 1), (2, 3), (4, 3), (6, 3), (2, 5), (4, 5), (2, 7), (4, 7)] {
-            let f = Axis { results, taps };
+        for (results, taps) in
+            [(2, 2), (3, 2), (4, 2), (2, 3), (4, 3), (5, 3), (6, 3), (2, 5), (4, 5), (2, 7), (4, 7)]
+        {
+            let f = Phase { results, taps };
             let n = f.size();
             let d: Vec<f64> = (0..n).map(|i| ((i * 37 + 11) % 17) as f64 - 8.0).collect();
             let g: Vec<f64> = (0..taps).map(|i| ((i * 23 + 5) % 7) as f64 - 3.0).collect();

@@ -1,7 +1,7 @@
 //! winograd_input: a row of tiles of one channel block, transformed: `B' d B`.
 //!
 //! ```text
-//! v[i, j, t] = sum over u, w of B'[i, u] C'[j, w] x[u, t * m + w - pad]      B, C: of rows, of columns
+//! v[i, j, t] = sum over u, w of B'[i, u] C'[j, w] x[u, t * m * stride + w - pad]      B, C: of rows, of columns
 //! ```
 //!
 //! Lanes are the channels of the block. A tile overlaps the next one; elements outside of the image are zeros. Rows are
@@ -44,8 +44,9 @@ impl WinogradInput {
         let to = k.copy(to);
         let x = k.offset(input, -(self.pad as i64) * VECTOR);
         let Transform { rows, columns } = self.transform;
-        let (n, m) = (columns.size(), columns.results);
-        let column = |tile: usize, j: usize| (tile * m + j).checked_sub(self.pad).filter(|&c| c < self.width);
+        let (n, step) = (columns.size(), columns.results * columns.stride);
+        let column =
+            |tile: usize, j: usize| (tile * step + j).checked_sub(self.pad).filter(|&c| c < self.width);
         let is_whole = |tile: usize| (0..n).all(|j| column(tile, j).is_some());
         winograd::tiles(&mut k, self.tiles, is_whole, |k, tile| {
             let inside = |j: usize| tile.is_none_or(|tile| column(tile, j).is_some());
@@ -67,7 +68,7 @@ impl WinogradInput {
                     k.advance(at, self.element);
                 });
             }
-            k.advance(x, m as i64 * VECTOR);
+            k.advance(x, step as i64 * VECTOR);
             k.advance(to, VECTOR);
         });
         k.finish()

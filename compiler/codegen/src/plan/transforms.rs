@@ -1,14 +1,15 @@
 //! Which convolutions run by Winograd's tiles, and which tiles they take.
 //!
 //! ```text
-//! conv 3x3 -> direct | F(2x2, 3x3) | F(4x4, 3x3)      conv 5x5 -> direct | F(2x2, 5x5)
-//! conv 1x3 -> direct | F(1x2, 1x3) | F(1x4, 1x3)      conv 1x7 -> direct | F(1x2, 1x7) | F(1x4, 1x7)
+//! conv 3x3 -> direct | F(2x2, 3x3) | F(4x4, 3x3) | F(5x5, 3x3)      conv 5x5 -> direct | F(2x2, 5x5)
+//! conv 1x3 -> direct | F(1x2, 1x3) | F(1x4, 1x3) | F(1x5, 1x3)      conv 1x7 -> direct | F(1x2, 1x7) | F(1x4, 1x7)
+//! conv 3x3, stride 2 -> direct | F(3x3, 3x3) | F(4x4, 3x3)
 //! ```
 //!
-//! All of stride 1. Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4
-//! times them for F(4x4, 3x3), F(2x2, 5x5) 36 / 25, and F(1x4, 1x7) 10 / 7. Small maps want small tiles, for their
-//! filters come from memory. INVARIANT: the filters that transforms add take no more than all constants of the network;
-//! where they would, the transforms come first that gain most for a byte.
+//! Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4 times them for
+//! F(4x4, 3x3), 9 times with a stride. Which tile wins is a matter of how it fits the map, 14x14 wants 5x5; and small
+//! maps want small tiles, for their filters come from memory. INVARIANT: the filters that transforms add take no more
+//! than all constants of the network; where they would, the transforms come first that gain most for a byte.
 
 use super::Planner;
 use super::lower::dims4;
@@ -60,10 +61,12 @@ pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
 }
 
 /// Results of the tiles that so many taps along a dimension are computed by.
-fn tiles(taps: usize) -> &'static [usize] {
-    match taps {
-        3 | 7 => &[2, 4],
-        5 => &[2],
+fn tiles(taps: usize, stride: usize) -> &'static [usize] {
+    match (taps, stride) {
+        (3, 1) => &[2, 4, 5],
+        (3, 2) => &[3, 4],
+        (5, 1) => &[2],
+        (7, 1) => &[2, 4],
         _ => &[],
     }
 }
@@ -77,14 +80,20 @@ fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
     let fits = p.ty(id).dtype == DType::F32
         && graph[operands[1]].is_const()
         && conv.groups == 1
-        && (conv.stride.0, conv.stride.1, conv.dilation.0, conv.dilation.1) == (1, 1, 1, 1)
+        && (conv.dilation.0, conv.dilation.1) == (1, 1)
         && inputs.min(outputs) >= 2 * p.target.lanes;
-    let axes = |taps| tiles(taps).iter().map(move |&results| Axis { results, taps });
-    let transforms: Vec<Transform> = match (kh, kw) {
+    let axes = |taps, stride| tiles(taps, stride).iter().map(move |&results| Axis { results, taps, stride });
+    let transforms: Vec<Transform> = match ((kh, conv.stride.0), (kw, conv.stride.1)) {
         _ if !fits => Vec::new(),
-        (1, _) => axes(kw).map(|columns| Transform { rows: Axis::ONE, columns }).collect(),
-        (_, 1) => axes(kh).map(|rows| Transform { rows, columns: Axis::ONE }).collect(),
-        _ if kh == kw && kh <= 5 => axes(kh).map(|axis| Transform { rows: axis, columns: axis }).collect(),
+        ((1, 1), (taps, stride)) => {
+            axes(taps, stride).map(|columns| Transform { rows: Axis::ONE, columns }).collect()
+        }
+        ((taps, stride), (1, 1)) => {
+            axes(taps, stride).map(|rows| Transform { rows, columns: Axis::ONE }).collect()
+        }
+        (rows, columns) if rows == columns && kh <= 5 => {
+            axes(kh, conv.stride.0).map(|axis| Transform { rows: axis, columns: axis }).collect()
+        }
         _ => Vec::new(),
     };
     let filters = (inputs * outputs) as u64;

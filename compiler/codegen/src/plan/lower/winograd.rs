@@ -125,7 +125,7 @@ impl Tiling {
         let window = Window {
             over: Over::Operand,
             dim: 2,
-            stride: self.transform.rows.results as u64,
+            stride: (self.transform.rows.results * self.transform.rows.stride) as u64,
             pad: conv.pad.top as u64,
             dilation: 1,
             kernel: self.transform.rows.size() as u64,
