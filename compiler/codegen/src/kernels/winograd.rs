@@ -14,12 +14,12 @@
 //! A', row of i: p^i at every point p                     at infinity 1 in the last row, 0 in the others
 //! ```
 //!
-//! Points are 0, pairs of `p` and `-p`, perhaps a single one, and infinity: the rows of a pair are the sum and
-//! the difference of two halves. Pairs of inverses keep the coefficients small: n = 6 with 2/3 and 3/2 loses no more digits than the
-//! direct sum, and n = 10 along one dimension, or 7 along both, less than one digit.
+//! Points are 0, pairs of `p` and `-p`, perhaps a single one, and infinity: the rows of a pair are the sum and the
+//! difference of two halves. Pairs of inverses keep the coefficients small: n = 6 with 2/3 and 3/2 loses no more digits
+//! than the direct sum, and n = 10 along one dimension, or 7 along both, less than one digit.
 //!
-//! A stride of s makes s phases: every s-th element meets every s-th tap, with matrices of their own, and the results of
-//! all phases are summed. A single tap needs none.
+//! A stride of s makes s phases: every s-th element meets every s-th tap, with matrices of their own, and the results
+//! of all phases are summed. A single tap needs none.
 //!
 //! Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308; the choice of points:
 //! Alam et al., Winograd Convolution for Deep Neural Networks: Efficient Point Selection, ACM TECS 2022.
