@@ -9,6 +9,7 @@
 mod arena;
 pub mod check;
 mod groups;
+mod live;
 mod lower;
 mod print;
 mod program;

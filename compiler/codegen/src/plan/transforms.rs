@@ -8,11 +8,15 @@
 //!
 //! Larger tiles need fewer products and larger filters: 16 / 9 of the weights for F(2x2, 3x3), 4 times them for
 //! F(4x4, 3x3), 9 times with a stride. Which tile wins is a matter of how it fits the map, 14x14 wants 5x5; and small
-//! maps want small tiles, for their filters come from memory. INVARIANT: the filters that transforms add take no more
-//! than all constants of the network; where they would, the transforms come first that gain most for a byte.
+//! maps want small tiles, for their filters come from memory.
+//!
+//! INVARIANT: the filters that transforms add take no more than all constants of the network; where they would, the
+//! transforms come first that gain most for a byte. Tiles and products need no more memory than the values of the
+//! network do where they need most, or [`SMALL`].
 
 use super::Planner;
-use super::lower::dims4;
+use super::live::{self, Live};
+use super::lower::{dims4, winograd_bytes};
 use crate::kernels::winograd::{Axis, Transform};
 use cnnc_ir::ops::Conv;
 use cnnc_ir::{DType, NodeId, Op};
@@ -23,6 +27,9 @@ const READ: f64 = 5.0;
 
 /// What the transforms of tiles and products add to the time of the product.
 const TRANSFORMS: f64 = 1.2;
+
+/// Bytes of values, tiles and products that any network may take at once.
+const SMALL: u64 = 4 << 20;
 
 /// A way to run a convolution instead of another whose filters are smaller.
 struct Upgrade {
@@ -38,12 +45,13 @@ struct Upgrade {
 /// The transform of every convolution that takes fewer cycles by one.
 pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
     let graph = &p.module.graph;
+    let live = Live::of(graph);
     let mut upgrades = Vec::new();
     let mut budget = 0u64;
     for &id in graph.order() {
         match graph[id].op() {
             Op::Const(_) => budget = budget.saturating_add(graph.ty(id).elements() as u64),
-            Op::Conv(conv) if p.target.winograd => upgrades.extend(ways(p, id, conv)),
+            Op::Conv(conv) if p.target.winograd => upgrades.extend(ways(p, &live, id, conv)),
             _ => {}
         }
     }
@@ -72,7 +80,7 @@ fn tiles(taps: usize, stride: usize) -> &'static [usize] {
 }
 
 /// The transforms of a convolution, from small filters to large ones, each quicker than those before.
-fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
+fn ways(p: &Planner, live: &Live, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
     let graph = &p.module.graph;
     let operands = graph.operands(id);
     let [outputs, inputs, kh, kw] = dims4(p, operands[1]);
@@ -105,7 +113,11 @@ fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
     for transform in transforms {
         let elements = transform.elements();
         let Transform { rows, columns } = transform;
-        let tiles = images * oh.div_ceil(rows.results) * ow.div_ceil(columns.results);
+        let tiles = [images, oh.div_ceil(rows.results), ow.div_ceil(columns.results)];
+        if !has_room(p, live, id, winograd_bytes(transform, [outputs, inputs], tiles)) {
+            continue;
+        }
+        let tiles: usize = tiles.iter().product();
         let bytes = elements * tiles * 4 * (inputs.max(outputs) + p.target.lanes);
         let quicker = TRANSFORMS * cycles(elements * tiles, elements);
         if quicker < cost && bytes < i32::MAX as usize {
@@ -120,4 +132,16 @@ fn ways(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
         }
     }
     ways
+}
+
+/// Whether there is memory for the tiles and the products of a convolution: those are written before its operand ends,
+/// these before its result begins.
+fn has_room(p: &Planner, live: &Live, id: NodeId, [tiles, products]: [u64; 2]) -> bool {
+    let graph = &p.module.graph;
+    let x = graph.operands(id)[0];
+    let ending = if live.ends(x, id) { live::bytes(graph, x) } else { 0 };
+    let result = live::bytes(graph, id).min(live.at(id));
+    let others = (live.at(id) - result).saturating_sub(ending);
+    let most = [ending + tiles, tiles + products, products + result].into_iter().max().unwrap_or(0);
+    others + most <= live.peak.max(SMALL)
 }

@@ -45,6 +45,7 @@ mod winograd;
 pub(super) use conv::dims4;
 pub(super) use reorder::reorder;
 pub(super) use strided::copy;
+pub(super) use winograd::bytes as winograd_bytes;
 
 use super::{Layout, Place, Planner};
 use crate::kernels::fold::Fold;

@@ -72,16 +72,39 @@ struct Tiling {
     ring: Option<u64>,
 }
 
+/// Rows of tiles that run at once, of images of so many rows and columns of tiles; `None`: all do.
+fn block(
+    transform: Transform,
+    [outputs, inputs]: [usize; 2],
+    [images, rows, columns]: [usize; 3],
+) -> Option<u64> {
+    let elements = transform.elements();
+    let row_bytes = 4 * elements * columns * (inputs + outputs);
+    let by_rows = 4 * elements * inputs * outputs <= FILTERS && row_bytes * rows * images > TILES;
+    by_rows.then(|| (BLOCK / row_bytes).clamp(1, rows.div_ceil(8)) as u64)
+}
+
+/// Bytes of the arena that the tiles and the products of a convolution take.
+pub(in crate::plan) fn bytes(
+    transform: Transform,
+    channels @ [outputs, inputs]: [usize; 2],
+    tiles: [usize; 3],
+) -> [u64; 2] {
+    match block(transform, channels, tiles) {
+        Some(_) => [0; 2],
+        None => {
+            [inputs, outputs].map(|n| (4 * transform.elements() * tiles.iter().product::<usize>() * n) as u64)
+        }
+    }
+}
+
 /// Lowers a convolution and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv, transform: Transform) -> Result<(), String> {
     let operands = p.module.graph.operands(id);
     let [outputs, inputs, ..] = dims4(p, operands[1]);
     let [images, _, oh, ow] = dims4(p, id);
     let (rows, columns) = (oh.div_ceil(transform.rows.results), ow.div_ceil(transform.columns.results));
-    let elements = transform.elements();
-    let row_bytes = 4 * elements * columns * (inputs + outputs);
-    let by_rows = 4 * elements * inputs * outputs <= FILTERS && row_bytes * rows * images > TILES;
-    let ring = by_rows.then(|| (BLOCK / row_bytes).clamp(1, rows.div_ceil(8)) as u64);
+    let ring = block(transform, [outputs, inputs], [images, rows, columns]);
     let tiling = Tiling { id, transform, images, rows, columns, ring };
     let tiles = tiling.elements(p, "tiles", inputs)?;
     let products = tiling.elements(p, "products", outputs)?;
