@@ -11,8 +11,8 @@
 //! maps want small tiles, for their filters come from memory.
 //!
 //! INVARIANT: the filters that transforms add take no more than all constants of the network; where they would, the
-//! transforms come first that gain most for a byte. Tiles and products need no more memory than the values of the
-//! network do where they need most, or [`SMALL`].
+//! transforms come first that gain most for a byte. A transform that does not halve a convolution's time needs no more
+//! memory for tiles and products than the values of the network do where they need most, or [`SMALL`].
 
 use super::Planner;
 use super::live::{self, Live};
@@ -107,20 +107,20 @@ fn ways(p: &Planner, live: &Live, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
     let filters = (inputs * outputs) as u64;
     // For one input channel and vector of outputs: two multiply-adds a cycle, or the weights from memory.
     let cycles = |products: usize, taps: usize| (products as f64 / 2.0).max(taps as f64 * READ);
-    let mut cost = cycles(images * oh * ow * kh * kw, kh * kw);
+    let direct = cycles(images * oh * ow * kh * kw, kh * kw);
+    let mut cost = direct;
     let mut taps = kh * kw;
     let mut ways = Vec::new();
     for transform in transforms {
         let elements = transform.elements();
         let Transform { rows, columns } = transform;
         let tiles = [images, oh.div_ceil(rows.results), ow.div_ceil(columns.results)];
-        if !has_room(p, live, id, winograd_bytes(transform, [outputs, inputs], tiles)) {
-            continue;
-        }
+        let memory = winograd_bytes(transform, [outputs, inputs], tiles);
         let tiles: usize = tiles.iter().product();
         let bytes = elements * tiles * 4 * (inputs.max(outputs) + p.target.lanes);
         let quicker = TRANSFORMS * cycles(elements * tiles, elements);
-        if quicker < cost && bytes < i32::MAX as usize {
+        let worth = 2.0 * quicker < direct || has_room(p, live, id, memory);
+        if worth && quicker < cost && bytes < i32::MAX as usize {
             ways.push(Upgrade {
                 node: id,
                 transform,
