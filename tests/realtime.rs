@@ -12,6 +12,7 @@ use cnnc_codegen::Target;
 use cnnc_frontends::arch::{ArchOptions, find};
 use cnnc_ir::ops::Init;
 use cnnc_runtime::{Model, Pool, Workspace};
+use cnnc_tests::child::child;
 use cnnc_tests::compiled::jit;
 use cnnc_tests::count::{number, report};
 use cnnc_tests::ready::Ready;
@@ -68,26 +69,6 @@ fn wanted(model: &Model, inputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut ready = Ready::new(model, inputs, None);
     assert_eq!(ready.run(), 0);
     ready.outputs().to_vec()
-}
-
-/// Runs `inside` in a forked child; answers how that ended: its answer, or minus the signal.
-fn child(inside: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child only calls what the callers of this function hand over, and ends without unwinding.
-    unsafe {
-        match libc::fork() {
-            0 => {
-                let status = inside();
-                libc::syscall(libc::SYS_exit, status);
-                unreachable!("it has ended");
-            }
-            id => {
-                assert!(id > 0, "fork: {}", std::io::Error::last_os_error());
-                let mut status = 0;
-                assert_eq!(libc::waitpid(id, &mut status, 0), id);
-                if libc::WIFSIGNALED(status) { -libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) }
-            }
-        }
-    }
 }
 
 /// From here on this thread may read, write and exit; any other call of the system kills it.

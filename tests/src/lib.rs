@@ -1,6 +1,9 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
-//! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models.
+//! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models,
+//! bugs for kernels and plans.
 
+pub mod bugs;
+pub mod child;
 pub mod close;
 pub mod compiled;
 pub mod count;
