@@ -1,12 +1,8 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
-//! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models,
-//! bugs for kernels and plans.
+//! C programs around models, the cases of the onnx package, mutants of models.
 
-pub mod bugs;
-pub mod child;
 pub mod close;
 pub mod compiled;
-pub mod count;
 pub mod guarded;
 pub mod linked;
 pub mod models;
@@ -14,5 +10,4 @@ pub mod mutate;
 pub mod onnx_case;
 pub mod onnxruntime;
 pub mod random;
-pub mod ready;
 pub mod skeleton;

@@ -14,6 +14,5 @@ pub mod scalar;
 pub mod target;
 pub mod vasm;
 
-pub use compile::{Origin, artifact, clif, jit, jit_watched, pack};
-pub use emit::Watch;
+pub use compile::{Origin, artifact, clif, jit, pack};
 pub use target::{Machine, Target};

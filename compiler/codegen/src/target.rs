@@ -1,5 +1,6 @@
 //! The target: every fact of a machine that planning, kernels and files depend on.
 
+use crate::plan::Goal;
 use crate::vasm::{Emitter, LANES};
 
 /// Architectures that code is generated for, all under Linux.
@@ -63,6 +64,8 @@ pub struct Target {
     /// Whether convolutions may be transformed, see [`winograd`](crate::kernels::winograd): the same function with
     /// other rounding errors.
     pub winograd: bool,
+    /// What plans are to be good at.
+    pub goal: Goal,
 }
 
 impl Target {
@@ -74,6 +77,7 @@ impl Target {
             lanes: LANES,
             accumulators: 12,
             winograd: true,
+            goal: Goal::default(),
         }
     }
 

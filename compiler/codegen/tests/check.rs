@@ -107,6 +107,11 @@ fn an_arena_too_small() {
 }
 
 #[test]
+fn a_bound_that_is_not_that_of_the_buffers() {
+    caught("(P6)", |p| p.arena_bound += 64);
+}
+
+#[test]
 fn live_buffers_that_overlap() {
     caught("(P2)", |p| {
         let (read, written) = (buffer(p, 2, Access::Read), buffer(p, 2, Access::Write));

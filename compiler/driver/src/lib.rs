@@ -25,7 +25,7 @@ mod options;
 mod pipeline;
 mod source;
 
-pub use cnnc_codegen::plan::Program;
+pub use cnnc_codegen::plan::{Goal, Program};
 pub use cnnc_frontends::arch::ArchOptions;
 pub use cnnc_frontends::onnx::Diagnostic;
 pub use cnnc_ir::Module;

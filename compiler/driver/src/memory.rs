@@ -1,17 +1,20 @@
 //! The limit of memory: what a network declares, and what its program needs.
 //!
 //! ```text
-//! any value <= limit    inputs + constants <= limit    weights + arena + inputs + outputs <= limit
+//! any value <= limit    inputs + constants <= limit    weights + workspace + inputs + outputs <= limit
 //! ```
 //!
 //! The importer has judged ONNX files before, node by node; this is for networks from elsewhere, and for what passes
-//! and plan add. Refused with `E_LIMIT`, before anything of that size is allocated.
+//! and plan add. Where the quick plan takes too much, the one that takes least is tried. Refused with `E_LIMIT`, before anything of that size is allocated.
 
-use cnnc_codegen::plan::{Program, Space};
+use cnnc_codegen::plan::{Buffer, Program, Space, Step};
 use cnnc_frontends::onnx::{Diagnostic, E_LIMIT};
 use cnnc_ir::{Module, Op};
 
 use crate::Error;
+
+/// Buffers that a message names.
+const LARGEST: usize = 3;
 
 /// Judges the values of a network.
 pub(crate) fn declared(module: &Module, limit: u64) -> Result<(), Error> {
@@ -34,18 +37,35 @@ pub(crate) fn declared(module: &Module, limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Judges the memory of a run.
+/// Judges the memory of a run on one thread.
 pub(crate) fn needed(program: &Program, limit: u64) -> Result<(), Error> {
     let given = program.buffers.iter().filter(|b| matches!(b.space, Space::Input(_) | Space::Output(_)));
     let tensors = given.fold(0u64, |sum, buffer| sum.saturating_add(buffer.bytes));
-    let (weights, arena) = (program.weights.len() as u64, program.arena_bytes);
-    let needed = tensors.saturating_add(weights).saturating_add(arena);
-    if needed <= limit {
-        return Ok(());
-    }
+    let (weights, workspace) = (program.weights.len() as u64, program.arena_bytes + program.scratch_bytes);
+    let needed = tensors.saturating_add(weights).saturating_add(workspace);
+    let Some(excess) = needed.checked_sub(limit).filter(|&excess| excess > 0) else { return Ok(()) };
     let message = format!(
-        "a run takes {needed} bytes, {weights} of weights, {arena} of workspace, {tensors} of inputs and outputs; \
-         the limit is {limit}"
+        "a run takes {needed} bytes, {weights} of weights, {workspace} of workspace, {tensors} of inputs and outputs: \
+         {excess} more than the limit of {limit}{}",
+        peak(program)
     );
     Err(Diagnostic { code: E_LIMIT, node: None, op: None, message, help: None }.into())
+}
+
+/// Where the workspace is fullest, as the end of a sentence.
+fn peak(program: &Program) -> String {
+    let live = program.live_bytes();
+    let Some(most) = live.iter().copied().max() else { return String::new() };
+    let step = live.iter().position(|&bytes| bytes == most).unwrap_or_default();
+    let alive = |life: Option<(usize, usize)>| life.is_some_and(|(from, to)| (from..=to).contains(&step));
+    let buffers = program.buffers.iter().zip(program.lives());
+    let mut there: Vec<&Buffer> = buffers
+        .filter(|(buffer, life)| buffer.space == Space::Arena && alive(*life))
+        .map(|(buffer, _)| buffer)
+        .collect();
+    there.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.name.cmp(&b.name)));
+    let there: Vec<String> =
+        there.iter().take(LARGEST).map(|b| format!("%{} with {}", b.name, b.bytes)).collect();
+    let Step { name, op, .. } = &program.steps[step];
+    format!("; the workspace is fullest at %{name} ({op}), with {}", there.join(", "))
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use cnnc_codegen::plan::Goal;
 use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
@@ -84,6 +85,8 @@ pub struct Options {
     pub features: Features,
     /// Whether convolutions may be transformed: faster, with other rounding errors than direct sums.
     pub winograd: bool,
+    /// What the plan is to be good at.
+    pub optimize: Goal,
     /// What the passes do.
     pub passes: PassOptions,
     /// What a symbolic first dimension of an input stands for; 1 unless given.
@@ -113,6 +116,7 @@ impl Default for Options {
         Options {
             features: Features::default(),
             winograd: true,
+            optimize: Goal::default(),
             passes: PassOptions { verify: check, ..PassOptions::default() },
             batch: None,
             shapes: BTreeMap::new(),
@@ -133,7 +137,7 @@ impl Options {
 
     /// What code is generated for.
     pub(crate) fn target(&self) -> Target {
-        Target { winograd: self.winograd, ..self.features.target() }
+        Target { winograd: self.winograd, goal: self.optimize, ..self.features.target() }
     }
 
     /// What holds of `max_memory`.
@@ -154,6 +158,9 @@ impl Options {
         }
         if !self.winograd {
             set("no-winograd", String::new());
+        }
+        if self.optimize != Goal::default() {
+            set("optimize", self.optimize.name().into());
         }
         for pass in &self.passes.disable {
             set("disable-pass", pass.clone());

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use cnnc_codegen::artifact::{Kind, Weights, c_identifier};
-use cnnc_codegen::plan::{self, Program, check};
+use cnnc_codegen::plan::{self, Goal, Program, check};
 use cnnc_codegen::{self as codegen, Origin};
 use cnnc_ir::Module;
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
@@ -35,20 +35,34 @@ pub fn optimize(
     Ok((module, report))
 }
 
-/// Plans an optimised network.
+/// Plans an optimised network: as the options say, or for memory where a run would be over `max_memory` otherwise.
 ///
 /// # Errors
-/// All nodes that cannot be compiled; a run over `max_memory`; a plan that is proved wrong, which is a bug of cnnc.
+/// All nodes that cannot be compiled; a run over `max_memory` by any plan; a plan that is proved wrong, which is a bug
+/// of cnnc.
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
-    let program = plan::plan(&module, &options.target())?;
-    memory::needed(&program, options.memory())?;
+    let (options, program) = fit(&module, options)?;
     if options.check {
         check::check(&program).map_err(|rule| {
             Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc"))
         })?;
     }
-    let (options, weights) = (options.clone(), Arc::default());
-    Ok(Compiled { module, program, weights, options, source_sha256: Vec::new() })
+    Ok(Compiled { module, program, weights: Arc::default(), options, source_sha256: Vec::new() })
+}
+
+/// The first plan whose run fits into the memory, and the options that it was made by.
+fn fit(module: &Module, options: &Options) -> Result<(Options, Program), Error> {
+    let smaller = Options { optimize: Goal::Memory, ..options.clone() };
+    let smallest = Options { winograd: false, ..smaller.clone() };
+    let mut refusal = Error::new(E_INTERNAL, "no plan was tried");
+    for options in [options.clone(), smaller, smallest] {
+        let program = plan::plan(module, &options.target())?;
+        match memory::needed(&program, options.memory()) {
+            Ok(()) => return Ok((options, program)),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
 }
 
 /// Compiles a network as [`load`](crate::load()) gives it.

@@ -1,8 +1,21 @@
-//! Offsets: greedy by size in the arena (Pisarchyk and Lee, arXiv:2001.03288), where buffers of disjoint lives share
-//! bytes; one behind the other in scratch, where the buffers of one step live together and no others with them.
+//! Offsets: in the arena, where buffers of disjoint lives share bytes, greedy by size (Pisarchyk and Lee,
+//! arXiv:2001.03288), then by hill climbing while that is above the bound; one behind the other in scratch, where the
+//! buffers of one step live together and no others with them.
+//!
+//! ```text
+//! order -> each buffer into the smallest gap that fits, between those placed before it that are alive with it
+//! first:   large buffers first, or those that are alive with most others, whichever ends lower
+//! climb:   what lies at the top is placed earlier; the new order stays unless the arena grows
+//! ```
+//!
+//! INVARIANT: the same program gives the same offsets: the climb draws from a fixed seed and counts its work.
 
 use super::program::{Program, Space, Work};
 use super::{ALIGN, BufferId};
+use std::cmp::Reverse;
+
+/// Pairs of buffers that a climb may look at.
+const WORK: usize = 10_000_000;
 
 impl Program {
     /// For each buffer the steps during which it is alive, from its first access to its last.
@@ -16,48 +29,144 @@ impl Program {
         }
         lives
     }
+
+    /// For each step the bytes of the arena that are alive, each buffer rounded up to its alignment.
+    pub fn live_bytes(&self) -> Vec<u64> {
+        let mut change = vec![0i64; self.steps.len() + 1];
+        for (buffer, life) in self.buffers.iter().zip(self.lives()) {
+            if let Some((first, last)) = life.filter(|_| buffer.space == Space::Arena) {
+                let bytes = aligned(buffer.bytes) as i64;
+                change[first] += bytes;
+                change[last + 1] -= bytes;
+            }
+        }
+        let sums = change.iter().scan(0, |sum, &change| {
+            *sum += change;
+            Some(*sum as u64)
+        });
+        sums.take(self.steps.len()).collect()
+    }
+}
+
+/// What a buffer takes of the arena.
+fn aligned(bytes: u64) -> u64 {
+    bytes.next_multiple_of(ALIGN).max(ALIGN)
 }
 
 /// Gives every buffer of the workspace its offset, and the program its arena and scratch.
 pub(super) fn assign(mut program: Program) -> Program {
-    let lives = program.lives();
-    let mut order: Vec<usize> = (0..program.buffers.len())
-        .filter(|&b| program.buffers[b].space == Space::Arena && lives[b].is_some())
-        .collect();
-    order.sort_by_key(|&b| (std::cmp::Reverse(program.buffers[b].bytes), b));
-    let size = |program: &Program, b: usize| program.buffers[b].bytes.next_multiple_of(ALIGN).max(ALIGN);
-    let overlap = |a: Option<(usize, usize)>, b: Option<(usize, usize)>| match (a, b) {
-        (Some((a0, a1)), Some((b0, b1))) => a0 <= b1 && b0 <= a1,
-        _ => false,
-    };
-    let mut placed: Vec<usize> = Vec::new();
-    for &b in &order {
-        let bytes = size(&program, b);
-        let mut taken: Vec<(u64, u64)> = placed
-            .iter()
-            .filter(|&&p| overlap(lives[p], lives[b]))
-            .map(|&p| (program.buffers[p].offset, program.buffers[p].offset + size(&program, p)))
-            .collect();
-        taken.sort_unstable();
-        // The smallest gap that fits; behind everything when none does.
-        let (mut end, mut best) = (0, None);
-        for (from, to) in taken {
-            if from >= end + bytes && best.is_none_or(|(gap, _)| from - end < gap) {
-                best = Some((from - end, end));
-            }
-            end = end.max(to);
-        }
-        let offset = best.map_or(end, |(_, offset)| offset);
+    program.arena_bound = program.live_bytes().into_iter().max().unwrap_or(0);
+    let lives = program.lives().into_iter().enumerate();
+    let alive = lives.filter_map(|(b, life)| Some((b, life?)));
+    let alive: Vec<_> = alive.filter(|&(b, _)| program.buffers[b].space == Space::Arena).collect();
+    let shelf = Shelf::of(
+        &alive.iter().map(|&(b, life)| (aligned(program.buffers[b].bytes), life)).collect::<Vec<_>>(),
+    );
+    let placed = shelf.climb(program.arena_bound);
+    for (&(b, _), &offset) in alive.iter().zip(&placed.offsets) {
         program.buffers[b].offset = offset;
-        program.arena_bytes = program.arena_bytes.max(offset + bytes);
-        placed.push(b);
     }
-    let live_bytes = |step: usize| -> u64 {
-        placed.iter().filter(|&&b| overlap(lives[b], Some((step, step)))).map(|&b| size(&program, b)).sum()
-    };
-    program.arena_bound = (0..program.steps.len()).map(live_bytes).max().unwrap_or(0);
+    program.arena_bytes = placed.end;
     scratch(&mut program);
     program
+}
+
+/// Buffers to be placed.
+struct Shelf {
+    /// The bytes of each.
+    bytes: Vec<u64>,
+    /// Those that are alive with it.
+    beside: Vec<Vec<usize>>,
+}
+
+/// Offsets of all buffers, and where the last ends.
+struct Placed {
+    offsets: Vec<u64>,
+    end: u64,
+}
+
+impl Shelf {
+    /// Buffers of so many bytes, alive from a first to a last step.
+    fn of(buffers: &[(u64, (usize, usize))]) -> Shelf {
+        let mut by_start: Vec<usize> = (0..buffers.len()).collect();
+        by_start.sort_by_key(|&b| buffers[b].1);
+        let mut beside = vec![Vec::new(); buffers.len()];
+        let mut alive: Vec<usize> = Vec::new();
+        for b in by_start {
+            alive.retain(|&a| buffers[a].1.1 >= buffers[b].1.0);
+            for &a in &alive {
+                beside[a].push(b);
+                beside[b].push(a);
+            }
+            alive.push(b);
+        }
+        Shelf { bytes: buffers.iter().map(|buffer| buffer.0).collect(), beside }
+    }
+
+    /// The best placing that is found, none below the bound.
+    fn climb(&self, bound: u64) -> Placed {
+        let by = |key: &dyn Fn(usize) -> (u64, u64)| {
+            let mut order: Vec<usize> = (0..self.bytes.len()).collect();
+            order.sort_by_key(|&b| (Reverse(key(b)), b));
+            (self.place(&order), order)
+        };
+        let by_size = by(&|b| (self.bytes[b], 0));
+        let by_life = by(&|b| (self.beside[b].len() as u64, self.bytes[b]));
+        let (mut best, mut order) = if by_life.0.end < by_size.0.end { by_life } else { by_size };
+        let pairs: usize = self.beside.iter().map(Vec::len).sum::<usize>() + self.bytes.len();
+        // Marsaglia's xorshift.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut draw = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below.max(1) as u64) as usize
+        };
+        for _ in 0..WORK / pairs.max(1) {
+            if best.end <= bound {
+                break;
+            }
+            let is_top = |&b: &usize| best.offsets[b] + self.bytes[b] == best.end;
+            let Some(top) = order.iter().position(is_top) else { break };
+            // Now and then another one: the top may be there because of where its neighbours are.
+            let moved = if draw(4) == 0 { draw(order.len()) } else { top };
+            let to = draw(moved + 1);
+            let mut next = order.clone();
+            next[to..=moved].rotate_right(1);
+            let placed = self.place(&next);
+            if placed.end <= best.end {
+                (best, order) = (placed, next);
+            }
+        }
+        best
+    }
+
+    /// Places buffers in an order.
+    fn place(&self, order: &[usize]) -> Placed {
+        const NOWHERE: u64 = u64::MAX;
+        let mut placed = Placed { offsets: vec![NOWHERE; self.bytes.len()], end: 0 };
+        let mut taken: Vec<(u64, u64)> = Vec::new();
+        for &b in order {
+            let bytes = self.bytes[b];
+            let beside = self.beside[b].iter().map(|&p| (placed.offsets[p], self.bytes[p]));
+            taken.clear();
+            taken.extend(
+                beside.filter(|&(from, _)| from != NOWHERE).map(|(from, bytes)| (from, from + bytes)),
+            );
+            taken.sort_unstable();
+            // The smallest gap that fits; behind everything when none does.
+            let (mut end, mut best) = (0, None);
+            for &(from, to) in &taken {
+                if from >= end + bytes && best.is_none_or(|(gap, _)| from - end < gap) {
+                    best = Some((from - end, end));
+                }
+                end = end.max(to);
+            }
+            placed.offsets[b] = best.map_or(end, |(_, offset)| offset);
+            placed.end = placed.end.max(placed.offsets[b] + bytes);
+        }
+        placed
+    }
 }
 
 /// Gives the rings of each group their offsets.

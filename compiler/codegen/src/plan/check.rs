@@ -4,7 +4,8 @@
 //! Arena buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range
 //! that is read was written by earlier steps, or lies in an input or weights. (P4) Nothing is written into
 //! inputs or weights. (P5) The rows that a member of a group reads are in its ring, and buffers of one
-//! group do not overlap in scratch nor leave it.
+//! group do not overlap in scratch nor leave it. (P6) The bound that the program names is the most bytes of the arena
+//! that are alive at one step.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
 //! leaves out in between count as touched. What an argument of scalar code touches follows from its body, by the
@@ -12,6 +13,7 @@
 
 mod rings;
 
+use super::ALIGN;
 use super::print::place;
 use super::program::{Access, Arg, Call, Group, Program, Space, Term, Work};
 use crate::kernels::{Spec, scalar::Scalar};
@@ -77,7 +79,8 @@ pub fn check(program: &Program) -> Result<(), String> {
             ready.entry(id).or_default().add(low, high);
         }
     }
-    overlaps(program, &first, &last)
+    overlaps(program, &first, &last)?;
+    bound(program, &first, &last)
 }
 
 /// What a scalar kernel touches lies in the spans that its call says.
@@ -182,4 +185,18 @@ fn overlaps(
         }
     }
     Ok(())
+}
+
+/// No arena can be smaller than what is alive at one step, each buffer aligned.
+fn bound(program: &Program, first: &HashMap<u32, usize>, last: &HashMap<u32, usize>) -> Result<(), String> {
+    let mut alive = vec![0; program.steps.len()];
+    for (id, buffer) in program.buffers.iter().enumerate().filter(|(_, b)| b.space == Space::Arena) {
+        let (Some(&from), Some(&to)) = (first.get(&(id as u32)), last.get(&(id as u32))) else { continue };
+        alive[from..=to].iter_mut().for_each(|bytes| *bytes += buffer.bytes.max(1).next_multiple_of(ALIGN));
+    }
+    let bound = alive.into_iter().max().unwrap_or(0);
+    match bound == program.arena_bound {
+        true => Ok(()),
+        false => Err(format!("(P6): {bound} bytes are alive at once, the bound is {}", program.arena_bound)),
+    }
 }

@@ -3,25 +3,34 @@
 //! ```text
 //! conv -> max_pool                     one step: for each block of pool rows, the conv rows that it sees
 //! conv 1x1 -> depthwise -> conv 1x1    likewise; the wide values in the middle are rings of a few rows
+//! conv -> conv by tiles                for each block of rows of tiles; with tiles and products, four nests
 //! ```
 //!
 //! A value can be a ring when its only reader is the next layer, which reads it through a window over rows, and both
 //! are computed row by row in channel blocks. Whether it should be one is a matter of caches: a value that stays in
-//! the second level anyway gains nothing, and weights that do not would be read again for every block. This is
-//! decided before lowering; lowering a member differs only in the distances of its rows.
+//! the second level anyway gains nothing, and weights that do not would be read again for every block; or it was
+//! [chosen](super::search) to be one, to save memory. This is decided before lowering; lowering a member differs only
+//! in the distances of its rows.
 //!
 //! INVARIANT: all operands of a group but its rings are computed before it starts.
 
 use super::Planner;
-use super::lower::{self, Reach};
+use super::lower::{self, ByRows, Reach};
+use super::search::Goal;
 use cnnc_ir::{NodeId, Op};
 use std::collections::{HashMap, HashSet};
 
 /// Bytes of a value that does not stay in the second cache level.
 const LARGE: usize = 1 << 20;
 
+/// Bytes of a value that does not stay in the third: before tiles, which read each row once and a half.
+const HUGE: usize = 4 << 20;
+
 /// Bytes that the rings of a group may take together: half of the second cache level.
 const RINGS: u64 = 512 << 10;
+
+/// Bytes that they may take where memory counts: with tiles and products, a thread stays below 4 MiB.
+const MOST_RINGS: u64 = 2 << 20;
 
 /// Bytes of weights of one layer that are read for every block: they share the second cache level with the rings.
 const WEIGHTS: usize = 256 << 10;
@@ -45,8 +54,10 @@ pub(super) struct Groups {
 pub(super) struct Members {
     /// The nodes, in order; all but the last are rings.
     pub nodes: Vec<NodeId>,
-    /// Result rows of a block.
+    /// Rows of a block.
     pub block: u64,
+    /// Result rows, or rows of tiles where the last node runs by them.
+    pub rows: u64,
 }
 
 /// Chooses the groups, from the first node to the last.
@@ -58,28 +69,50 @@ pub(super) fn choose(p: &Planner) -> Groups {
         if taken.contains(&id) {
             continue;
         }
-        let mut chain = vec![Link { node: id, reach: Reach::default() }];
-        let mut best = None;
+        let mut chain = vec![Link::first(p, id)];
+        // Tiles alone are a group.
+        let mut best = chain[0].block.map(|block| (1, Cut { block, rings: Vec::new() }));
         while let Some(link) = next(p, &chain[chain.len() - 1]) {
             chain.push(link);
             match cut(p, &chain) {
-                Some(cut) => best = Some((chain.iter().map(|l| l.node).collect::<Vec<_>>(), cut)),
+                Some(cut) => best = Some((chain.len(), cut)),
                 None => break,
             }
         }
-        let Some((nodes, Cut { block, rings })) = best else { continue };
+        let Some((count, Cut { block, rings })) = best else { continue };
+        let nodes: Vec<NodeId> = chain[..count].iter().map(|link| link.node).collect();
         taken.extend(&nodes);
         groups.rings.extend(nodes.iter().copied().zip(rings));
-        let last = nodes[nodes.len() - 1];
-        groups.ends.insert(last, Members { nodes, block });
+        let last = &chain[count - 1];
+        groups.ends.insert(last.node, Members { nodes, block, rows: last.rows });
     }
     groups
 }
 
-/// A node of a chain, and the rows of the node before that it sees.
+/// A node of a chain.
 struct Link {
     node: NodeId,
+    /// The rows of the node before that one of its rows sees.
     reach: Reach,
+    /// Its rows, or rows of tiles.
+    rows: u64,
+    /// Rows of a block, where the node says how many: that by tiles.
+    block: Option<u64>,
+}
+
+impl Link {
+    /// The first node of a chain: what it sees does not matter.
+    fn first(p: &Planner, node: NodeId) -> Link {
+        let rows = p.ty(node).dims().get(2).map_or(1, |&rows| rows as u64);
+        let plain = Link { node, reach: Reach::default(), rows, block: None };
+        Link::tiled(p, node).unwrap_or(plain)
+    }
+
+    /// A node that runs by rows of tiles.
+    fn tiled(p: &Planner, node: NodeId) -> Option<Link> {
+        let ByRows { rows, block, reach } = lower::by_rows(p, node)?;
+        Some(Link { node, reach, rows, block: Some(block) })
+    }
 }
 
 /// The layer behind a link, when what lies between them can and should be a ring.
@@ -88,10 +121,19 @@ fn next(p: &Planner, link: &Link) -> Option<Link> {
     let value = link.node;
     let reader = graph.only_reader(value)?;
     lower::reach(p, value)?;
-    let reach = lower::reach(p, reader)?;
+    let tiled = Link::tiled(p, reader).filter(|_| lower::takes_pipe(p, reader));
+    let next = match tiled {
+        Some(link) => link,
+        None => Link { reach: lower::reach(p, reader)?, ..Link::first(p, reader) },
+    };
     let image = p.ty(value).bytes() / p.ty(value).dims()[0].max(1);
+    let is_wanted = match next.block {
+        _ if p.choices.rings.contains(&value) => true,
+        Some(_) => image > HUGE && p.target.goal != Goal::Speed,
+        None => image > LARGE,
+    };
     let is_first = graph.operands(reader)[0] == value;
-    (is_first && image > LARGE && is_inner(p, value)).then_some(Link { node: reader, reach })
+    (is_first && is_wanted && is_inner(p, value)).then_some(next)
 }
 
 /// Whether a value can lie in a ring: its pipe reads no value of its own shape, which would be whole.
@@ -107,7 +149,7 @@ pub(super) fn shares(least: u64, rows: u64) -> u64 {
 
 /// How a chain is cut into blocks.
 struct Cut {
-    /// Result rows of a block.
+    /// Rows of a block.
     block: u64,
     /// Rows of the rings of all members but the last.
     rings: Vec<u64>,
@@ -116,36 +158,46 @@ struct Cut {
 /// The cut of a chain, if it has one that is worth it.
 fn cut(p: &Planner, chain: &[Link]) -> Option<Cut> {
     let graph = &p.module.graph;
+    let last = &chain[chain.len() - 1];
+    let bytes = |cut: &Cut| -> u64 {
+        chain.iter().zip(&cut.rings).map(|(l, ring)| ring * row_bytes(p, l.node)).sum()
+    };
+    let cut = |block: u64| Cut { block, rings: rings(chain, block) };
+    // By tiles, filters are read for every block anyway.
     let weights = |l: &Link| match graph[l.node].op() {
-        Op::Conv(_) => p.ty(graph.operands(l.node)[1]).bytes(),
+        Op::Conv(_) if l.block.is_none() => p.ty(graph.operands(l.node)[1]).bytes(),
         _ => 0,
     };
-    if chain.iter().any(|l| weights(l) > WEIGHTS) {
-        return None;
-    }
-    let rows = |l: &Link| p.ty(l.node).dims()[2] as u64;
-    let most = rows(&chain[chain.len() - 1]) / BLOCKS;
-    let work: u64 = chain.iter().map(|l| graph.cost(l.node).macs).sum();
-    let fits = |cut: &Cut| {
-        let bytes = chain.iter().zip(&cut.rings).map(|(l, ring)| ring * row_bytes(p, l.node));
-        bytes.sum::<u64>() <= RINGS
-    };
+    let are_weights_small = chain.iter().all(|l| weights(l) <= WEIGHTS);
     // Twice the block halves the share of what is computed again, and of starting nests.
-    let blocks = std::iter::successors(Some(1), |block| Some(block * 2)).take_while(|&block| block <= most);
-    let cuts = blocks.map(|block| Cut { block, rings: rings(chain, block, rows) });
-    let last = &chain[chain.len() - 1];
-    let work_of_row = work / (rows(last) * p.ty(last.node).dims()[0] as u64).max(1);
-    cuts.take_while(fits).last().filter(|cut| work_of_row * cut.block >= BLOCK_WORK)
+    let blocks = |most: u64| std::iter::successors(Some(1), |b| Some(b * 2)).take_while(move |&b| b <= most);
+    if chain.iter().any(|l| p.choices.rings.contains(&l.node)) {
+        // Weights that do not stay in cache want few blocks.
+        let most = if are_weights_small { RINGS } else { MOST_RINGS };
+        let smallest = cut(last.block.unwrap_or(1));
+        let larger = blocks(if last.block.is_some() { 0 } else { last.rows.div_ceil(2) }).map(cut);
+        let best = larger.take_while(|cut| bytes(cut) <= most).last().unwrap_or(smallest);
+        return (bytes(&best) <= MOST_RINGS).then_some(best);
+    }
+    let fits = |cut: &Cut| bytes(cut) <= RINGS;
+    if let Some(block) = last.block {
+        return Some(cut(block)).filter(|cut| are_weights_small && fits(cut));
+    }
+    let work: u64 = chain.iter().map(|l| graph.cost(l.node).macs).sum();
+    let work_of_row = work / (last.rows * p.ty(last.node).dims()[0] as u64).max(1);
+    let cuts = blocks(last.rows / BLOCKS).map(cut);
+    let best = cuts.take_while(fits).last()?;
+    (are_weights_small && work_of_row * best.block >= BLOCK_WORK).then_some(best)
 }
 
 /// The rows that each ring must hold at once: those that one block of the next member sees, from the last on back.
-fn rings(chain: &[Link], block: u64, rows: impl Fn(&Link) -> u64) -> Vec<u64> {
+fn rings(chain: &[Link], block: u64) -> Vec<u64> {
     let mut needed = block;
     let mut rings: Vec<u64> = (1..chain.len())
         .rev()
         .map(|i| {
             let Reach { stride, kernel, dilation } = chain[i].reach;
-            needed = ((needed - 1) * stride + (kernel - 1) * dilation + 1).min(rows(&chain[i - 1]));
+            needed = ((needed - 1) * stride + (kernel - 1) * dilation + 1).min(chain[i - 1].rows);
             needed
         })
         .collect();

@@ -51,21 +51,29 @@ fn computed<'a>(
     calls: impl Iterator<Item = &'a Call>,
     hidden: &[Space],
 ) -> String {
-    let reads = reads(program, calls, hidden).join(", ");
-    format!("%{name}: {} {} = {op} {reads}", ty(result), at(result))
+    let operands = operands(program, result, calls, hidden).join(", ");
+    format!("%{name}: {} {} = {op} {operands}", ty(result), at(result))
 }
 
-/// The buffers that calls read, in the order of their arguments.
-fn reads<'a>(program: &Program, calls: impl Iterator<Item = &'a Call>, hidden: &[Space]) -> Vec<String> {
+/// The buffers that calls read, or write besides their result, in the order of their arguments.
+fn operands<'a>(
+    program: &Program,
+    result: &Buffer,
+    calls: impl Iterator<Item = &'a Call>,
+    hidden: &[Space],
+) -> Vec<String> {
     let mut list = Vec::new();
     for arg in calls.flat_map(|call| &call.args) {
-        if let Arg::Address { place, access: Access::Read, .. } = arg
-            && !hidden.contains(&program.buffer(place.buffer).space)
-        {
-            let text = at(program.buffer(place.buffer));
-            if !list.contains(&text) {
-                list.push(text);
-            }
+        let Arg::Address { place, access, .. } = arg else { continue };
+        let buffer = program.buffer(place.buffer);
+        let is_operand = match access {
+            Access::Read => true,
+            Access::Write => !std::ptr::eq(buffer, result),
+            Access::Prefetch => false,
+        };
+        let text = at(buffer);
+        if is_operand && !hidden.contains(&buffer.space) && !list.contains(&text) {
+            list.push(text);
         }
     }
     list

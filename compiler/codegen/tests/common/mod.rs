@@ -1,14 +1,11 @@
 //! What tests of compiled graphs share: a text graph through plan, check and both emitters.
 
-use cnnc_codegen::plan::{Program, check::check, plan, print};
+use cnnc_codegen::plan::{Goal, Program, check::check, plan, print};
 use cnnc_codegen::{Origin, Target, jit};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
-use cnnc_ir::{DType, Data, Module, Tensor, Type, text};
-
-#[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
-#[path = "../../../../tests/src/guarded.rs"]
-mod guarded;
+use cnnc_ir::{DType, Data, Module, NodeId, Tensor, Type, text};
+use cnnc_runtime::Workspace;
 
 /// Seeded values of a type: reals in -1..1, integers of two digits.
 fn random(ty: &Type, seed: u64) -> Tensor {
@@ -26,7 +23,7 @@ fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec
     run_program(module, &program, target, inputs, threads)
 }
 
-/// Runs a program that has the inputs and outputs of a module, between inaccessible pages and over garbage.
+/// Runs a program that has the inputs and outputs of a module; workspace and outputs hold 0xFF before.
 pub(crate) fn run_program(
     module: &Module,
     program: &Program,
@@ -36,25 +33,44 @@ pub(crate) fn run_program(
 ) -> Vec<Tensor> {
     let origin = Origin { name: "test".into(), ..Origin::default() };
     let model = jit(module, program, target, &origin).unwrap();
-    guarded::run_both_ends(&model, inputs, threads).unwrap()
+    let mut workspace = Workspace::new(&model, threads).unwrap();
+    workspace.bytes_mut().fill(0xFF);
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(|x| x.data().to_le_bytes()).collect();
+    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outputs: Vec<Vec<u8>> = model.outputs().iter().map(|t| vec![0xFF; t.bytes]).collect();
+    let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
+    model.run(&inputs, &mut slices, &mut workspace).unwrap();
+    let graph = &module.graph;
+    let tensor = |(&id, bytes): (&NodeId, &Vec<u8>)| {
+        let ty = graph.ty(id);
+        Tensor::new(ty.shape.clone(), Data::from_le_bytes(ty.dtype, bytes)).unwrap()
+    };
+    graph.outputs().iter().zip(&outputs).map(tensor).collect()
 }
 
 /// Both emitters, and one thread and three, give the same bits, close to the evaluation in f64.
 #[allow(dead_code, reason = "not every test has operators that round")]
 pub(crate) fn agree(graph: &str) {
-    compare(graph, 1e-5, true, |x| x, |w| w);
+    compare(graph, 1e-5, &Target::x86_64_v3(), |x| x, |w| w);
+}
+
+/// As [`agree`], of the plan that takes the least memory.
+#[allow(dead_code, reason = "not every test is about memory")]
+pub(crate) fn agree_small(graph: &str) {
+    compare(graph, 1e-5, &Target { goal: Goal::Memory, ..Target::x86_64_v3() }, |x| x, |w| w);
 }
 
 /// Of inputs and weights that are small integers, both emitters give what the evaluation in f64 does, rounded once.
 /// Convolutions are direct: transforms round.
 #[allow(dead_code, reason = "not every test has operators that are exact")]
 pub(crate) fn exact(graph: &str) {
-    compare(graph, 0.0, false, |x| (x * 50.0).round(), |w| (w * 4.0).round());
+    let target = Target { winograd: false, ..Target::x86_64_v3() };
+    compare(graph, 0.0, &target, |x| (x * 50.0).round(), |w| (w * 4.0).round());
 }
 
-/// `winograd` says whether convolutions may be transformed; `tolerance` is relative to the greatest element of an
-/// output; inputs in -1..1 go through `input`, weights through `weight`.
-fn compare(graph: &str, tolerance: f64, winograd: bool, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
+/// `tolerance` is relative to the greatest element of an output; inputs in -1..1 go through `input`, weights through
+/// `weight`.
+fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
     let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {
         Data::F32(elements) => Tensor::of(x.shape(), elements.iter().map(|&x| f(x)).collect()),
@@ -74,9 +90,10 @@ fn compare(graph: &str, tolerance: f64, winograd: bool, input: fn(f32) -> f32, w
         .map(|(i, &id)| through(&random(module.graph.ty(id), 100 + i as u64), input))
         .collect();
     let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
-    let fast = run(&module, &Target { winograd, ..Target::x86_64_v3() }, &inputs, 1);
-    let shared = run(&module, &Target { winograd, ..Target::x86_64_v3() }, &inputs, 3);
-    let slow = run(&module, &Target { winograd, ..Target::clif() }, &inputs, 1);
+    let fast = run(&module, target, &inputs, 1);
+    let shared = run(&module, target, &inputs, 3);
+    let Target { winograd, goal, .. } = *target;
+    let slow = run(&module, &Target { winograd, goal, ..Target::clif() }, &inputs, 1);
     for (want, got) in wanted.iter().zip(&fast) {
         // As it is stored: of integers and truth values every bit counts.
         let want = want.data().cast(got.data().dtype()).to_f64();

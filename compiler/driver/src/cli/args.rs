@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
-use cnnc::{ArchOptions, E_OPTION, Error, Features, Options, PassOptions};
+use cnnc::{ArchOptions, E_OPTION, Error, Features, Goal, Options, PassOptions};
 use cnnc_codegen::Machine;
 use cnnc_passes::PIPELINE;
 
@@ -63,13 +63,16 @@ pub(crate) struct Compilation {
     /// Compute every convolution directly: slower, exact where sums of products are
     #[arg(long)]
     no_winograd: bool,
+    /// What counts: memory takes the smallest workspace that is found, speed the quickest plan
+    #[arg(long, value_name = "GOAL", value_parser = goals(), default_value = Goal::default().name())]
+    optimize: String,
     /// A pass to leave out; repeatable
     #[arg(long, value_name = "PASS", value_parser = passes(), hide_possible_values = true)]
     disable_pass: Vec<String>,
     /// Keep weights below the smallest normal number, which are slow on most processors
     #[arg(long)]
     keep_denormals: bool,
-    /// The most memory that a value, the weights, or a run may take
+    /// The most memory that a value, the weights, or a run may take; for a run over it a smaller plan is looked for
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = bytes)]
     max_memory: u64,
     /// Prove the plan, and verify the network after each pass
@@ -87,6 +90,7 @@ impl Compilation {
         Ok(Options {
             features: self.features()?,
             winograd: !self.no_winograd,
+            optimize: Goal::ALL.into_iter().find(|g| g.name() == self.optimize).unwrap_or_default(),
             passes: PassOptions {
                 disable: self.disable_pass.clone(),
                 keep_denormals: self.keep_denormals,
@@ -143,6 +147,11 @@ pub(crate) struct Source {
 /// The machines.
 fn triples() -> PossibleValuesParser {
     PossibleValuesParser::new(Machine::ALL.map(Machine::triple))
+}
+
+/// The goals of a plan.
+fn goals() -> PossibleValuesParser {
+    PossibleValuesParser::new(Goal::ALL.map(Goal::name))
 }
 
 /// The names of the passes.

@@ -50,6 +50,30 @@ fn another_machine_gets_files_alone() {
 }
 
 #[test]
+fn a_limit_of_memory_asks_for_a_smaller_plan() {
+    let net = "graph @net(%x: f32[1,3,64,64]) {\n  %v: f32[16,3,3,3] = const rand(1)\n  \
+               %w: f32[16,16,3,3] = const rand(2)\n  %a: f32[1,16,64,64] = conv %x, %v, pad=1\n  \
+               %b: f32[1,16,64,64] = conv %a, %w, pad=1\n  \
+               %y: f32[1,16,32,32] = max_pool %b, kernel=2, stride=2\n  return %y\n}\n";
+    let folder = Folder::with("net.cnn", net);
+    let first_line = |options: &str| {
+        let plan = folder.cnnc(&format!("dump net.cnn --stage plan {options}")).good();
+        plan.lines().next().unwrap().to_string()
+    };
+    let (quick, small) = (first_line(""), first_line("--optimize memory"));
+    assert_ne!(quick, small);
+    assert_eq!(first_line("--max-memory 500000"), small);
+    assert_eq!(first_line("--max-memory 3000000"), quick);
+    let refused = "compile net.cnn -o net.so --max-memory 400000";
+    folder.cnnc(refused).refuses(&[
+        "E_LIMIT",
+        "more than the limit of 400000",
+        "the workspace is fullest at %y",
+    ]);
+    assert_eq!(folder.files(), ["net.cnn"]);
+}
+
+#[test]
 fn an_error_leaves_nothing_behind() {
     let folder = Folder::with("bad.onnx", unsupported());
     assert_eq!(folder.cnnc("compile bad.onnx -o bad.so").bad().len(), 2);

@@ -45,7 +45,7 @@ mod winograd;
 pub(super) use conv::dims4;
 pub(super) use reorder::reorder;
 pub(super) use strided::copy;
-pub(super) use winograd::bytes as winograd_bytes;
+pub(super) use winograd::{ByRows, by_rows, bytes as winograd_bytes};
 
 use super::{Layout, Place, Planner};
 use crate::kernels::fold::Fold;
@@ -145,11 +145,16 @@ pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
         Op::AvgPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
         _ => return None,
     };
-    let stages = graph.expr(id).stages;
+    let reach = Reach { stride: stride as u64, kernel: kernel as u64, dilation: dilation as u64 };
+    takes_pipe(p, id).then_some(reach)
+}
+
+/// Whether the kernel of a node takes all stages behind it.
+pub(super) fn takes_pipe(p: &Planner, id: NodeId) -> bool {
+    let stages = p.module.graph.expr(id).stages;
     let mut operands = stages.iter().flat_map(|stage| &stage.operands);
-    let is_taken = stages.iter().all(|stage| pipe::is_vector(p, &stage.op, &stage.operands))
-        && operands.all(|&o| !matches!(pipe::role(p, o, id), pipe::Role::Other));
-    is_taken.then_some(Reach { stride: stride as u64, kernel: kernel as u64, dilation: dilation as u64 })
+    stages.iter().all(|stage| pipe::is_vector(p, &stage.op, &stage.operands))
+        && operands.all(|&o| !matches!(pipe::role(p, o, id), pipe::Role::Other))
 }
 
 /// Runs what a node computed through the stages that its kernel did not take.

@@ -8,8 +8,10 @@
 //! ```
 //!
 //! Where the filters `u` stay in the second cache level, all three run row of tiles by row of tiles, as one group, so
-//! that v and p do too. Else they are three steps over all tiles: each filter is read once.
+//! that v and p do too, and with what is computed before them by rows. Else they are three steps over all tiles: each
+//! filter is read once.
 
+use super::Reach;
 use super::conv::dims4;
 use super::filter::Filter;
 use super::image::{Image, along};
@@ -17,7 +19,7 @@ use super::panel::{self, Rows};
 use super::pipe::{self, View, read, write};
 use super::product::{self, Job, Outer, Part, Rings, Weights};
 use crate::kernels::product::{Destination, Product};
-use crate::kernels::winograd::Transform;
+use crate::kernels::winograd::{Axis, Transform};
 use crate::kernels::winograd_input::WinogradInput;
 use crate::kernels::winograd_output::WinogradOutput;
 use crate::plan::{Arg, Call, Layout, Over, Place, Planner, Space, Term, Window, at};
@@ -25,13 +27,16 @@ use cnnc_ir::ops::Conv;
 use cnnc_ir::{DType, NodeId, Type};
 
 /// Bytes of filters that are read again for every row of tiles.
-const FILTERS: usize = 2560 << 10;
+const FILTERS: usize = 3328 << 10;
 
 /// Bytes of tiles and products that need no rows: they stay in cache as a whole.
 const TILES: usize = 2048 << 10;
 
 /// Bytes of tiles and products of a block of rows.
 const BLOCK: usize = 512 << 10;
+
+/// Bytes of them where filters do not stay in cache, and memory counts.
+const LARGEST: usize = 2 << 20;
 
 /// The elements of all tiles, or of the rows of a ring: `[e][channel block][image][row][column][lane]`.
 #[derive(Clone, Copy)]
@@ -72,7 +77,8 @@ struct Tiling {
     ring: Option<u64>,
 }
 
-/// Rows of tiles that run at once, of images of so many rows and columns of tiles; `None`: all do.
+/// Rows of tiles that run at once so that they stay in cache, of images of so many rows and columns of tiles; `None`:
+/// all do.
 fn block(
     transform: Transform,
     [outputs, inputs]: [usize; 2],
@@ -98,22 +104,53 @@ pub(in crate::plan) fn bytes(
     }
 }
 
+/// How a convolution runs row of tiles by row of tiles, where it does.
+#[derive(Clone, Copy)]
+pub(in crate::plan) struct ByRows {
+    /// Rows of tiles.
+    pub rows: u64,
+    /// Those that run at once.
+    pub block: u64,
+    /// The rows of the input that one sees.
+    pub reach: Reach,
+}
+
+/// Whether a convolution that runs by tiles does so by rows of them: so that they stay in cache, or because it was
+/// chosen to save memory.
+pub(in crate::plan) fn by_rows(p: &Planner, id: NodeId) -> Option<ByRows> {
+    let &transform = p.transforms.get(&id)?;
+    let [outputs, inputs, ..] = dims4(p, p.module.graph.operands(id)[1]);
+    let tiles @ [_, rows, columns] = tiles(p, id, transform);
+    let row_bytes = 4 * transform.elements() * columns * (inputs + outputs);
+    // The filters are read again for every block: few of them.
+    let saving = (p.choices.rows.contains(&id) && row_bytes <= LARGEST)
+        .then(|| (LARGEST / row_bytes).clamp(1, rows.div_ceil(2)) as u64);
+    let block = block(transform, [outputs, inputs], tiles).or(saving)?;
+    let Axis { results, stride, .. } = transform.rows;
+    let reach =
+        Reach { stride: (results * stride) as u64, kernel: transform.rows.size() as u64, dilation: 1 };
+    Some(ByRows { rows: rows as u64, block, reach })
+}
+
+/// Images, and the rows and columns of tiles of each.
+fn tiles(p: &Planner, id: NodeId, transform: Transform) -> [usize; 3] {
+    let [images, _, oh, ow] = dims4(p, id);
+    [images, oh.div_ceil(transform.rows.results), ow.div_ceil(transform.columns.results)]
+}
+
 /// Lowers a convolution and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv, transform: Transform) -> Result<(), String> {
     let operands = p.module.graph.operands(id);
     let [outputs, inputs, ..] = dims4(p, operands[1]);
-    let [images, _, oh, ow] = dims4(p, id);
-    let (rows, columns) = (oh.div_ceil(transform.rows.results), ow.div_ceil(transform.columns.results));
-    let ring = block(transform, [outputs, inputs], [images, rows, columns]);
+    let [images, rows, columns] = tiles(p, id, transform);
+    let ring = p.groups.get(&id).map(|group| group.block);
     let tiling = Tiling { id, transform, images, rows, columns, ring };
     let tiles = tiling.elements(p, "tiles", inputs)?;
     let products = tiling.elements(p, "products", outputs)?;
     tiling.input(p, conv, tiles)?;
     tiling.multiply(p, tiles, products)?;
     let taken = tiling.output(p, products)?;
-    if let Some(block) = ring {
-        p.group(id, 3, block, rows as u64)?;
-    }
+    p.close(id)?;
     let home = p.homes[&id].place;
     let stages = p.module.graph.expr(id).stages;
     super::finish(p, id, home, Layout::Blocked, stages[taken..].to_vec())

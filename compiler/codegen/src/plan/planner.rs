@@ -1,0 +1,416 @@
+//! The planner: a program under construction, and what lowering a node may read and write of it.
+//!
+//! Lowering asks for the places of operands in the layout that it wants, for a place of its result, and appends steps
+//! and weights. What it is given follows from what was chosen before: views, rings and groups.
+
+use super::program::{
+    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Place, Program, Space, Step, Work,
+};
+use super::search::Choices;
+use super::weights::{self, Weights, Word};
+use super::{Constants, Draft, PlanError, groups, lower, views};
+use crate::kernels::winograd::Transform;
+use crate::target::Target;
+use cnnc_ir::{DType, Data, Module, NodeId, Op, Tensor, Type};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The home of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Home {
+    pub(super) place: Place,
+    pub(super) layout: Layout,
+}
+
+/// A program under construction.
+pub(super) struct Planner<'a> {
+    pub(super) module: &'a Module,
+    pub(super) constants: &'a Constants<'a>,
+    pub(super) target: &'a Target,
+    pub(super) choices: &'a Choices,
+    pub(super) buffers: Vec<Buffer>,
+    pub(super) steps: Vec<Step>,
+    pub(super) results: Vec<BufferId>,
+    pub(super) weights: Weights,
+    pub(super) homes: HashMap<NodeId, Home>,
+    /// Values in the layout that is not that of their home.
+    pub(super) copies: HashMap<(NodeId, Layout), Place>,
+    /// Constants in the weights, by the layout they were packed in.
+    pub(super) packed: HashMap<(NodeId, String), Place>,
+    /// Buffers that hold more than one value and are never reused in place.
+    pub(super) shared: Vec<BufferId>,
+    /// Where values want to be computed in blocks.
+    pub(super) views: HashMap<NodeId, views::View>,
+    /// The buffers of the concatenations that views lie in.
+    pub(super) roots: HashMap<NodeId, BufferId>,
+    /// Rows of the ring of each value that lies in one.
+    pub(super) rings: HashMap<NodeId, u64>,
+    /// The groups, by their last member.
+    pub(super) groups: HashMap<NodeId, groups::Members>,
+    /// The convolutions that run by Winograd's tiles.
+    pub(super) transforms: HashMap<NodeId, Transform>,
+}
+
+impl<'a> Planner<'a> {
+    /// Nothing is lowered and nothing chosen.
+    pub(super) fn new(constants: &'a Constants<'a>, target: &'a Target, choices: &'a Choices) -> Planner<'a> {
+        Planner {
+            module: constants.module,
+            constants,
+            target,
+            choices,
+            buffers: Vec::new(),
+            steps: Vec::new(),
+            results: Vec::new(),
+            weights: Weights::default(),
+            homes: HashMap::new(),
+            copies: HashMap::new(),
+            packed: HashMap::new(),
+            shared: Vec::new(),
+            views: views::views(&constants.module.graph, target.lanes),
+            roots: HashMap::new(),
+            rings: HashMap::new(),
+            groups: HashMap::new(),
+            transforms: HashMap::new(),
+        }
+    }
+
+    pub(super) fn error(&self, id: NodeId, message: String) -> PlanError {
+        let node = &self.module.graph[id];
+        PlanError { node: node.name().to_string(), op: node.op().name().to_string(), message }
+    }
+
+    pub(super) fn node(&mut self, id: NodeId) -> Result<(), String> {
+        let graph = &self.module.graph;
+        match graph[id].op() {
+            Op::Input(input) => {
+                let index = graph.inputs().iter().position(|&i| i == id).unwrap_or_default();
+                let buffer = self.buffer(
+                    graph[id].name().as_str(),
+                    &input.ty,
+                    Layout::Plain,
+                    Space::Input(index as u32),
+                );
+                self.homes.insert(id, Home { place: at(buffer), layout: Layout::Plain });
+                Ok(())
+            }
+            Op::Const(_) => Ok(()),
+            _ => lower::node(self, id),
+        }
+    }
+
+    /// Moves an output's value into the caller's buffer, unless it was computed there.
+    pub(super) fn output(&mut self, index: u32, id: NodeId) -> Result<(), String> {
+        let ty = self.ty(id).clone();
+        if self
+            .homes
+            .get(&id)
+            .is_some_and(|h| self.buffers[h.place.buffer.0 as usize].space == Space::Output(index))
+        {
+            return Ok(());
+        }
+        let name = self.name(id);
+        let buffer = self.buffer(&name, &ty, Layout::Plain, Space::Output(index));
+        match self.homes.get(&id).copied() {
+            Some(home) if home.layout == Layout::Blocked => {
+                lower::reorder(self, id, home.place, at(buffer), false)
+            }
+            _ => {
+                let from = self.operand(id, Layout::Plain)?;
+                lower::copy(self, &name, from, at(buffer), &ty);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Draft {
+        let program = Program {
+            name: self.module.graph.name.clone(),
+            buffers: self.buffers,
+            steps: self.steps,
+            weights: self.weights,
+            arena_bytes: 0,
+            arena_bound: 0,
+            scratch_bytes: 0,
+            results: self.results,
+        };
+        Draft { program, homes: self.homes, transforms: self.transforms }
+    }
+
+    // ---- what lowering reads
+
+    pub(super) fn ty(&self, id: NodeId) -> &'a Type {
+        self.module.graph.ty(id)
+    }
+
+    pub(super) fn name(&self, id: NodeId) -> String {
+        self.module.graph[id].name().to_string()
+    }
+
+    /// The elements of a constant.
+    pub(super) fn constant(&self, id: NodeId) -> Option<Result<Arc<Tensor>, String>> {
+        self.constants.value(id)
+    }
+
+    /// The layout of a value's home; constants have none.
+    pub(super) fn layout(&self, id: NodeId) -> Option<Layout> {
+        self.homes.get(&id).map(|h| h.layout)
+    }
+
+    /// Elements that a value of this type takes in a layout, lanes that are no channel counted.
+    pub(super) fn elements(&self, ty: &Type, layout: Layout) -> usize {
+        match (layout, ty.dims()) {
+            (Layout::Blocked, [n, c, rest @ ..]) => {
+                n * c.next_multiple_of(self.target.lanes) * rest.iter().product::<usize>()
+            }
+            _ => ty.elements(),
+        }
+    }
+
+    /// Where a value lies in this layout: its home, or a reordered copy made now, or packed weights.
+    pub(super) fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Place, String> {
+        if self.module.graph[id].is_const() {
+            return match layout {
+                Layout::Plain => {
+                    let elements = self.ty(id).elements();
+                    self.packed(id, "plain", elements, |weights, tensor| weights.add_tensor(tensor))
+                }
+                Layout::Blocked => {
+                    let (words, lanes) = (self.elements(self.ty(id), layout), self.target.lanes);
+                    self.pack(id, "blocked", words, move |t, words| weights::blocked(t, lanes, words))
+                }
+            };
+        }
+        let home = *self.homes.get(&id).ok_or("an operand was not computed")?;
+        if home.layout == layout {
+            return Ok(home.place);
+        }
+        if let Some(&place) = self.copies.get(&(id, layout)) {
+            return Ok(place);
+        }
+        let name = format!("{}.{}", self.name(id), if layout == Layout::Plain { "plain" } else { "blocked" });
+        // A value that lives outside its blocks is put into them where a concatenation wants it.
+        let view = if layout == Layout::Blocked { self.view(id) } else { None };
+        let copy = view.unwrap_or_else(|| at(self.buffer(&name, self.ty(id), layout, Space::Arena)));
+        lower::reorder(self, id, home.place, copy, layout == Layout::Blocked)?;
+        self.copies.insert((id, layout), copy);
+        Ok(copy)
+    }
+
+    // ---- what lowering writes
+
+    /// A new buffer for a value of this type.
+    pub(super) fn buffer(&mut self, name: &str, ty: &Type, layout: Layout, space: Space) -> BufferId {
+        let id = BufferId(self.buffers.len() as u32);
+        let dtype = ty.dtype;
+        let bytes = (dtype.bytes() * self.elements(ty, layout)) as u64;
+        let shape = ty.dims().to_vec();
+        self.buffers.push(Buffer { name: name.into(), dtype, shape, layout, bytes, space, offset: 0 });
+        id
+    }
+
+    /// A new home for a node's value: its view or the caller's output where that can be, else the arena.
+    pub(super) fn result(&mut self, id: NodeId, layout: Layout) -> Place {
+        if layout == Layout::Blocked
+            && let Some(place) = self.view(id)
+        {
+            self.homes.insert(id, Home { place, layout });
+            return place;
+        }
+        if let Some(&rows) = self.rings.get(&id) {
+            let place = at(self.ring(id, rows));
+            self.homes.insert(id, Home { place, layout });
+            return place;
+        }
+        let graph = &self.module.graph;
+        let space = match graph.outputs().iter().position(|&o| o == id) {
+            Some(index) if layout == Layout::Plain => Space::Output(index as u32),
+            _ => Space::Arena,
+        };
+        let place = at(self.buffer(&self.name(id), self.ty(id), layout, space));
+        self.homes.insert(id, Home { place, layout });
+        place
+    }
+
+    /// A buffer for so many rows of one image of a value.
+    pub(super) fn ring(&mut self, id: NodeId, rows: u64) -> BufferId {
+        let ring = self.buffer(&self.name(id), self.ty(id), Layout::Blocked, Space::Scratch);
+        let Buffer { shape, bytes, .. } = &mut self.buffers[ring.0 as usize];
+        *bytes = *bytes / (shape[0] * shape[2]) as u64 * rows;
+        (shape[0], shape[2]) = (1, rows as usize);
+        ring
+    }
+
+    /// The place that a concatenation wants a value in; its buffer is made when the first asks.
+    pub(super) fn view(&mut self, id: NodeId) -> Option<Place> {
+        let view = *self.views.get(&id)?;
+        let buffer = match self.roots.get(&view.root) {
+            Some(&buffer) => buffer,
+            None => {
+                let (name, ty) = (self.name(view.root), self.ty(view.root));
+                let buffer = self.buffer(&name, ty, Layout::Blocked, Space::Arena);
+                self.shared.push(buffer);
+                self.roots.insert(view.root, buffer);
+                buffer
+            }
+        };
+        Some(Place { buffer, offset: view.offset })
+    }
+
+    /// A home for a node's value in the place of an operand of the same shape and layout that is read here for the
+    /// last time, and here only at the very element that is written.
+    pub(super) fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Place {
+        let graph = &self.module.graph;
+        let is_placed = match layout {
+            Layout::Plain => graph.is_output(id),
+            Layout::Blocked => self.views.contains_key(&id),
+        };
+        if is_placed {
+            return self.result(id, layout);
+        }
+        let is_last = |o: NodeId| {
+            let here = graph.readers(o).filter(|&r| r == id).count();
+            here == 1
+                && !graph.is_output(o)
+                && graph.readers(o).all(|r| r == id || self.homes.contains_key(&r))
+        };
+        let reusable = operands.iter().filter(|&&o| is_last(o)).find_map(|o| {
+            let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;
+            let buffer = &self.buffers[home.place.buffer.0 as usize];
+            let alone = buffer.space == Space::Arena && !self.shared.contains(&home.place.buffer);
+            (alone && !self.is_read_in_group(home.place.buffer, id)).then_some(home.place)
+        });
+        match reusable {
+            Some(place) => {
+                self.homes.insert(id, Home { place, layout });
+                place
+            }
+            None => self.result(id, layout),
+        }
+    }
+
+    /// Whether an earlier member of the group that ends with a node reads a buffer: its rows are still wanted when
+    /// the first of the result are written.
+    pub(super) fn is_read_in_group(&self, buffer: BufferId, last: NodeId) -> bool {
+        let nodes = self.groups.get(&last).map_or(&[][..], |group| &group.nodes);
+        let mut read = nodes.iter().filter(|&&n| n != last).flat_map(|&n| self.module.graph.operands(n));
+        read.any(|o| self.homes.get(&o).is_some_and(|home| home.place.buffer == buffer))
+    }
+
+    /// Makes one step of all steps of the group that ends with a node, if there is one and it still stands.
+    pub(super) fn close(&mut self, last: NodeId) -> Result<(), String> {
+        let Some(groups::Members { nodes, block, rows }) = self.groups.remove(&last) else { return Ok(()) };
+        let names: Vec<String> = nodes.iter().map(|&node| self.name(node)).collect();
+        let first = self.steps.iter().position(|step| step.name == names[0]);
+        let first = first.ok_or("a member of a group was not computed")?;
+        // The steps of the members go to the end, in order.
+        let steps = self.steps.drain(first..).zip(self.results.drain(first..));
+        let (members, others): (Vec<_>, Vec<_>) = steps.partition(|(step, _)| names.contains(&step.name));
+        let count = members.len();
+        for (step, result) in others.into_iter().chain(members) {
+            self.steps.push(step);
+            self.results.push(result);
+        }
+        self.group(last, count, block, rows)
+    }
+
+    /// Makes one step, named after a node, of the last `count` steps: of the `rows` rows of each image, blocks of at
+    /// most `block` rows.
+    pub(super) fn group(&mut self, last: NodeId, count: usize, block: u64, rows: u64) -> Result<(), String> {
+        let first = self.steps.len().checked_sub(count).ok_or("the members of a group were not computed")?;
+        let mut members = Vec::new();
+        let mut macs = 0;
+        for (step, result) in self.steps.drain(first..).zip(self.results.drain(first..)) {
+            let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
+            let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
+            macs += step.macs;
+            let Step { name, op, algorithm, .. } = step;
+            members.push(Member { name, op, algorithm, calls, window, result });
+        }
+        let blocks = groups::shares(rows.div_ceil(block), rows);
+        let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };
+        let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
+        let algorithm = format!("{} blocks of {} rows", group.images * blocks, group.most_rows());
+        self.results.extend(group.members.last().map(|m| m.result));
+        self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
+        Ok(())
+    }
+
+    /// Gives a node's value the home of another: the same bytes seen in another shape.
+    pub(super) fn alias(&mut self, id: NodeId, place: Place, layout: Layout) {
+        self.shared.push(place.buffer);
+        self.homes.insert(id, Home { place, layout });
+    }
+
+    /// Appends a step that computes the value of a node.
+    pub(super) fn step(&mut self, name: &str, op: &str, algorithm: String, calls: Vec<Call>, macs: u64) {
+        let calls: Vec<Call> = calls.into_iter().filter(|c| c.units() > 0).collect();
+        let written = calls.iter().flat_map(|c| &c.args).find_map(|arg| match arg {
+            Arg::Address { place, access: Access::Write, .. } => Some(place.buffer),
+            _ => None,
+        });
+        if let Some(result) = written {
+            self.results.push(result);
+            let work = Work::Nests(calls);
+            self.steps.push(Step { name: name.into(), op: op.into(), algorithm, work, macs });
+        }
+    }
+
+    /// Appends elements to the weights.
+    pub(super) fn weights(&mut self, name: &str, data: Data) -> Place {
+        let (dtype, elements) = (data.dtype(), data.len());
+        let offset = self.weights.add(data);
+        self.weights_at(name, dtype, elements, offset)
+    }
+
+    /// The buffer of a piece of the weights.
+    pub(super) fn weights_at(&mut self, name: &str, dtype: DType, elements: usize, offset: usize) -> Place {
+        let id = BufferId(self.buffers.len() as u32);
+        self.buffers.push(Buffer {
+            name: name.into(),
+            dtype,
+            shape: vec![elements],
+            layout: Layout::Plain,
+            bytes: (dtype.bytes() * elements) as u64,
+            space: Space::Weights,
+            offset: offset as u64,
+        });
+        at(id)
+    }
+
+    /// A constant in the weights, packed into so many words, once for each form it is wanted in.
+    pub(super) fn pack(
+        &mut self,
+        id: NodeId,
+        form: &str,
+        words: usize,
+        pack: impl Fn(&Tensor, &mut [Word]) + Send + Sync + 'static,
+    ) -> Result<Place, String> {
+        let pack = Arc::new(pack);
+        self.packed(id, form, words, |weights, tensor| weights.add_packed(tensor, words, pack))
+    }
+
+    /// A constant in the weights, appended once for each form it is wanted in.
+    pub(super) fn packed(
+        &mut self,
+        id: NodeId,
+        form: &str,
+        elements: usize,
+        add: impl FnOnce(&mut Weights, Arc<Tensor>) -> usize,
+    ) -> Result<Place, String> {
+        if let Some(&place) = self.packed.get(&(id, form.to_string())) {
+            return Ok(place);
+        }
+        let tensor = self.constant(id).ok_or("an operand must be a constant")??;
+        let offset = add(&mut self.weights, tensor);
+        let name = format!("{}.{form}", self.name(id));
+        let place = self.weights_at(&name, self.ty(id).dtype, elements, offset);
+        self.packed.insert((id, form.to_string()), place);
+        Ok(place)
+    }
+}
+
+/// The start of a buffer.
+pub(super) fn at(buffer: BufferId) -> Place {
+    Place { buffer, offset: 0 }
+}
