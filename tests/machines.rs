@@ -16,7 +16,7 @@ use cnnc_ir::ops::Init;
 use cnnc_ir::{Data, Module, Tensor, Type, text};
 use cnnc_runtime::abi::CNNC_CPU_UNSUPPORTED;
 use cnnc_tests::compiled::{bits, jit, run, write};
-use cnnc_tests::guarded::{Tight, run_guarded};
+use cnnc_tests::guarded::run_both_ends;
 use cnnc_tests::linked::{Linked, Toolchain};
 use cnnc_tests::models::{data_sets, difference, import, shared};
 use cnnc_tests::onnx_case::{Case, cases};
@@ -120,7 +120,7 @@ fn compared(case: &Case, folder: &Path, program: &Linked) -> Result<usize, Strin
     let Ok(module) = import_file(&given.model, &options) else { return Ok(0) };
     let Ok(here) = cnnc::jit(&module, &Options::default()) else { return Ok(0) };
     let inputs = given.data(inputs);
-    let wanted = run_guarded(&here, &inputs, Tight::Back, 0xFF).map_err(|error| error.to_string())?;
+    let wanted = run_both_ends(&here, &inputs, 1)?;
 
     let options = Options { features: Features::Neon, name: Some("model".into()), ..Options::default() };
     let written = cnnc::compile(&module, &options).and_then(|model| model.write(&folder.join("model.so")));

@@ -2,8 +2,8 @@
 
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
-use cnnc_runtime::{Model, Workspace};
-use cnnc_tests::compiled::{bits, jit, run, run_in, write};
+use cnnc_runtime::Model;
+use cnnc_tests::compiled::{bits, jit, run, write};
 use cnnc_tests::models::{data_sets, difference, import, planes, shared, top, top_n};
 use cnnc_tests::onnxruntime;
 use std::path::Path;
@@ -40,27 +40,23 @@ expected! {
 }
 
 /// A network ready to be asked about one picture after the other.
-struct Classifier {
-    model: Model,
-    workspace: Workspace,
-}
+struct Classifier(Model);
 
 impl Classifier {
     fn new(path: &Path) -> Classifier {
-        let model = jit(import(&path.join("model.onnx"), 1), &Target::x86_64_v3());
-        let workspace = Workspace::new(&model, 2).unwrap();
-        Classifier { model, workspace }
+        Classifier(jit(import(&path.join("model.onnx"), 1), &Target::x86_64_v3()))
     }
 
-    fn scores(&mut self, picture: &[f32]) -> Vec<f32> {
-        run_in(&self.model, &[picture], &mut self.workspace).remove(0)
+    fn scores(&self, picture: &[f32]) -> Vec<f32> {
+        let shape = Shape::from_signed(&self.0.inputs()[0].shape).unwrap();
+        run(&self.0, &[Tensor::of(&shape, picture.to_vec())], 2).remove(0)
     }
 }
 
 #[test]
 fn mnist_digits() {
     let (Some(model), Some(csv)) = (shared("mnist-8"), shared("csv/mnist_test_100.csv")) else { return };
-    let mut network = Classifier::new(&model);
+    let network = Classifier::new(&model);
     let text = std::fs::read_to_string(csv).unwrap();
     let right = text.lines().filter(|line| {
         let mut numbers = line.split(',').map(|n| n.trim().parse::<f32>().unwrap());
@@ -73,7 +69,7 @@ fn mnist_digits() {
 #[test]
 fn cifar_pictures() {
     let (Some(model), Some(folder)) = (shared("resnet20_cifar10"), shared("ic01")) else { return };
-    let mut network = Classifier::new(&model);
+    let network = Classifier::new(&model);
     let labels = std::fs::read_to_string(folder.join("y_labels.csv")).unwrap();
     let right = labels.lines().filter(|line| {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
@@ -99,7 +95,7 @@ fn pictures(column: usize) -> Vec<(Vec<u8>, usize)> {
 #[test]
 fn mobilenet_pictures() {
     let Some(model) = shared("mobilenet_v2_1.0_224-float") else { return };
-    let mut network = Classifier::new(&model);
+    let network = Classifier::new(&model);
     let pictures = pictures(3);
     let right = pictures
         .iter()
@@ -114,7 +110,7 @@ const QUANTUM: f32 = 1.0 / 256.0;
 /// one that is rounded the other way early on moves several.
 fn quantised(name: &str) -> Option<Classifier> {
     let folder = shared(name)?;
-    let mut network = Classifier::new(&folder);
+    let network = Classifier::new(&folder);
     let mut compared = 0;
     for (inputs, outputs) in data_sets(&folder) {
         let (wanted, got) = (outputs[0].slice::<f32>(), network.scores(inputs[0].slice::<f32>()));
@@ -132,7 +128,7 @@ fn quantised(name: &str) -> Option<Classifier> {
 
 #[test]
 fn quantised_cifar_pictures() {
-    let Some(mut network) = quantised("resnet8-cifar10-qdq-s8") else { return };
+    let Some(network) = quantised("resnet8-cifar10-qdq-s8") else { return };
     let Some(folder) = shared("ic01") else { return };
     let labels = std::fs::read_to_string(folder.join("y_labels.csv")).unwrap();
     let right = labels.lines().filter(|line| {
@@ -147,7 +143,7 @@ fn quantised_cifar_pictures() {
 
 #[test]
 fn quantised_pictures() {
-    let Some(mut network) = quantised("mobilenet_v2_1.0_224-qdq-u8") else { return };
+    let Some(network) = quantised("mobilenet_v2_1.0_224-qdq-u8") else { return };
     let pictures = pictures(3);
     let right = pictures
         .iter()
@@ -215,7 +211,7 @@ fn resized(x: &[f32], from: usize, to: usize) -> Vec<f32> {
 #[test]
 fn squeezenet_pictures() {
     let Some(model) = shared("squeezenet_v1.1") else { return };
-    let mut network = Classifier::new(&model);
+    let network = Classifier::new(&model);
     let pictures = pictures(4);
     let right = pictures.iter().filter(|(bytes, class)| {
         // The network wants blue, green, red, without their means.

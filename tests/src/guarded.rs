@@ -2,7 +2,7 @@
 
 use cnnc_ir::{DType, Data, Shape, Tensor};
 use cnnc_runtime::abi::{CnncCall, CnncModel};
-use cnnc_runtime::{Model, TensorInfo};
+use cnnc_runtime::{Model, Pool, TensorInfo};
 use std::ffi::c_void;
 use std::io::Error;
 
@@ -77,12 +77,18 @@ impl Drop for Guarded {
     }
 }
 
-/// Runs a model on one thread with every buffer against an inaccessible page; workspace and outputs are full of `fill`,
-/// inputs and weights are read-only.
+/// Runs a model on so many threads with every buffer against an inaccessible page; workspace and outputs are full of
+/// `fill`, inputs and weights are read-only.
 ///
 /// # Errors
 /// The status of a call that the model refuses.
-pub fn run_guarded(model: &Model, inputs: &[Tensor], tight: Tight, fill: u8) -> Result<Vec<Tensor>, String> {
+pub fn run_guarded(
+    model: &Model,
+    inputs: &[Tensor],
+    threads: u32,
+    tight: Tight,
+    fill: u8,
+) -> Result<Vec<Tensor>, String> {
     assert_eq!(inputs.len(), model.inputs().len(), "inputs");
     let read_only = |bytes: &[u8], align| {
         let mut memory = Guarded::new(bytes.len(), align, tight, 0);
@@ -95,12 +101,13 @@ pub fn run_guarded(model: &Model, inputs: &[Tensor], tight: Tight, fill: u8) -> 
         assert_eq!(given.bytes, wanted.bytes, "bytes of an input");
     }
     let weights = read_only(model.weights(), model.weights_align());
-    let workspace_bytes = model.arena_bytes() + model.scratch_bytes();
+    let workspace_bytes = model.arena_bytes() + threads as usize * model.scratch_bytes();
     let workspace = Guarded::new(workspace_bytes, model.workspace_align(), tight, fill);
     let mut outputs: Vec<Guarded> =
         model.outputs().iter().map(|t| Guarded::new(t.bytes, 1, tight, fill)).collect();
     let given: Vec<*const c_void> = inputs.iter().map(|x| x.as_ptr().cast::<c_void>().cast_const()).collect();
     let results: Vec<*mut c_void> = outputs.iter().map(|y| y.as_ptr().cast()).collect();
+    let pool = (threads > 1).then(|| Pool::new(threads).unwrap());
     let call = CnncCall {
         struct_bytes: size_of::<CnncCall>() as u32,
         flags: 0,
@@ -110,7 +117,7 @@ pub fn run_guarded(model: &Model, inputs: &[Tensor], tight: Tight, fill: u8) -> 
         workspace_bytes: workspace_bytes as u64,
         weights: weights.as_ptr().cast(),
         weights_bytes: model.weights().len() as u64,
-        executor: std::ptr::null(),
+        executor: pool.as_ref().map_or(std::ptr::null(), Pool::executor),
         on_step: None,
         step_context: std::ptr::null_mut(),
     };
@@ -121,6 +128,21 @@ pub fn run_guarded(model: &Model, inputs: &[Tensor], tight: Tight, fill: u8) -> 
         return Err(format!("status {status}"));
     }
     Ok(model.outputs().iter().zip(&mut outputs).map(|(info, y)| tensor(info, y.bytes())).collect())
+}
+
+/// Runs a model with its buffers tight against either end, over NaN and over other garbage: the way every compiled
+/// model of these tests runs.
+///
+/// # Errors
+/// A call that the model refuses, and results that depend on what was in memory before.
+pub fn run_both_ends(model: &Model, inputs: &[Tensor], threads: u32) -> Result<Vec<Tensor>, String> {
+    let outputs = run_guarded(model, inputs, threads, Tight::Back, 0xFF)?;
+    let again = run_guarded(model, inputs, threads, Tight::Front, 0xA5)?;
+    let bytes = |outputs: &[Tensor]| -> Vec<_> { outputs.iter().map(|y| y.data().to_le_bytes()).collect() };
+    match bytes(&outputs) == bytes(&again) {
+        true => Ok(outputs),
+        false => Err("what was in memory before changes the result".into()),
+    }
 }
 
 /// The tensor that a model wrote.

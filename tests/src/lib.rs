@@ -1,8 +1,12 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
-//! C programs around models, the cases of the onnx package, mutants of models.
+//! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models,
+//! bugs for kernels and plans.
 
+pub mod bugs;
+pub mod child;
 pub mod close;
 pub mod compiled;
+pub mod count;
 pub mod guarded;
 pub mod linked;
 pub mod models;
@@ -10,4 +14,5 @@ pub mod mutate;
 pub mod onnx_case;
 pub mod onnxruntime;
 pub mod random;
+pub mod ready;
 pub mod skeleton;

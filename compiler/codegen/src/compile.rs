@@ -2,12 +2,13 @@
 
 use crate::artifact::manifest::{self, Manifest};
 use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Weights, WeightsMut};
-use crate::emit::{self, Emitted};
+use crate::emit::{self, Emitted, Watch};
 use crate::plan::{ALIGN, Buffer, Program, Space};
 use crate::target::{Machine, Target};
 use crate::vasm::{EmitError, Emitter};
 use cnnc_ir::{DType, Module, Type};
 use cnnc_runtime::Model;
+use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use prost::Message;
 
@@ -43,6 +44,20 @@ pub fn pack(program: &Program) -> Result<Weights, Error> {
 /// # Errors
 /// For the target of another machine, and when memory is refused; anything else is a bug of cnnc.
 pub fn jit(module: &Module, program: &Program, target: &Target, origin: &Origin) -> Result<Model, Error> {
+    jit_watched(module, program, target, origin, &mut ())
+}
+
+/// As [`jit`]; somebody sees the code before it is compiled.
+///
+/// # Errors
+/// As [`jit`].
+pub fn jit_watched(
+    module: &Module,
+    program: &Program,
+    target: &Target,
+    origin: &Origin,
+    watch: &mut dyn Watch,
+) -> Result<Model, Error> {
     if Machine::host() != Some(target.machine) {
         let triple = target.machine.triple();
         return Err(Error::Invalid(format!(
@@ -52,7 +67,7 @@ pub fn jit(module: &Module, program: &Program, target: &Target, origin: &Origin)
     let isa = target.isa(false)?;
     let features = CpuFeatures::of_isa(&*isa)?;
     let mut jit = Jit::new(isa.clone(), pack(program)?)?;
-    let emitted = emit::emit(program, target, jit.module())?;
+    let emitted = emit::emit(program, target, jit.module(), watch)?;
     jit.finish(&interface(module, program, target, &*isa, origin, emitted), emitted.run, features)
 }
 
@@ -71,7 +86,7 @@ pub fn artifact<'w>(
     let isa = target.isa(true)?;
     let features = CpuFeatures::of_isa(&*isa)?;
     let mut object = Artifact::module(isa.clone())?;
-    let emitted = emit::emit(program, target, &mut object)?;
+    let emitted = emit::emit(program, target, &mut object, &mut ())?;
     let interface = interface(module, program, target, &*isa, origin, emitted);
     Artifact::finish(object, interface, emitted.run, features, weights.bytes())
 }
@@ -83,11 +98,18 @@ pub fn artifact<'w>(
 /// As [`artifact()`].
 pub fn clif(program: &Program, target: &Target) -> Result<String, Error> {
     let mut object = Artifact::module(target.isa(true)?)?;
-    let mut text = String::new();
-    emit::emit_seen(program, target, &mut object, &mut |name, function| {
-        text += &format!("; {name}\n{}\n", function.display());
-    })?;
-    Ok(text)
+    let mut functions = Functions(String::new());
+    emit::emit(program, target, &mut object, &mut functions)?;
+    Ok(functions.0)
+}
+
+/// The text of every function.
+struct Functions(String);
+
+impl Watch for Functions {
+    fn function(&mut self, name: &str, function: &Function) {
+        self.0 += &format!("; {name}\n{}\n", function.display());
+    }
 }
 
 /// The number of an element type in ONNX.

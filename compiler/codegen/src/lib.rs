@@ -14,5 +14,6 @@ pub mod scalar;
 pub mod target;
 pub mod vasm;
 
-pub use compile::{Origin, artifact, clif, jit, pack};
+pub use compile::{Origin, artifact, clif, jit, jit_watched, pack};
+pub use emit::Watch;
 pub use target::{Machine, Target};

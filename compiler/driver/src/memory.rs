@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The importer has judged ONNX files before, node by node; this is for networks from elsewhere, and for what passes
-//! and plan add. Where the quick plan takes too much, the one that takes least is tried. Refused with `E_LIMIT`, before anything of that size is allocated.
+//! and plan add. Where the quick plan takes too much, the one that takes least is tried. Refused with `E_LIMIT`, before
+//! anything of that size is allocated.
 
 use cnnc_codegen::plan::{Buffer, Program, Space, Step};
 use cnnc_frontends::onnx::{Diagnostic, E_LIMIT};

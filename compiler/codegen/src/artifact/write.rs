@@ -3,6 +3,7 @@
 //! A file is written under a temporary name beside its own (created, never opened: `O_EXCL`) and renamed when it is
 //! complete; on every error the temporary one is removed. Refuses extensions that name no kind of artifact.
 
+use std::fs::OpenOptions;
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -62,11 +63,14 @@ impl Artifact<'_> {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".cnnc-").suffix(".tmp");
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let mut file = builder.tempfile_in(folder).map_err(fail)?;
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+        // Opened here, so that an error does not speak of a name that is another each time.
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(".cnnc-").suffix(".tmp");
+        let mut file = builder.make_in(folder, |name| options.open(name)).map_err(fail)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         self.write_to(kind, &stem, BufWriter::with_capacity(1 << 16, file.as_file_mut()))?.map_err(fail)?;
         if sync {

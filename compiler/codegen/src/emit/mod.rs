@@ -18,7 +18,7 @@ mod step;
 use crate::kernels::{Code, Spec};
 use crate::plan::Program;
 use crate::target::Target;
-use crate::vasm::{self, EmitError};
+use crate::vasm::{self, EmitError, Kernel};
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{Function, Signature, UserFuncName};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -34,27 +34,31 @@ pub struct Emitted {
     pub stack_bytes: u64,
 }
 
+/// Sees code on its way to the machine.
+pub trait Watch {
+    /// A kernel of the vector assembler before it is code. Tests that must notice a bug put one in here.
+    fn kernel(&mut self, _kernel: &mut Kernel) {}
+
+    /// A function of CLIF, and its name, before Cranelift compiles it.
+    fn function(&mut self, _name: &str, _function: &Function) {}
+}
+
+/// Sees nothing.
+impl Watch for () {}
+
 /// Defines the code of a program.
 ///
 /// # Errors
 /// When a kernel does not fit the target's registers or Cranelift refuses a function; both are bugs of cnnc.
-pub fn emit(program: &Program, target: &Target, module: &mut dyn Module) -> Result<Emitted, EmitError> {
-    emit_seen(program, target, module, &mut |_, _| ())
-}
-
-/// As [`emit`]; each function of CLIF is seen with its name before Cranelift compiles it.
-///
-/// # Errors
-/// As [`emit`].
-pub fn emit_seen(
+pub fn emit(
     program: &Program,
     target: &Target,
     module: &mut dyn Module,
-    seen: &mut dyn FnMut(&str, &Function),
+    watch: &mut dyn Watch,
 ) -> Result<Emitted, EmitError> {
     let mut emitter = Emitter {
         module,
-        seen,
+        watch,
         kernels: HashMap::new(),
         target,
         builder: FunctionBuilderContext::new(),
@@ -77,7 +81,7 @@ pub fn emit_seen(
 /// Code under construction.
 struct Emitter<'a> {
     module: &'a mut dyn Module,
-    seen: &'a mut dyn FnMut(&str, &Function),
+    watch: &'a mut dyn Watch,
     target: &'a Target,
     kernels: HashMap<Spec, FuncId>,
     builder: FunctionBuilderContext,
@@ -93,7 +97,10 @@ impl Emitter<'_> {
         let name = format!("{}_{}", spec.kind(), self.kernels.len());
         let id = self.declare(&name, &vasm::signature())?;
         let stack = match spec.generate(&name) {
-            Code::Vector(kernel) => vasm::define(self.module, id, &kernel, self.target.emitter)?,
+            Code::Vector(mut kernel) => {
+                self.watch.kernel(&mut kernel);
+                vasm::define(self.module, id, &kernel, self.target.emitter)?
+            }
             Code::Scalar(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
         };
         self.deepest_kernel = self.deepest_kernel.max(stack);
@@ -118,7 +125,7 @@ impl Emitter<'_> {
         let mut builder = FunctionBuilder::new(&mut context.func, &mut self.builder);
         write(self.module, &mut builder);
         builder.finalize(self.module.target_config());
-        (self.seen)(name, &context.func);
+        self.watch.function(name, &context.func);
         self.module.define_function(id, &mut context).map_err(|e| refused(name, &e))?;
         let layout = context.compiled_code().and_then(|code| code.buffer.frame_layout());
         let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);

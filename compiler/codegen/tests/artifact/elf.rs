@@ -17,6 +17,11 @@ pub(crate) fn audit(bytes: &[u8], exports: &[&str]) {
     let file = File::parse(bytes).unwrap();
     let endian = file.endian();
     assert_eq!(file.elf_header().e_type(endian), elf::ET_DYN);
+    let (page, relative) = match file.elf_header().e_machine(endian) {
+        elf::EM_X86_64 => (4 << 10, elf::R_X86_64_RELATIVE),
+        elf::EM_AARCH64 => (64 << 10, elf::R_AARCH64_RELATIVE),
+        machine => panic!("machine {machine}"),
+    };
     assert_eq!(names(file.dynamic_symbols()), exports);
     assert!(file.dynamic_symbols().all(|symbol| symbol.is_definition()));
     assert!(file.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text).count() >= 4);
@@ -36,7 +41,7 @@ pub(crate) fn audit(bytes: &[u8], exports: &[&str]) {
         assert_ne!(flags & (elf::PF_W | elf::PF_X), elf::PF_W | elf::PF_X);
         assert_eq!(load.p_filesz(endian), load.p_memsz(endian));
         assert_eq!(load.p_offset(endian), load.p_vaddr(endian));
-        assert!(load.p_vaddr(endian).is_multiple_of(4096) && load.p_vaddr(endian) >= end);
+        assert!(load.p_vaddr(endian).is_multiple_of(page) && load.p_vaddr(endian) >= end);
         end = load.p_vaddr(endian) + load.p_memsz(endian);
         if flags & elf::PF_W != 0 {
             writable.push((load.p_vaddr(endian), load.p_memsz(endian)));
@@ -44,7 +49,7 @@ pub(crate) fn audit(bytes: &[u8], exports: &[&str]) {
     }
     let relro = only(elf::PT_GNU_RELRO);
     assert_eq!(writable, [(relro.p_vaddr(endian), relro.p_memsz(endian))]);
-    assert!(writable[0].1.is_multiple_of(4096));
+    assert!(writable[0].1.is_multiple_of(page));
     assert_eq!(only(elf::PT_GNU_STACK).p_flags(endian), elf::PF_R | elf::PF_W);
 
     let dynamic = only(elf::PT_DYNAMIC).dynamic(endian, bytes).unwrap().unwrap();
@@ -73,7 +78,7 @@ pub(crate) fn audit(bytes: &[u8], exports: &[&str]) {
 
     let mut relocations = 0;
     for (place, relocation) in file.dynamic_relocations().unwrap() {
-        assert_eq!(relocation.flags(), object::RelocationFlags::Elf { r_type: elf::R_X86_64_RELATIVE });
+        assert_eq!(relocation.flags(), object::RelocationFlags::Elf { r_type: relative });
         assert!(place >= writable[0].0 && place + 8 <= writable[0].0 + writable[0].1);
         relocations += 1;
     }
@@ -85,10 +90,14 @@ pub(crate) fn audit_object(bytes: &[u8], export: &str) {
     let file = File::parse(bytes).unwrap();
     assert_eq!(names(file.symbols().filter(|symbol| symbol.is_global() || symbol.is_undefined())), [export]);
     assert_eq!(file.section_by_name(".note.GNU-stack").unwrap().size(), 0);
-    let weights = file.section_by_name(".lrodata").unwrap();
+    let (name, flags) = match file.architecture() {
+        object::Architecture::X86_64 => (".lrodata", 0x1000_0002),
+        _ => (".rodata.weights", 0x2),
+    };
+    let weights = file.section_by_name(name).unwrap();
     assert_eq!(weights.align(), 4096);
     let object::SectionFlags::Elf { sh_flags } = weights.flags() else { panic!("an ELF section") };
-    assert_eq!(sh_flags, 0x1000_0002);
+    assert_eq!(sh_flags, flags);
     for section in file.sections() {
         let object::SectionFlags::Elf { sh_flags } = section.flags() else { panic!("an ELF section") };
         let is_written = sh_flags & u64::from(elf::SHF_WRITE) != 0 && section.size() > 0;

@@ -4,8 +4,11 @@ use cnnc_codegen::plan::{Goal, Program, check::check, plan, print};
 use cnnc_codegen::{Origin, Target, jit};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
-use cnnc_ir::{DType, Data, Module, NodeId, Tensor, Type, text};
-use cnnc_runtime::Workspace;
+use cnnc_ir::{DType, Data, Module, Tensor, Type, text};
+
+#[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
+#[path = "../../../../tests/src/guarded.rs"]
+mod guarded;
 
 /// Seeded values of a type: reals in -1..1, integers of two digits.
 fn random(ty: &Type, seed: u64) -> Tensor {
@@ -23,7 +26,7 @@ fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec
     run_program(module, &program, target, inputs, threads)
 }
 
-/// Runs a program that has the inputs and outputs of a module; workspace and outputs hold 0xFF before.
+/// Runs a program that has the inputs and outputs of a module, between inaccessible pages and over garbage.
 pub(crate) fn run_program(
     module: &Module,
     program: &Program,
@@ -33,19 +36,7 @@ pub(crate) fn run_program(
 ) -> Vec<Tensor> {
     let origin = Origin { name: "test".into(), ..Origin::default() };
     let model = jit(module, program, target, &origin).unwrap();
-    let mut workspace = Workspace::new(&model, threads).unwrap();
-    workspace.bytes_mut().fill(0xFF);
-    let inputs: Vec<Vec<u8>> = inputs.iter().map(|x| x.data().to_le_bytes()).collect();
-    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-    let mut outputs: Vec<Vec<u8>> = model.outputs().iter().map(|t| vec![0xFF; t.bytes]).collect();
-    let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
-    model.run(&inputs, &mut slices, &mut workspace).unwrap();
-    let graph = &module.graph;
-    let tensor = |(&id, bytes): (&NodeId, &Vec<u8>)| {
-        let ty = graph.ty(id);
-        Tensor::new(ty.shape.clone(), Data::from_le_bytes(ty.dtype, bytes)).unwrap()
-    };
-    graph.outputs().iter().zip(&outputs).map(tensor).collect()
+    guarded::run_both_ends(&model, inputs, threads).unwrap()
 }
 
 /// Both emitters, and one thread and three, give the same bits, close to the evaluation in f64.

@@ -1,0 +1,155 @@
+//! Files that cannot be written, and writers that are killed: a target is absent, as it was, or whole.
+//!
+//! ```text
+//! cargo test -p cnnc --test faults                    some kills
+//! CNNC_KILLS=200 cargo test -p cnnc --test faults     as many as you like; CNNC_SEED draws other moments
+//! ```
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A network whose file takes a while to write: 8 MB of weights.
+const LARGE: &str = "\
+graph @large(%x: f32[1,1024]) {
+  %w: f32[1024,2048] = const rand(SEED)
+  %y: f32[1,2048] = gemm %x, %w
+  return %y
+}
+";
+
+/// Writes the network into a folder, with weights of its own for each seed.
+fn network(folder: &Path, seed: u32) {
+    std::fs::write(folder.join(format!("net{seed}.cnn")), LARGE.replace("SEED", &seed.to_string())).unwrap();
+}
+
+fn compile(folder: &Path, seed: u32, target: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
+    command.current_dir(folder).args(["compile", &format!("net{seed}.cnn"), "-o", target]);
+    command.stderr(Stdio::piped());
+    command
+}
+
+/// What stands in a folder besides the networks.
+fn written(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| !name.ends_with(".cnn")).collect()
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
+/// Ends with status 1 and a line that says what the system refused.
+#[track_caller]
+fn refused(command: &mut Command, target: &str) {
+    let output = command.output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{:?}: {message}", output.status);
+    assert!(message.starts_with("error: E_IO") && message.contains(target), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
+
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    network(folder.path(), 1);
+    for old in [None, Some("what was there")] {
+        let target = folder.path().join("net.so");
+        if let Some(old) = old {
+            std::fs::write(&target, old).unwrap();
+        }
+        for most in [0, 1, 4096, 100_000, 4 << 20] {
+            let mut command = compile(folder.path(), 1, "net.so");
+            // SAFETY: between fork and exec only two calls that are safe there.
+            unsafe {
+                command.pre_exec(move || {
+                    // A write past the limit is then an error, as on a full disk, and no signal.
+                    libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+                    match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
+                        0 => Ok(()),
+                        _ => Err(std::io::Error::last_os_error()),
+                    }
+                })
+            };
+            refused(&mut command, "net.so");
+            assert_eq!(written(folder.path()).len(), usize::from(old.is_some()), "{most} bytes");
+            assert_eq!(std::fs::read_to_string(&target).ok().as_deref(), old, "{most} bytes");
+        }
+    }
+}
+
+#[test]
+fn folders_that_take_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    network(folder.path(), 1);
+    for target in ["/proc/net.so", "absent/net.so", "net1.cnn/net.so"] {
+        refused(&mut compile(folder.path(), 1, target), target);
+    }
+    std::fs::create_dir(folder.path().join("net.so")).unwrap();
+    refused(&mut compile(folder.path(), 1, "net.so"), "net.so");
+    assert_eq!(written(folder.path()), ["net.so"]);
+    // Who may do everything may also write there.
+    // SAFETY: it has no arguments.
+    if unsafe { libc::geteuid() } == 0 {
+        eprintln!("skipped: for root no folder is read-only");
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let read_only = folder.path().join("read-only");
+    std::fs::create_dir(&read_only).unwrap();
+    std::fs::set_permissions(&read_only, PermissionsExt::from_mode(0o555)).unwrap();
+    refused(&mut compile(folder.path(), 1, "read-only/net.so"), "read-only/net.so");
+    assert!(written(&read_only).is_empty());
+}
+
+#[test]
+fn a_killed_writer_leaves_a_whole_file_or_the_old_one() {
+    let kills = number("CNNC_KILLS", 12);
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("net.so");
+    let mut whole = Vec::new();
+    let mut longest = Duration::ZERO;
+    for seed in [1, 2] {
+        network(folder.path(), seed);
+        let begin = Instant::now();
+        assert!(compile(folder.path(), seed, "net.so").status().unwrap().success());
+        longest = longest.max(begin.elapsed());
+        whole.push(std::fs::read(&target).unwrap());
+    }
+    assert!(whole[0] != whole[1]);
+    let mut random = number("CNNC_SEED", 1) as u64;
+    let (mut passed, mut cut) = (0, 0);
+    for kill in 0..kills {
+        // Every third time there is no file before.
+        let before = match kill % 3 {
+            0 => {
+                std::fs::remove_file(&target).unwrap();
+                None
+            }
+            _ => Some(std::fs::read(&target).unwrap()),
+        };
+        random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        let part = (random >> 40) as f64 / (1u64 << 24) as f64;
+        let mut child = compile(folder.path(), 1 + kill as u32 % 2, "net.so").spawn().unwrap();
+        std::thread::sleep(longest.mul_f64(1.1 * part));
+        child.kill().unwrap();
+        cut += usize::from(!child.wait().unwrap().success());
+        let after = std::fs::read(&target).ok();
+        let new = &whole[kill % 2];
+        assert!(after == before || after.as_ref() == Some(new), "kill {kill}: the file is in pieces");
+        if after.is_none() {
+            std::fs::write(&target, &whole[0]).unwrap();
+        }
+        passed += 1;
+        // A writer that is killed cannot clear away its own file, which has another name.
+        for name in written(folder.path()).iter().filter(|name| *name != "net.so") {
+            assert!(name.starts_with(".cnnc-") && name.ends_with(".tmp"), "{name}");
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+    }
+    eprintln!("killed writers: {passed} passed, {} failed, {cut} of them before the end", kills - passed);
+    assert!(passed == kills && cut * 2 >= kills, "only {cut} of {kills} were killed before the end");
+}
