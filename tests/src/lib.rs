@@ -1,12 +1,14 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
 //! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models,
-//! bugs for kernels and plans.
+//! bugs for kernels and plans, drawn networks and how far their results may be off.
 
+pub mod bound;
 pub mod bugs;
 pub mod child;
 pub mod close;
 pub mod compiled;
 pub mod count;
+pub mod drawn;
 pub mod guarded;
 pub mod linked;
 pub mod models;

@@ -1,0 +1,163 @@
+//! Drawn networks: whatever the passes do to them, they compute the same, verify, parse back, and are done at once; and
+//! code compiled with every pass left out computes the same as code compiled with all.
+//!
+//! `CNNC_GRAPHS` says how many networks, `CNNC_SEED` the first; a failure is shrunk before it is shown.
+
+use cnnc_codegen::{Origin, Target};
+use cnnc_ir::eval::{Precision, evaluate};
+use cnnc_ir::{Module, Tensor, text, verify};
+use cnnc_passes::{PIPELINE, Pass, run_passes};
+use cnnc_tests::bound::bounds;
+use cnnc_tests::compiled::{self, planned};
+use cnnc_tests::drawn::Drawing;
+use rayon::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Half a unit in the last place, of f32 and of f64.
+const F32: f64 = 1.0 / (1u64 << 24) as f64;
+const F64: f64 = 1.0 / (1u64 << 53) as f64;
+
+/// Passes that round constants to f32.
+const ROUND: [&str; 2] = ["fold-constants", "flush-denormals"];
+
+/// Code knows no batch norm.
+const NEEDED: &str = "lower-batch-norm";
+
+/// A number from the environment.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
+}
+
+/// Tries every drawing; a failure is shrunk and shown.
+fn every_drawing(check: impl Fn(&Drawing) -> Result<usize, String> + Sync, every: u64) {
+    let (count, seed) = (number("CNNC_GRAPHS", 300), number("CNNC_SEED", 1));
+    let seeds: Vec<u64> = (seed..seed + count).step_by(every as usize).collect();
+    // A panic of what is tested is a failure like any other.
+    let tried = |drawing: &Drawing| {
+        catch_unwind(AssertUnwindSafe(|| check(drawing))).unwrap_or_else(|_| Err("it panics".into()))
+    };
+    let done: Vec<Result<usize, u64>> =
+        seeds.par_iter().map(|&seed| tried(&Drawing::new(seed)).map_err(|_| seed)).collect();
+    let compared: usize = done.iter().flatten().sum();
+    let failed: Vec<u64> = done.iter().filter_map(|r| r.err()).collect();
+    eprintln!("{} passed, {} failed, {compared} numbers compared", done.len() - failed.len(), failed.len());
+    if let Some(&seed) = failed.first() {
+        let least = Drawing::new(seed).shrunk(|drawing| tried(drawing).is_err());
+        let why = tried(&least).unwrap_err();
+        panic!("seeds {failed:?}; the first, shrunk: {why}\n{}", text::print(&least.module()));
+    }
+    assert!(compared > 20 * done.len(), "only {compared} numbers compared");
+}
+
+/// Runs passes and answers what became of the module, or what is wrong with it.
+fn through(module: &Module, passes: &[&'static Pass]) -> Result<Module, String> {
+    let mut after = module.clone();
+    run_passes(&mut after, passes.iter().copied(), true, &mut |_| {})
+        .map_err(|failure| failure.to_string())?;
+    let printed = text::print(&after);
+    let reparsed =
+        text::parse_with(&printed, after.weights.clone()).map_err(|e| format!("{e}\n{printed}"))?;
+    if text::print(&reparsed.module) != printed {
+        return Err(format!("it prints differently when parsed\n{printed}"));
+    }
+    let again = run_passes(&mut after, passes.iter().copied(), true, &mut |_| {});
+    let again = again.map_err(|failure| failure.to_string())?;
+    match again.passes.iter().find(|pass| pass.changed) {
+        Some(pass) => Err(format!("{} changes it again\n{printed}", pass.name)),
+        None => Ok(reparsed.module),
+    }
+}
+
+/// How many elements were found within the bound, or the first that is not.
+fn within(wanted: &[Vec<f64>], got: &[Vec<f64>], bounds: &[f64]) -> Result<usize, String> {
+    let mut compared = 0;
+    for (k, ((wanted, got), &bound)) in wanted.iter().zip(got).zip(bounds).enumerate() {
+        if wanted.len() != got.len() || !bound.is_finite() {
+            return Err(format!(
+                "result {k}: {} elements, {} wanted, bound {bound}",
+                got.len(),
+                wanted.len()
+            ));
+        }
+        for (i, (w, g)) in wanted.iter().zip(got).enumerate() {
+            let near = (w - g).abs() <= bound;
+            if !near {
+                return Err(format!("result {k}[{i}] is {g}, wanted {w} within {bound:.1e}"));
+            }
+            compared += 1;
+        }
+    }
+    Ok(compared)
+}
+
+fn evaluated(module: &Module, inputs: &[Tensor]) -> Result<Vec<Vec<f64>>, String> {
+    let results = evaluate(module, inputs, Precision::F64).map_err(|e| e.to_string())?;
+    Ok(results.iter().map(|tensor| tensor.data().to_f64()).collect())
+}
+
+#[test]
+fn passes_preserve_what_networks_compute() {
+    let check = |drawing: &Drawing| {
+        let module = drawing.module();
+        verify::verify(&module).map_err(|e| e.to_string())?;
+        let inputs = [drawing.input(&module)];
+        let wanted = evaluated(&module, &inputs)?;
+        let mut compared = 0;
+        let alone = PIPELINE.iter().map(|pass| vec![pass]);
+        for passes in alone.chain([PIPELINE.iter().collect()]) {
+            let named = |why: String| match passes[..] {
+                [pass] => format!("{}: {why}", pass.name),
+                _ => format!("all passes: {why}"),
+            };
+            let rounds = passes.iter().any(|pass| ROUND.contains(&pass.name));
+            let after = through(&module, &passes).map_err(named)?;
+            let bounds = bounds(&module, &inputs, if rounds { F32 } else { F64 });
+            let got = evaluated(&after, &inputs)?;
+            compared +=
+                within(&wanted, &got, &bounds).map_err(|e| named(format!("{e}\n{}", text::print(&after))))?;
+        }
+        Ok(compared)
+    };
+    every_drawing(check, 1);
+}
+
+#[test]
+fn code_computes_the_same_with_and_without_passes() {
+    let check = |drawing: &Drawing| {
+        let module = drawing.module();
+        let inputs = [drawing.input(&module)];
+        let wanted = evaluated(&module, &inputs)?;
+        let bounds = bounds(&module, &inputs, F32);
+        let needed = PIPELINE.iter().filter(|pass| pass.name == NEEDED).collect::<Vec<_>>();
+        let mut compared = 0;
+        for passes in [needed, PIPELINE.iter().collect()] {
+            let after = through(&module, &passes)?;
+            let got = compiled_results(&after, &inputs)?;
+            let named =
+                |why| format!("compiled after {} passes: {why}\n{}", passes.len(), text::print(&after));
+            compared += within(&wanted, &got, &bounds).map_err(named)?;
+        }
+        Ok(compared)
+    };
+    // Compiling takes a while without optimisation.
+    every_drawing(check, if cfg!(debug_assertions) { 6 } else { 1 });
+}
+
+/// What compiled code computes. Transforms round more than sums do and have their own tests.
+fn compiled_results(module: &Module, inputs: &[Tensor]) -> Result<Vec<Vec<f64>>, String> {
+    let target = Target { winograd: false, ..Target::x86_64_v3() };
+    let program = planned(module, &target);
+    let origin = Origin { name: "drawn".into(), ..Origin::default() };
+    let model = cnnc_codegen::jit(module, &program, &target, &origin).map_err(|e| e.to_string())?;
+    let outputs = compiled::run(&model, inputs, 1);
+    Ok(outputs.into_iter().map(|o| o.into_iter().map(f64::from).collect()).collect())
+}
+
+#[test]
+fn a_failure_shrinks() {
+    let has_pool = |drawing: &Drawing| text::print(&drawing.module()).contains("max_pool");
+    let seed = (0..).find(|&seed| has_pool(&Drawing::new(seed))).unwrap();
+    let least = Drawing::new(seed).shrunk(has_pool).module();
+    let nodes = least.graph.order().iter().filter(|&&id| !least.graph[id].is_const()).count();
+    assert!(has_pool(&Drawing::new(seed)) && nodes <= 3, "{}", text::print(&least));
+}
