@@ -12,6 +12,7 @@ mod driver;
 mod facts;
 mod patch;
 
+mod cancel_transposes;
 mod dead_code;
 mod drop_identity;
 mod flush_denormals;
@@ -21,6 +22,7 @@ mod fold_constants;
 mod fuse_epilogue;
 mod lower_batch_norm;
 mod pad_into_window;
+mod share_common;
 mod simulate_quantize;
 
 pub use driver::{Event, Failure, PassOptions, PassReport, Report, run, run_passes};
@@ -59,6 +61,16 @@ pub const PIPELINE: &[Pass] = &[
         name: "drop-identity",
         why: "a dropout or a reshape to the same shape hides every later pattern",
         rule: drop_identity::RULE,
+    },
+    Pass {
+        name: "cancel-transposes",
+        why: "an activation behind a transpose is not seen behind its convolution",
+        rule: cancel_transposes::RULE,
+    },
+    Pass {
+        name: "share-common",
+        why: "once identities are gone, equal nodes have equal operands; folding would make them differ",
+        rule: share_common::RULE,
     },
     Pass {
         name: "simulate-quantize",
