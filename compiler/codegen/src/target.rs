@@ -1,7 +1,8 @@
 //! The target: every fact of a machine that planning, kernels and files depend on.
 
-use crate::plan::Goal;
+use crate::plan::{Goal, Times};
 use crate::vasm::{Emitter, LANES};
+use std::sync::Arc;
 
 /// Architectures that code is generated for, all under Linux.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Target {
     pub winograd: bool,
     /// What plans are to be good at.
     pub goal: Goal,
+    /// What layers were measured to take.
+    pub times: Option<Arc<Times>>,
 }
 
 impl Target {
@@ -78,6 +81,7 @@ impl Target {
             accumulators: 12,
             winograd: true,
             goal: Goal::default(),
+            times: None,
         }
     }
 

@@ -24,8 +24,9 @@ mod memory;
 mod options;
 mod pipeline;
 mod source;
+mod tune;
 
-pub use cnnc_codegen::plan::{Goal, Program};
+pub use cnnc_codegen::plan::{Goal, Program, Times};
 pub use cnnc_frontends::arch::ArchOptions;
 pub use cnnc_frontends::onnx::Diagnostic;
 pub use cnnc_ir::Module;
@@ -37,3 +38,4 @@ pub use error::{
 pub use options::{Features, Options};
 pub use pipeline::{Compiled, compile, jit, optimize, plan};
 pub use source::{digest, load};
+pub use tune::{read_times, tune, write_times};

@@ -11,8 +11,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use cnnc_codegen::plan::Goal;
+use cnnc_codegen::plan::{Goal, Times};
 use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
@@ -87,6 +88,8 @@ pub struct Options {
     pub winograd: bool,
     /// What the plan is to be good at.
     pub optimize: Goal,
+    /// What layers were measured to take, see [`tune`](crate::tune()).
+    pub times: Option<Arc<Times>>,
     /// What the passes do.
     pub passes: PassOptions,
     /// What a symbolic first dimension of an input stands for; 1 unless given.
@@ -117,6 +120,7 @@ impl Default for Options {
             features: Features::default(),
             winograd: true,
             optimize: Goal::default(),
+            times: None,
             passes: PassOptions { verify: check, ..PassOptions::default() },
             batch: None,
             shapes: BTreeMap::new(),
@@ -137,7 +141,12 @@ impl Options {
 
     /// What code is generated for.
     pub(crate) fn target(&self) -> Target {
-        Target { winograd: self.winograd, goal: self.optimize, ..self.features.target() }
+        Target {
+            winograd: self.winograd,
+            goal: self.optimize,
+            times: self.times.clone(),
+            ..self.features.target()
+        }
     }
 
     /// What holds of `max_memory`.
@@ -161,6 +170,9 @@ impl Options {
         }
         if self.optimize != Goal::default() {
             set("optimize", self.optimize.name().into());
+        }
+        if self.times.is_some() {
+            set("tuned", String::new());
         }
         for pass in &self.passes.disable {
             set("disable-pass", pass.clone());

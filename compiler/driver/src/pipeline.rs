@@ -18,7 +18,7 @@ use cnnc_ir::Module;
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
 use cnnc_runtime::Model;
 
-use crate::{E_INTERNAL, Error, Options, memory};
+use crate::{E_INTERNAL, E_OPTION, Error, Options, memory};
 
 /// Rewrites a network into the one that is planned; `trace` sees it after each pass.
 ///
@@ -38,8 +38,8 @@ pub fn optimize(
 /// Plans an optimised network: as the options say, or for memory where a run would be over `max_memory` otherwise.
 ///
 /// # Errors
-/// All nodes that cannot be compiled; a run over `max_memory` by any plan; a plan that is proved wrong, which is a bug
-/// of cnnc.
+/// All nodes that cannot be compiled; times of other layers; a run over `max_memory` by any plan; a plan that is proved
+/// wrong, which is a bug of cnnc.
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
     let (options, program) = fit(&module, options)?;
     if options.check {
@@ -52,6 +52,13 @@ pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
 
 /// The first plan whose run fits into the memory, and the options that it was made by.
 fn fit(module: &Module, options: &Options) -> Result<(Options, Program), Error> {
+    if let Some(times) = &options.times {
+        let ways = plan::ways(module, &options.target());
+        if let Some(layer) = times.0.keys().find(|&layer| !ways.contains_key(layer)) {
+            let message = format!("times were measured of %{layer}, which is no convolution of this network");
+            return Err(Error::new(E_OPTION, message).with_help("measure this network: --tune SECONDS"));
+        }
+    }
     let smaller = Options { optimize: Goal::Memory, ..options.clone() };
     let smallest = Options { winograd: false, ..smaller.clone() };
     let mut refusal = Error::new(E_INTERNAL, "no plan was tried");

@@ -16,6 +16,7 @@ mod planner;
 mod print;
 mod program;
 mod search;
+mod times;
 mod transforms;
 mod views;
 mod weights;
@@ -26,6 +27,7 @@ pub use program::{
     Window, Work,
 };
 pub use search::Goal;
+pub use times::{DIRECT, Layer, Times};
 pub use weights::Weights;
 
 use crate::kernels::winograd::Transform;
@@ -34,7 +36,7 @@ use cnnc_ir::{Module, NodeId, Tensor};
 use planner::{Home, Planner, at};
 use search::Choices;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -66,6 +68,12 @@ pub const ALIGN: u64 = 64;
 /// All nodes that cannot be compiled yet, at once.
 pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>> {
     search::plan(module, target).map(arena::assign)
+}
+
+/// The ways to run each convolution that has a choice, by the name of its value: [`DIRECT`], then by transforms from
+/// small filters to large ones.
+pub fn ways(module: &Module, target: &Target) -> BTreeMap<String, Vec<String>> {
+    transforms::choices(&Planner::new(&Constants::of(module), target, &Choices::default()))
 }
 
 /// The elements of a module's constants, each read or drawn once for all drafts.

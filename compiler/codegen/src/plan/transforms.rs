@@ -10,6 +10,8 @@
 //! F(4x4, 3x3), 9 times with a stride. Which tile wins is a matter of how it fits the map, 14x14 wants 5x5; and small
 //! maps want small tiles, for their filters come from memory.
 //!
+//! Each way has a time, by a model of the machine or [measured](super::times).
+//!
 //! INVARIANT: the filters that transforms add take no more than all constants of the network; where they would, the
 //! transforms come first that gain most for a byte. A transform that does not halve a convolution's time needs no more
 //! memory for tiles and products than the values of the network do where they need most, or [`SMALL`].
@@ -17,16 +19,20 @@
 use super::Planner;
 use super::live::{self, Live};
 use super::lower::{dims4, winograd_bytes};
+use super::times::DIRECT;
 use crate::kernels::winograd::{Axis, Transform};
 use cnnc_ir::ops::Conv;
 use cnnc_ir::{DType, NodeId, Op};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Cycles that a vector of weights takes: a layer's come from memory, which all threads share.
 const READ: f64 = 5.0;
 
 /// What the transforms of tiles and products add to the time of the product.
 const TRANSFORMS: f64 = 1.2;
+
+/// Cycles of a nanosecond, so that what is modelled compares with what was measured.
+const GIGAHERTZ: f64 = 3.7;
 
 /// Bytes of values, tiles and products that any network may take at once.
 const SMALL: u64 = 4 << 20;
@@ -38,11 +44,11 @@ struct Upgrade {
     /// Elements that its filters take, in place of so many.
     elements: u64,
     replaced: u64,
-    /// Cycles gained for an element more.
+    /// Nanoseconds gained for an element more.
     gain: f64,
 }
 
-/// The transform of every convolution that takes fewer cycles by one.
+/// The transform of every convolution that takes less time by one.
 pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
     let graph = &p.module.graph;
     let live = Live::of(graph);
@@ -79,19 +85,18 @@ fn tiles(taps: usize, stride: usize) -> &'static [usize] {
     }
 }
 
-/// The transforms of a convolution, from small filters to large ones, each quicker than those before.
-fn ways(p: &Planner, live: &Live, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
+/// The transforms that a convolution can run by, from small filters to large ones.
+fn transforms(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Transform> {
     let graph = &p.module.graph;
     let operands = graph.operands(id);
     let [outputs, inputs, kh, kw] = dims4(p, operands[1]);
-    let [images, _, oh, ow] = dims4(p, id);
     let fits = p.ty(id).dtype == DType::F32
         && graph[operands[1]].is_const()
         && conv.groups == 1
         && (conv.dilation.0, conv.dilation.1) == (1, 1)
         && inputs.min(outputs) >= 2 * p.target.lanes;
     let axes = |taps, stride| tiles(taps, stride).iter().map(move |&results| Axis { results, taps, stride });
-    let transforms: Vec<Transform> = match ((kh, conv.stride.0), (kw, conv.stride.1)) {
+    match ((kh, conv.stride.0), (kw, conv.stride.1)) {
         _ if !fits => Vec::new(),
         ((1, 1), (taps, stride)) => {
             axes(taps, stride).map(|columns| Transform { rows: Axis::ONE, columns }).collect()
@@ -103,32 +108,69 @@ fn ways(p: &Planner, live: &Live, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
             axes(kh, conv.stride.0).map(|axis| Transform { rows: axis, columns: axis }).collect()
         }
         _ => Vec::new(),
-    };
-    let filters = (inputs * outputs) as u64;
+    }
+}
+
+/// The ways to run each convolution that has a choice, by the name of its value: directly, then by transforms.
+pub(super) fn choices(p: &Planner) -> BTreeMap<String, Vec<String>> {
+    let graph = &p.module.graph;
+    let ways = graph.order().iter().filter_map(|&id| {
+        let Op::Conv(conv) = graph[id].op() else { return None };
+        let transforms = transforms(p, id, conv);
+        let ways = [DIRECT.to_string()].into_iter().chain(transforms.iter().map(Transform::to_string));
+        (!transforms.is_empty()).then(|| (p.name(id), ways.collect()))
+    });
+    ways.collect()
+}
+
+/// Nanoseconds that a convolution takes by a transform, or directly: as they were measured, else by a model.
+fn time(p: &Planner, id: NodeId, transform: Option<Transform>) -> f64 {
+    let way = transform.map_or(DIRECT.to_string(), |transform| transform.to_string());
+    if let Some(measured) = p.target.times.as_ref().and_then(|times| times.get(&p.name(id), &way)) {
+        return measured;
+    }
+    let [outputs, inputs, kh, kw] = dims4(p, p.module.graph.operands(id)[1]);
+    let [images, _, oh, ow] = dims4(p, id);
     // For one input channel and vector of outputs: two multiply-adds a cycle, or the weights from memory.
     let cycles = |products: usize, taps: usize| (products as f64 / 2.0).max(taps as f64 * READ);
-    let direct = cycles(images * oh * ow * kh * kw, kh * kw);
-    let mut cost = direct;
+    let cycles = match transform {
+        None => cycles(images * oh * ow * kh * kw, kh * kw),
+        Some(transform) => {
+            let elements = transform.elements();
+            let tiles = images * oh.div_ceil(transform.rows.results) * ow.div_ceil(transform.columns.results);
+            TRANSFORMS * cycles(elements * tiles, elements)
+        }
+    };
+    cycles * (inputs * outputs.div_ceil(p.target.lanes)) as f64 / GIGAHERTZ
+}
+
+/// The transforms of a convolution that are worth it, from small filters to large ones, each quicker than those
+/// before.
+fn ways(p: &Planner, live: &Live, id: NodeId, conv: &Conv) -> Vec<Upgrade> {
+    let [outputs, inputs, kh, kw] = dims4(p, p.module.graph.operands(id)[1]);
+    let [images, _, oh, ow] = dims4(p, id);
+    let filters = (inputs * outputs) as u64;
+    let direct = time(p, id, None);
+    let mut least = direct;
     let mut taps = kh * kw;
     let mut ways = Vec::new();
-    for transform in transforms {
+    for transform in transforms(p, id, conv) {
         let elements = transform.elements();
         let Transform { rows, columns } = transform;
         let tiles = [images, oh.div_ceil(rows.results), ow.div_ceil(columns.results)];
         let memory = winograd_bytes(transform, [outputs, inputs], tiles);
-        let tiles: usize = tiles.iter().product();
-        let bytes = elements * tiles * 4 * (inputs.max(outputs) + p.target.lanes);
-        let quicker = TRANSFORMS * cycles(elements * tiles, elements);
+        let bytes = elements * tiles.iter().product::<usize>() * 4 * (inputs.max(outputs) + p.target.lanes);
+        let quicker = time(p, id, Some(transform));
         let worth = 2.0 * quicker < direct || has_room(p, live, id, memory);
-        if worth && quicker < cost && bytes < i32::MAX as usize {
+        if worth && quicker < least && bytes < i32::MAX as usize {
             ways.push(Upgrade {
                 node: id,
                 transform,
                 elements: elements as u64 * filters,
                 replaced: (kh * kw) as u64 * filters,
-                gain: (cost - quicker) / (elements - taps) as f64,
+                gain: (least - quicker) / ((elements - taps) as u64 * filters) as f64,
             });
-            (cost, taps) = (quicker, elements);
+            (least, taps) = (quicker, elements);
         }
     }
     ways

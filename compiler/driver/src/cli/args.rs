@@ -1,6 +1,7 @@
 //! Arguments that commands share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
@@ -66,6 +67,9 @@ pub(crate) struct Compilation {
     /// What counts: memory takes the smallest workspace that is found, speed the quickest plan
     #[arg(long, value_name = "GOAL", value_parser = goals(), default_value = Goal::default().name())]
     optimize: String,
+    /// Believe the times in this file, which --tune wrote, instead of the cost model
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tuned: Option<PathBuf>,
     /// A pass to leave out; repeatable
     #[arg(long, value_name = "PASS", value_parser = passes(), hide_possible_values = true)]
     disable_pass: Vec<String>,
@@ -84,13 +88,14 @@ impl Compilation {
     /// The same as the library has it.
     ///
     /// # Errors
-    /// Features that the target has not.
+    /// Features that the target has not; a file of times that cannot be read.
     pub(crate) fn options(&self) -> Result<Options, Error> {
         let default = Options::default();
         Ok(Options {
             features: self.features()?,
             winograd: !self.no_winograd,
             optimize: Goal::ALL.into_iter().find(|g| g.name() == self.optimize).unwrap_or_default(),
+            times: self.tuned.as_deref().map(cnnc::read_times).transpose()?.map(Arc::new),
             passes: PassOptions {
                 disable: self.disable_pass.clone(),
                 keep_denormals: self.keep_denormals,

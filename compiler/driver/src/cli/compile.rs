@@ -1,7 +1,10 @@
 //! `cnnc compile`: from a network to a library, an object, an archive, a header.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use clap::value_parser;
 use cnnc::Error;
 use cnnc_codegen::artifact::{Kind, c_identifier};
 
@@ -19,6 +22,10 @@ pub(crate) struct Args {
     /// NAME of NAME_model, a C identifier [default: from the output's stem]
     #[arg(long, value_parser = name)]
     name: Option<String>,
+    /// Measure for about so long which algorithm suits each layer on this machine, and take it; what was measured is
+    /// written beside the first output, for --tuned
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(1..), conflicts_with = "tuned")]
+    tune: Option<u32>,
     /// Wait until what is written lies on the disk
     #[arg(long)]
     sync: bool,
@@ -35,6 +42,12 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let (module, digest) = rayon::join(|| cnnc::load(path, &options), || cnnc::digest(path, &options));
     let (module, _) =
         cnnc::optimize(module?, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
+    if let Some(seconds) = args.tune {
+        progress.say("measuring");
+        let times = cnnc::tune(&module, &options, Duration::from_secs(seconds.into()))?;
+        cnnc::write_times(&times, &args.output[0].with_extension("times"))?;
+        options.times = Some(Arc::new(times));
+    }
     progress.say("planning");
     let compiled = cnnc::plan(module, &options)?.with_source(digest?);
     for output in &args.output {

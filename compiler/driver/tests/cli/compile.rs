@@ -1,5 +1,6 @@
 //! `compile` and `inspect`: what is written, what it says, and that nothing is left after an error.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{CLASSIFIER, Folder, shared, unsupported};
@@ -71,6 +72,34 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
         "the workspace is fullest at %y",
     ]);
     assert_eq!(folder.files(), ["net.cnn"]);
+}
+
+#[test]
+fn measured_times_choose_the_algorithms() {
+    let net = "graph @net(%x: f32[1,16,56,56]) {\n  %w: f32[32,16,3,3] = const rand(1)\n  \
+               %y: f32[1,32,56,56] = conv %x, %w, pad=1\n  return %y\n}\n";
+    let folder = Folder::with("net.cnn", net);
+    folder.cnnc("compile net.cnn -o net.so --tune 1").good();
+    assert_eq!(folder.files(), ["net.cnn", "net.so", "net.times"]);
+    let times: Value = serde_json::from_slice(&folder.read("net.times")).unwrap();
+    let measured = times["y"].as_object().unwrap();
+    assert!(measured.contains_key("direct") && measured.len() >= 2, "{measured:?}");
+    assert!(measured.values().all(|t| (1..1_000_000_000).contains(&t.as_u64().unwrap())), "{measured:?}");
+    let tuned = folder.read("net.so");
+    folder.cnnc("compile net.cnn -o net.so --tuned net.times").good();
+    assert!(tuned == folder.read("net.so"), "the same times, the same bytes");
+    // Whatever they say is believed, and not more.
+    for (way, [direct, tiles]) in [("direct", [1, 1000]), ("F(2x2, 3x3)", [1000, 1])] {
+        folder.write("said.times", format!(r#"{{"y": {{"direct": {direct}, "F(2x2, 3x3)": {tiles}}}}}"#));
+        let plan = folder.cnnc("dump net.cnn --stage plan --tuned said.times").good();
+        let line = plan.lines().find(|line| line.contains(way));
+        assert!(line.is_some_and(|line| line.contains("%y")), "{plan}");
+        assert_eq!(plan.contains("F("), way != "direct", "{plan}");
+    }
+    folder.write("said.times", r#"{"z": {"direct": 5}}"#);
+    folder.cnnc("compile net.cnn -o a.so --tuned said.times").refuses(&["E_OPTION", "%z", "--tune SECONDS"]);
+    folder.write("said.times", "quick");
+    folder.cnnc("compile net.cnn -o a.so --tuned said.times").refuses(&["E_OPTION", "said.times", "--tune"]);
 }
 
 #[test]
