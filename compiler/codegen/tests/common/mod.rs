@@ -1,7 +1,7 @@
 //! What tests of compiled graphs share: a text graph through plan, check and both emitters.
 
 use cnnc_codegen::plan::{Goal, Program, check::check, plan, print};
-use cnnc_codegen::{Origin, Target, jit};
+use cnnc_codegen::{Origin, Target, artifact, jit, pack};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
 use cnnc_ir::{DType, Data, Module, Tensor, Type, text};
@@ -51,6 +51,15 @@ pub(crate) fn agree_small(graph: &str) {
     compare(graph, 1e-5, &Target { goal: Goal::Memory, ..Target::x86_64_v3() }, |x| x, |w| w);
 }
 
+/// What runs there is held against these results elsewhere; that there is code, its frames small, is seen here.
+fn has_code_for_arm(module: &Module) {
+    let target = Target::aarch64();
+    let program = plan(module, &target).unwrap_or_else(|e| panic!("{e:?}"));
+    let weights = pack(&program).unwrap();
+    artifact(module, &program, &weights, &target, &Origin { name: "test".into(), ..Origin::default() })
+        .unwrap_or_else(|e| panic!("{e} on {}", target.name()));
+}
+
 /// Of inputs and weights that are small integers, both emitters give what the evaluation in f64 does, rounded once.
 /// Convolutions are direct: transforms round.
 #[allow(dead_code, reason = "not every test has operators that are exact")]
@@ -85,6 +94,7 @@ fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, 
     let shared = run(&module, target, &inputs, 3);
     let Target { winograd, goal, .. } = *target;
     let slow = run(&module, &Target { winograd, goal, ..Target::clif() }, &inputs, 1);
+    has_code_for_arm(&module);
     for (want, got) in wanted.iter().zip(&fast) {
         // As it is stored: of integers and truth values every bit counts.
         let want = want.data().cast(got.data().dtype()).to_f64();
