@@ -7,18 +7,11 @@
 //! ```
 //!
 //! A process of its own works through the mutants, so that a crash, a hang or a limit of memory is seen and named:
-//! it has 1 GiB of address space, and 2 s of processor time from bytes to code and library. Whatever happens leaves
-//! one whole library, or no file. An accepted mutant whose run is short runs between inaccessible pages and is held
-//! against the evaluator in f64; where arithmetic in f32 is far from that in f64, the model is ill-conditioned and
-//! the result may be as far.
+//! it has 1 GiB of address space. What each of them must come to is said in `src/judge.rs`.
 
-use cnnc::{Options, PassOptions, Program};
 use cnnc_frontends::onnx::{ImportOptions, import};
-use cnnc_ir::eval::{Precision, evaluate};
-use cnnc_ir::ops::Init;
-use cnnc_ir::{Module, Op, Tensor, Type};
-use cnnc_tests::count::number;
-use cnnc_tests::guarded::run_both_ends;
+use cnnc_tests::count::{number, report};
+use cnnc_tests::judge::{is_line, judge_files};
 use cnnc_tests::models::{root, shared};
 use cnnc_tests::mutate::mutant;
 use cnnc_tests::random::Random;
@@ -33,16 +26,10 @@ use std::time::Duration;
 
 /// How many mutants a plain test run makes.
 const FEW: usize = 300;
-/// Seconds on the processor from bytes to code.
-const LONGEST: f64 = 2.0;
 /// Seconds that may pass before a mutant counts as hanging, on a machine with other work.
 const PATIENCE: u64 = 30;
 /// Address space of the process.
 const SPACE: u64 = 1 << 30;
-/// What the compiler is told to stay under.
-const MEMORY: usize = 128 << 20;
-/// Multiply-adds and other operations of a run that is not too long to be held against the evaluator.
-const SHORT: u64 = 50_000_000;
 
 /// The models that are damaged, in groups that are damaged alike often: trained ones, the controls of the
 /// hostile ones, those of the onnx package with weights, and those without.
@@ -89,109 +76,6 @@ fn operators(seeds: &[Vec<Vec<u8>>]) -> Vec<String> {
         .filter_map(|bytes| ModelProto::parse_from_bytes(bytes).ok()?.graph.into_option());
     let names: BTreeSet<String> = graphs.flat_map(|g| g.node).map(|node| node.op_type).collect();
     names.into_iter().collect()
-}
-
-/// Seconds that this process has had on the processor.
-fn processor_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists and the structure is ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-}
-
-/// What becomes of a model, compiled to a library in a folder too: a word for it, or what is wrong with cnnc.
-fn judge_files(bytes: &[u8]) -> Result<&'static str, String> {
-    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let what = judge(bytes, &folder.path().join("net.so"))?;
-    let files = within(folder.path());
-    let whole = if what.starts_with("accepted") { vec![folder.path().join("net.so")] } else { Vec::new() };
-    if files == whole { Ok(what) } else { Err(format!("{what}, and {files:?} is left")) }
-}
-
-/// What becomes of a model: a word for what happened, or what is wrong with cnnc.
-fn judge(bytes: &[u8], library: &Path) -> Result<&'static str, String> {
-    let start = processor_time();
-    let in_time = |what| match processor_time() - start {
-        time if time > LONGEST => Err(format!("it took {time:.1} s of processor time to be {what}")),
-        _ => Ok(what),
-    };
-    let module = match import(bytes, &ImportOptions { max_memory: MEMORY, ..ImportOptions::default() }) {
-        Ok(module) => module,
-        Err(problems) => {
-            let lines = problems.iter().map(|p| p.to_string());
-            let bad =
-                lines.into_iter().find(|line| !line.starts_with("E_") || line.contains(char::is_control));
-            return bad
-                .map_or_else(|| in_time("refused"), |line| Err(format!("a message is no line: {line:?}")));
-        }
-    };
-    // What is flushed to zero differs by as much as it is multiplied by.
-    let passes = PassOptions { keep_denormals: true, ..PassOptions::default() };
-    let winograd = !has_huge_weights(&module);
-    let options = Options { check: true, max_memory: MEMORY as u64, passes, winograd, ..Options::default() };
-    let compiled = match cnnc::compile(&module, &options) {
-        Ok(compiled) => compiled,
-        Err(error) if error.to_string().contains("E_INTERNAL") => return Err(error.to_string()),
-        Err(_) => return in_time("not compiled"),
-    };
-    let model = compiled.jit().map_err(|e| e.to_string())?;
-    compiled.write(library).map_err(|e| e.to_string())?;
-    in_time("accepted")?;
-    if !is_short(&module, compiled.program()) {
-        return Ok("accepted, too long to run");
-    }
-    let inputs: Vec<Tensor> = module.graph.inputs().iter().map(|&id| random(module.graph.ty(id))).collect();
-    let got = run_both_ends(&model, &inputs, 1)?;
-    // Simulated quantisation lets NaN through, which an integer cannot hold: then its own graph says what is right.
-    let order = module.graph.order();
-    let quantises = order.iter().any(|&id| matches!(module.graph[id].op(), Op::Quantize(_)));
-    let any_nan = got.iter().any(|y| y.data().to_f64().iter().any(|x| x.is_nan()));
-    let meant = if quantises && any_nan { compiled.module() } else { &module };
-    let wanted = evaluate(meant, &inputs, Precision::F64).map_err(|e| e.to_string())?;
-    let single = evaluate(meant, &inputs, Precision::F32).map_err(|e| e.to_string())?;
-    for ((got, wanted), single) in got.iter().zip(&wanted).zip(&single) {
-        agree(&got.data().to_f64(), &wanted.data().to_f64(), &single.data().to_f64())?;
-    }
-    Ok("accepted and right")
-}
-
-fn random(ty: &Type) -> Tensor {
-    let (min, max) = if ty.dtype.is_float() { (-1.0, 1.0) } else { (0.0, 2.0) };
-    Init::Rand { seed: 1, min, max }.tensor(ty).unwrap()
-}
-
-/// Whether a weight is so large that, mixed into a transformed filter, it takes digits from all others there.
-fn has_huge_weights(module: &Module) -> bool {
-    let weights = module.graph.order().iter().filter_map(|&id| module.value(id)?.ok());
-    weights.filter(|w| w.data().dtype().is_float()).any(|w| w.data().to_f64().iter().any(|x| x.abs() > 1e4))
-}
-
-fn is_short(module: &Module, program: &Program) -> bool {
-    let cost = module.total_cost();
-    let elements: usize = module.graph.order().iter().map(|&id| module.graph.ty(id).elements()).sum();
-    let steps = program.steps.iter().map(|step| step.macs).fold(0, u64::saturating_add);
-    [cost.macs, cost.flops, 16 * elements as u64, steps].into_iter().all(|work| work < SHORT)
-}
-
-/// Holds a result against the evaluator's in f64 and in f32.
-fn agree(got: &[f64], wanted: &[f64], single: &[f64]) -> Result<(), String> {
-    if got.len() != wanted.len() {
-        return Err(format!("{} elements, wanted {}", got.len(), wanted.len()));
-    }
-    let finite = |x: &&f64| x.is_finite();
-    let scale = wanted.iter().filter(finite).fold(0f64, |m, x| m.max(x.abs()));
-    let pairs = wanted.iter().zip(single);
-    let noise = pairs.map(|(w, s)| (w - s).abs()).filter(|d| d.is_finite()).fold(0f64, f64::max);
-    let allowed = 1e-4 * scale + 10.0 * noise;
-    for (i, ((&g, &w), &s)) in got.iter().zip(wanted).zip(single).enumerate() {
-        let same = |a: f64| g == a || g.is_nan() && a.is_nan();
-        // A sum that overflows in f32 alone has no value that one could ask for.
-        let overflows = s.is_finite() != w.is_finite() || w.abs() > 1e30;
-        if !(same(w) || same(s) || overflows || (g - w).abs() <= allowed) {
-            return Err(format!("element {i} of {} is {g:?}, wanted {w:?}, in f32 {s:?}", got.len()));
-        }
-    }
-    Ok(())
 }
 
 /// The bytes of a mutant.
@@ -294,6 +178,22 @@ fn work(seed: usize, mut from: usize, to: usize) -> Tally {
     tally
 }
 
+/// A file that ends too early, wherever, is refused in words.
+#[test]
+fn every_prefix_of_a_model_is_refused() {
+    let Some(folder) = shared("mnist-8") else { return };
+    let whole = std::fs::read(folder.join("model.onnx")).unwrap();
+    let options = ImportOptions::default();
+    assert!(import(&whole, &options).is_ok());
+    let wrong = (0..whole.len()).filter(|&end| match import(&whole[..end], &options) {
+        Ok(_) => true,
+        Err(problems) => problems.iter().any(|problem| !is_line(&problem.to_string())),
+    });
+    let wrong: Vec<usize> = wrong.collect();
+    report("prefixes", whole.len() - wrong.len(), wrong.len());
+    assert!(wrong.is_empty() && whole.len() > 20_000, "of {} bytes: {wrong:?}", whole.len());
+}
+
 #[test]
 fn mutants_do_no_harm() {
     if shared("mnist-8").is_none() || !root().join("target/oracle/onnx").is_dir() {
@@ -312,7 +212,7 @@ fn mutants_do_no_harm() {
     }
     let judged: usize = tally.counts.values().sum();
     say(&format!("seed {seed}: {:?}", tally.counts));
-    say(&format!("mutants: {judged} passed, {} failed", tally.wrong.len()));
+    report("mutants", judged, tally.wrong.len());
     let right = tally.counts.get("accepted and right").copied().unwrap_or(0);
     assert!(tally.wrong.is_empty(), "{} are wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
     assert!(judged == count && right > count / 20, "{judged} judged, {right} of them ran");

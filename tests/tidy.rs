@@ -68,7 +68,7 @@ fn arrows(krate: &str) -> Option<&'static [&'static str]> {
         "cnnc-ir" | "cnnc-runtime" => Some(&[]),
         "cnnc-passes" | "cnnc-frontends" => Some(&["cnnc-ir"]),
         "cnnc-codegen" => Some(&["cnnc-ir", "cnnc-runtime"]),
-        "cnnc" | "cnnc-tests" => None,
+        "cnnc" | "cnnc-tests" | "cnnc-fuzz" => None,
         other => panic!("{other} is new: say here what it may depend on"),
     }
 }

@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
-//! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models,
-//! bugs for kernels and plans, drawn networks and how far their results may be off.
+//! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models
+//! and what may become of them, bugs for kernels and plans, drawn networks and how far their results may be off.
 
 pub mod bound;
 pub mod bugs;
@@ -10,6 +10,7 @@ pub mod compiled;
 pub mod count;
 pub mod drawn;
 pub mod guarded;
+pub mod judge;
 pub mod linked;
 pub mod models;
 pub mod mutate;
