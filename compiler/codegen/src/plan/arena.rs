@@ -50,7 +50,7 @@ impl Program {
 
 /// What a buffer takes of the arena.
 fn aligned(bytes: u64) -> u64 {
-    bytes.next_multiple_of(ALIGN).max(ALIGN)
+    bytes.next_multiple_of(ALIGN)
 }
 
 /// Gives every buffer of the workspace its offset, and the program its arena and scratch.

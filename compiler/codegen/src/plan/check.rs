@@ -192,7 +192,7 @@ fn bound(program: &Program, first: &HashMap<u32, usize>, last: &HashMap<u32, usi
     let mut alive = vec![0; program.steps.len()];
     for (id, buffer) in program.buffers.iter().enumerate().filter(|(_, b)| b.space == Space::Arena) {
         let (Some(&from), Some(&to)) = (first.get(&(id as u32)), last.get(&(id as u32))) else { continue };
-        alive[from..=to].iter_mut().for_each(|bytes| *bytes += buffer.bytes.max(1).next_multiple_of(ALIGN));
+        alive[from..=to].iter_mut().for_each(|bytes| *bytes += buffer.bytes.next_multiple_of(ALIGN));
     }
     let bound = alive.into_iter().max().unwrap_or(0);
     match bound == program.arena_bound {
