@@ -1,16 +1,21 @@
 //! Drawn networks: whatever the passes do to them, they compute the same, verify, parse back, and are done at once; and
-//! code compiled with every pass left out computes the same as code compiled with all.
+//! code compiled with every pass left out computes the same as code compiled with all, in every form the same bits.
+//! onnxruntime, which shares no code with us, computes what the evaluator does.
 //!
 //! `CNNC_GRAPHS` says how many networks, `CNNC_SEED` the first; a failure is shrunk before it is shown.
 
 use cnnc_codegen::{Origin, Target};
+use cnnc_frontends::onnx::export_file;
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::{Module, Tensor, text, verify};
 use cnnc_passes::{PIPELINE, Pass, run_passes};
+use cnnc_runtime::Model;
 use cnnc_tests::bound::bounds;
 use cnnc_tests::compiled::{self, planned};
 use cnnc_tests::drawn::Drawing;
+use cnnc_tests::onnxruntime;
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Half a unit in the last place, of f32 and of f64.
@@ -28,10 +33,15 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 
+/// The seeds of one drawing in so many.
+fn seeds(every: u64) -> Vec<u64> {
+    let (count, seed) = (number("CNNC_GRAPHS", 300), number("CNNC_SEED", 1));
+    (seed..seed + count).step_by(every as usize).collect()
+}
+
 /// Tries every drawing; a failure is shrunk and shown.
 fn every_drawing(check: impl Fn(&Drawing) -> Result<usize, String> + Sync, every: u64) {
-    let (count, seed) = (number("CNNC_GRAPHS", 300), number("CNNC_SEED", 1));
-    let seeds: Vec<u64> = (seed..seed + count).step_by(every as usize).collect();
+    let seeds = seeds(every);
     // A panic of what is tested is a failure like any other.
     let tried = |drawing: &Drawing| {
         catch_unwind(AssertUnwindSafe(|| check(drawing))).unwrap_or_else(|_| Err("it panics".into()))
@@ -151,6 +161,68 @@ fn compiled_results(module: &Module, inputs: &[Tensor]) -> Result<Vec<Vec<f64>>,
     let model = cnnc_codegen::jit(module, &program, &target, &origin).map_err(|e| e.to_string())?;
     let outputs = compiled::run(&model, inputs, 1);
     Ok(outputs.into_iter().map(|o| o.into_iter().map(f64::from).collect()).collect())
+}
+
+/// From memory by both emitters and from a library, on one thread and on three.
+#[test]
+fn every_form_gives_the_same_bits() {
+    let check = |drawing: &Drawing| {
+        let module = drawing.module();
+        let inputs = [drawing.input(&module)];
+        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let library = folder.path().join("drawn.so");
+        compiled::write(module.clone(), &Target::x86_64_v3(), &[&library]);
+        let forms = [
+            compiled::jit(module.clone(), &Target::x86_64_v3()),
+            compiled::jit(module, &Target::clif()),
+            Model::open(&library).map_err(|e| e.to_string())?,
+        ];
+        let runs = [1, 3].iter().flat_map(|&threads| forms.iter().map(move |model| (model, threads)));
+        let all = runs.map(|(model, threads)| compiled::bits(&compiled::run(model, &inputs, threads)));
+        let all: Vec<Vec<u32>> = all.collect();
+        match all.iter().position(|bits| *bits != all[0]) {
+            Some(k) => Err(format!("form {} on {} threads gives other bits", k % 3, 1 + k / 3 * 2)),
+            None => Ok(all.iter().map(Vec::len).sum()),
+        }
+    };
+    every_drawing(check, if cfg!(debug_assertions) { 10 } else { 1 });
+}
+
+/// What onnxruntime gives for drawings, a hundred in one process; none where there is no Python with it.
+fn by_onnxruntime(drawings: &[Drawing]) -> Option<HashMap<Drawing, Vec<Tensor>>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = HashMap::new();
+    for some in drawings.chunks(100) {
+        let cases = some.iter().enumerate().map(|(k, drawing)| {
+            let module = drawing.module();
+            let path = folder.path().join(format!("{k}.onnx"));
+            export_file(&module, &path).unwrap_or_else(|e| panic!("{e:?}\n{}", text::print(&module)));
+            (path, [drawing.input(&module)])
+        });
+        let cases: Vec<_> = cases.collect();
+        let cases: Vec<_> = cases.iter().map(|(path, inputs)| (path.as_path(), &inputs[..])).collect();
+        results.extend(some.iter().cloned().zip(onnxruntime::run_all(&cases)?));
+    }
+    Some(results)
+}
+
+#[test]
+fn onnxruntime_computes_the_same() {
+    let every = if cfg!(debug_assertions) { 6 } else { 1 };
+    let drawings: Vec<Drawing> = seeds(every).into_iter().map(Drawing::new).collect();
+    let Some(known) = by_onnxruntime(&drawings) else { return };
+    let check = |drawing: &Drawing| {
+        let module = drawing.module();
+        let inputs = [drawing.input(&module)];
+        // Those that a failure shrinks to were not asked for.
+        let got = known
+            .get(drawing)
+            .cloned()
+            .or_else(|| by_onnxruntime(std::slice::from_ref(drawing))?.remove(drawing));
+        let got: Vec<Vec<f64>> = got.unwrap_or_default().iter().map(|y| y.data().to_f64()).collect();
+        within(&evaluated(&module, &inputs)?, &got, &bounds(&module, &inputs, F32))
+    };
+    every_drawing(check, every);
 }
 
 #[test]

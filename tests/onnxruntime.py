@@ -1,9 +1,9 @@
-"""Runs an ONNX model in onnxruntime.
+"""Runs ONNX models in onnxruntime.
 
-    python onnxruntime.py MODEL FOLDER
+    python onnxruntime.py MODEL FOLDER [MODEL FOLDER ..]
 
-reads input_0.pb, input_1.pb, .. in the folder and writes output_0.pb, output_1.pb, .. there; all are TensorProto files.
-The model is checked first, its shapes inferred and compared with those that it declares.
+reads input_0.pb, input_1.pb, .. in a folder and writes output_0.pb, output_1.pb, .. there; all are TensorProto files.
+Each model is checked first, its shapes inferred and compared with those that it declares.
 """
 
 import pathlib
@@ -16,10 +16,6 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-model, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-onnx.checker.check_model(model, full_check=True)
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-
 
 def read(path):
     tensor = onnx.TensorProto()
@@ -27,6 +23,16 @@ def read(path):
     return numpy_helper.to_array(tensor)
 
 
-inputs = {value.name: read(folder / f"input_{k}.pb") for k, value in enumerate(session.get_inputs())}
-for k, (info, value) in enumerate(zip(session.get_outputs(), session.run(None, inputs))):
-    (folder / f"output_{k}.pb").write_bytes(numpy_helper.from_array(value, info.name).SerializeToString())
+def run(model, folder):
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    inputs = {value.name: read(folder / f"input_{k}.pb") for k, value in enumerate(session.get_inputs())}
+    for k, (info, value) in enumerate(zip(session.get_outputs(), session.run(None, inputs))):
+        (folder / f"output_{k}.pb").write_bytes(numpy_helper.from_array(value, info.name).SerializeToString())
+
+
+for model, folder in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        run(model, pathlib.Path(folder))
+    except Exception as error:
+        sys.exit(f"{model}: {error}")

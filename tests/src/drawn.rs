@@ -18,7 +18,7 @@ const NODES: usize = 40;
 const ELEMENTS: usize = 1 << 13;
 
 /// How a network is drawn.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Drawing {
     /// Decides about the input.
     seed: u64,
