@@ -25,6 +25,9 @@ const F64: f64 = 1.0 / (1u64 << 53) as f64;
 /// Passes that round constants to f32.
 const ROUND: [&str; 2] = ["fold-constants", "flush-denormals"];
 
+/// Passes of which drawn networks have no use: quantised ones are not drawn, nor denormals.
+const IDLE: [&str; 2] = ["simulate-quantize", "flush-denormals"];
+
 /// Code knows no batch norm.
 const NEEDED: &str = "lower-batch-norm";
 
@@ -223,6 +226,19 @@ fn onnxruntime_computes_the_same() {
         within(&evaluated(&module, &inputs)?, &got, &bounds(&module, &inputs, F32))
     };
     every_drawing(check, every);
+}
+
+#[test]
+fn every_pass_finds_work() {
+    let mut changed: Vec<&str> = Vec::new();
+    for seed in 1..200 {
+        let mut module = Drawing::new(seed).module();
+        let report = run_passes(&mut module, PIPELINE, false, &mut |_| {}).unwrap();
+        changed.extend(report.passes.iter().filter(|pass| pass.changed).map(|pass| pass.name));
+    }
+    let few = |name: &&str| changed.iter().filter(|other| *other == name).count() < 5;
+    let few: Vec<&str> = PIPELINE.iter().map(|pass| pass.name).filter(few).collect();
+    assert_eq!(few, IDLE, "of {} changes", changed.len());
 }
 
 #[test]

@@ -19,11 +19,13 @@ mod flush_denormals;
 mod fold_affine;
 mod fold_batch_norm;
 mod fold_constants;
+mod fold_linear_chains;
 mod fuse_epilogue;
 mod lower_batch_norm;
 mod pad_into_window;
 mod share_common;
 mod simulate_quantize;
+mod sum_convolutions;
 
 pub use driver::{Event, Failure, PassOptions, PassReport, Report, run, run_passes};
 pub use patch::{Decline, Edits, New, Patch, Value};
@@ -91,6 +93,16 @@ pub const PIPELINE: &[Pass] = &[
         name: "fold-affine",
         why: "after fold-batch-norm, which puts a convolution where a batch norm was scaled and shifted",
         rule: fold_affine::RULE,
+    },
+    Pass {
+        name: "sum-convolutions",
+        why: "once biases and batch norms are in the convolutions, nothing else stands between them and their sum",
+        rule: sum_convolutions::RULE,
+    },
+    Pass {
+        name: "fold-linear-chains",
+        why: "behind all that turns what follows a convolution into its weights: only activations are left between",
+        rule: fold_linear_chains::RULE,
     },
     Pass {
         name: "lower-batch-norm",

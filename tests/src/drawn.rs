@@ -127,7 +127,7 @@ impl Net {
             0 => self.random.pick(&self.values),
             _ => self.values[self.values.len() - 1],
         };
-        match self.random.below(24) {
+        match self.random.below(25) {
             0..5 => self.conv(x),
             5 | 6 => self.batch_norm(x),
             7 | 8 => self.affine(x),
@@ -148,6 +148,7 @@ impl Net {
                 let a = self.pointwise(x)?;
                 self.conv(a)
             }
+            23 => self.twins(x),
             _ => self.quiet(x),
         }
     }
@@ -185,6 +186,16 @@ impl Net {
     fn pointwise(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
         let o = self.random.pick(&[1, 3, 8, 16]);
         self.correlate(x, Conv::default(), o, Hw(1, 1))
+    }
+
+    /// Two convolutions of one value and their sum, as in networks that are trained with branches.
+    fn twins(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
+        let (o, stride) = (self.random.pick(&[1, 8]), self.random.pick(&[Hw(1, 1), Hw(2, 2)]));
+        let pad = Pad { top: 1, left: 1, bottom: 1, right: 1 };
+        let wide = self.correlate(x, Conv { stride, pad, ..Conv::default() }, o, Hw(3, 3))?;
+        let (kernel, pad) = self.random.pick(&[(Hw(3, 3), pad), (Hw(1, 1), Pad::ZERO)]);
+        let narrow = self.correlate(x, Conv { stride, pad, ..Conv::default() }, o, kernel)?;
+        self.add(Add, &[narrow, wide])
     }
 
     fn batch_norm(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
@@ -312,7 +323,7 @@ impl Net {
         }
     }
 
-    /// What changes nothing, or repeats a node that is there.
+    /// What changes nothing, or computes again what is there.
     fn quiet(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
         match self.random.below(3) {
             0 => self.add(Identity, &[x]),
@@ -321,7 +332,11 @@ impl Net {
                 let Expr { op, operands, .. } = self.graph.expr(x);
                 match op {
                     Op::Input(_) => self.add(Identity, &[x]),
-                    op => self.add(op, &operands),
+                    op => {
+                        let again = self.add(op, &operands)?;
+                        let again = self.activation(again)?;
+                        self.add(Max, &[x, again])
+                    }
                 }
             }
         }
