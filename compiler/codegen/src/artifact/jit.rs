@@ -12,7 +12,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module};
 
-use super::{CpuFeatures, Error, Interface, WEIGHTS, Weights, define_model};
+use super::{CpuFeatures, Error, Interface, WEIGHTS, Weights, define_model, jitdump};
 
 /// Address space for code and structs. Only what is used takes memory; all of it lies within a 32-bit displacement.
 const RESERVED: usize = 256 << 20;
@@ -92,6 +92,7 @@ impl Jit {
             return Err(Error::Internal(format!("the code calls {libcall} outside")));
         }
 
+        jitdump::record(module);
         let entry = module.get_finalized_function(entry);
         // SAFETY: `define_model` gave this function that signature, and it is executable now.
         let model = unsafe {

@@ -15,6 +15,7 @@ mod elf;
 mod features;
 mod header;
 mod jit;
+mod jitdump;
 #[rustfmt::skip]
 pub mod manifest;
 mod model;

@@ -1,5 +1,7 @@
 //! `run`, `verify` and `bench`: numbers, from tensors and from pictures.
 
+use std::process::Command;
+
 use npyz::WriterBuilder;
 
 use crate::{CLASSIFIER, Folder, MIRROR, npy, shared};
@@ -40,6 +42,47 @@ fn tensors_go_from_file_to_file() {
     folder.cnnc("run mirror.cnn --input random:1 --output a.txt").refuses(&["a.txt"]);
     folder.cnnc("run mirror.cnn --input random:1 -o a.npy -o b.npy").refuses(&["the model has 1"]);
     assert_eq!(folder.files(), ["a.npy", "b.pb", "c.npy", "mirror.cnn", "net.cnn"]);
+}
+
+/// The functions of a dump for `perf`: name, address, bytes of code.
+fn dumped(dump: &[u8]) -> Vec<(String, u64, usize)> {
+    let word = |at: usize| u32::from_le_bytes(dump[at..at + 4].try_into().unwrap()) as usize;
+    let long = |at: usize| u64::from_le_bytes(dump[at..at + 8].try_into().unwrap());
+    assert_eq!((word(0), word(4)), (0x4A69_5444, 1), "magic and version");
+    let mut functions = Vec::new();
+    let mut at = word(8);
+    while at < dump.len() {
+        let (id, size) = (word(at), word(at + 4));
+        assert_eq!(id, 0, "a record of loaded code");
+        // Header, process, thread, two addresses, size and index, then the name and the code.
+        let (address, bytes) = (long(at + 32), long(at + 40) as usize);
+        let name = &dump[at + 56..at + size - bytes - 1];
+        functions.push((String::from_utf8(name.to_vec()).unwrap(), address, bytes));
+        at += size;
+    }
+    functions
+}
+
+#[test]
+fn code_in_memory_is_written_down_for_perf() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
+    let command = command.args(["run", "net.cnn", "--input", "random:1"]).current_dir(folder.path("."));
+    assert!(command.env("CNNC_JITDUMP", ".").output().unwrap().status.success());
+    let files = folder.files();
+    let dump = files.iter().find(|name| name.ends_with(".dump")).unwrap();
+    assert!(dump.starts_with("jit-"), "{dump}");
+    let functions = dumped(&folder.read(dump));
+    for layer in ["r", "d", "y"] {
+        let is_there =
+            functions.iter().any(|(name, ..)| name.split(['_', '.', ':']).any(|part| part == layer));
+        assert!(is_there, "no %{layer} in {functions:?}");
+    }
+    assert!(functions.iter().all(|(.., bytes)| *bytes > 0));
+    assert!(functions.windows(2).all(|pair| pair[0].1 + pair[0].2 as u64 == pair[1].1), "{functions:?}");
+
+    folder.cnnc("run net.cnn --input random:1").good();
+    assert_eq!(folder.files().len(), files.len(), "only where it is asked for");
 }
 
 #[test]
