@@ -6,7 +6,7 @@
 //!
 //! L is the most by which the operator stretches a difference: the largest sum of magnitudes of a row of weights, the
 //! other factor of a product. The order in which terms are added does not enter, nor which constants were folded.
-//! To first order; the factor [`SLACK`] stands for what is left out. Refuses operators that drawn networks lack.
+//! To first order; the factor `SLACK` stands for what is left out. Refuses operators that drawn networks lack.
 
 use cnnc_ir::eval::{Precision, evaluate_with};
 use cnnc_ir::{Module, NodeId, Op, Tensor};

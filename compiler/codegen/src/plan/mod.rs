@@ -4,8 +4,8 @@
 //! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Chains of
 //! layers whose values would not stay in cache are *groups*, chosen before. Lowering picks the
 //! algorithm and the loop nest and appends steps; offsets come last. Where memory counts more than time the whole is
-//! done again with other [choices](search) until it takes less. [`check`] proves a finished plan right and shares no
-//! code with what made it; who compiles calls it.
+//! done again with other choices (`search.rs`) until it takes less. [`check`] proves a finished plan right and shares
+//! no code with what made it; who compiles calls it.
 
 mod arena;
 pub mod check;
