@@ -7,11 +7,13 @@
 use cnnc_codegen::{Origin, Target};
 use cnnc_frontends::onnx::export_file;
 use cnnc_ir::eval::{Precision, evaluate};
-use cnnc_ir::{Module, Tensor, text, verify};
+use cnnc_ir::ops::Sliding;
+use cnnc_ir::{Module, NodeId, Op, Tensor, text, verify};
 use cnnc_passes::{PIPELINE, Pass, run_passes};
 use cnnc_runtime::Model;
 use cnnc_tests::bound::bounds;
 use cnnc_tests::compiled::{self, planned};
+use cnnc_tests::count::{number, report};
 use cnnc_tests::drawn::Drawing;
 use cnnc_tests::onnxruntime;
 use rayon::prelude::*;
@@ -31,19 +33,14 @@ const IDLE: [&str; 2] = ["simulate-quantize", "flush-denormals"];
 /// Code knows no batch norm.
 const NEEDED: &str = "lower-batch-norm";
 
-/// A number from the environment.
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
-}
-
 /// The seeds of one drawing in so many.
-fn seeds(every: u64) -> Vec<u64> {
+fn seeds(every: usize) -> Vec<u64> {
     let (count, seed) = (number("CNNC_GRAPHS", 300), number("CNNC_SEED", 1));
-    (seed..seed + count).step_by(every as usize).collect()
+    (seed as u64..(seed + count) as u64).step_by(every).collect()
 }
 
 /// Tries every drawing; a failure is shrunk and shown.
-fn every_drawing(check: impl Fn(&Drawing) -> Result<usize, String> + Sync, every: u64) {
+fn every_drawing(what: &str, check: impl Fn(&Drawing) -> Result<usize, String> + Sync, every: usize) {
     let seeds = seeds(every);
     // A panic of what is tested is a failure like any other.
     let tried = |drawing: &Drawing| {
@@ -53,7 +50,7 @@ fn every_drawing(check: impl Fn(&Drawing) -> Result<usize, String> + Sync, every
         seeds.par_iter().map(|&seed| tried(&Drawing::new(seed)).map_err(|_| seed)).collect();
     let compared: usize = done.iter().flatten().sum();
     let failed: Vec<u64> = done.iter().filter_map(|r| r.err()).collect();
-    eprintln!("{} passed, {} failed, {compared} numbers compared", done.len() - failed.len(), failed.len());
+    report(&format!("{what}, {compared} numbers"), done.len() - failed.len(), failed.len());
     if let Some(&seed) = failed.first() {
         let least = Drawing::new(seed).shrunk(|drawing| tried(drawing).is_err());
         let why = tried(&least).unwrap_err();
@@ -131,7 +128,7 @@ fn passes_preserve_what_networks_compute() {
         }
         Ok(compared)
     };
-    every_drawing(check, 1);
+    every_drawing("drawn networks through passes", check, 1);
 }
 
 #[test]
@@ -153,7 +150,11 @@ fn code_computes_the_same_with_and_without_passes() {
         Ok(compared)
     };
     // Compiling takes a while without optimisation.
-    every_drawing(check, if cfg!(debug_assertions) { 6 } else { 1 });
+    every_drawing(
+        "drawn networks with and without passes",
+        check,
+        if cfg!(debug_assertions) { 6 } else { 1 },
+    );
 }
 
 /// What compiled code computes. Transforms round more than sums do and have their own tests.
@@ -188,11 +189,11 @@ fn every_form_gives_the_same_bits() {
             None => Ok(all.iter().map(Vec::len).sum()),
         }
     };
-    every_drawing(check, if cfg!(debug_assertions) { 10 } else { 1 });
+    every_drawing("drawn networks in every form", check, if cfg!(debug_assertions) { 10 } else { 1 });
 }
 
 /// What onnxruntime gives for drawings, a hundred in one process; none where there is no Python with it.
-fn by_onnxruntime(drawings: &[Drawing]) -> Option<HashMap<Drawing, Vec<Tensor>>> {
+fn by_onnxruntime(drawings: &[Drawing]) -> Option<HashMap<Drawing, Result<Vec<Tensor>, String>>> {
     let folder = tempfile::tempdir().unwrap();
     let mut results = HashMap::new();
     for some in drawings.chunks(100) {
@@ -209,6 +210,24 @@ fn by_onnxruntime(drawings: &[Drawing]) -> Option<HashMap<Drawing, Vec<Tensor>>>
     Some(results)
 }
 
+/// Whether a pool rounds up along one dimension, and along the other leaves a window out that would start in the
+/// padding: ONNX has one flag for both, and its own inference of shapes would count that window.
+fn is_disputed(module: &Module) -> bool {
+    let graph = &module.graph;
+    let mixed = |id: NodeId| {
+        let window = match graph[id].op() {
+            Op::MaxPool(pool) => pool.window(),
+            Op::AvgPool(pool) => pool.window(),
+            _ => return false,
+        };
+        let &[.., height, width] = graph.ty(graph.operands(id)[0]).dims() else { return false };
+        let along = window.over(height, width);
+        let adds = along.map(|s| s.count() != Sliding { ceil: false, ..s }.count());
+        window.ceil && adds[0] != adds[1]
+    };
+    graph.order().iter().any(|&id| mixed(id))
+}
+
 #[test]
 fn onnxruntime_computes_the_same() {
     let every = if cfg!(debug_assertions) { 6 } else { 1 };
@@ -218,14 +237,16 @@ fn onnxruntime_computes_the_same() {
         let module = drawing.module();
         let inputs = [drawing.input(&module)];
         // Those that a failure shrinks to were not asked for.
-        let got = known
-            .get(drawing)
-            .cloned()
-            .or_else(|| by_onnxruntime(std::slice::from_ref(drawing))?.remove(drawing));
-        let got: Vec<Vec<f64>> = got.unwrap_or_default().iter().map(|y| y.data().to_f64()).collect();
+        if is_disputed(&module) {
+            return Ok(0);
+        }
+        let known = known.get(drawing).cloned();
+        let got = known.or_else(|| by_onnxruntime(std::slice::from_ref(drawing))?.remove(drawing));
+        let got = got.ok_or("onnxruntime is gone")??;
+        let got: Vec<Vec<f64>> = got.iter().map(|y| y.data().to_f64()).collect();
         within(&evaluated(&module, &inputs)?, &got, &bounds(&module, &inputs, F32))
     };
-    every_drawing(check, every);
+    every_drawing("drawn networks in onnxruntime", check, every);
 }
 
 #[test]

@@ -5,14 +5,16 @@ use cnnc_frontends::onnx::tensor_to_pb;
 use cnnc_ir::Tensor;
 use std::path::Path;
 use std::process::Command;
+use tempfile::TempDir;
 
 /// What a model gives for these inputs; a visible line and nothing where no Python is named.
 pub fn run(model: &Path, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
-    run_all(&[(model, inputs)])?.pop()
+    let result = run_all(&[(model, inputs)])?.pop()?;
+    Some(result.unwrap_or_else(|error| panic!("onnxruntime: {error}")))
 }
 
-/// What each model gives for its inputs, all of them in one process.
-pub fn run_all(cases: &[(&Path, &[Tensor])]) -> Option<Vec<Vec<Tensor>>> {
+/// What each model gives for its inputs, or what is wrong with it; all of them in one process.
+pub fn run_all(cases: &[(&Path, &[Tensor])]) -> Option<Vec<Result<Vec<Tensor>, String>>> {
     let Ok(python) = std::env::var("CNNC_PYTHON") else {
         eprintln!("skipped: CNNC_PYTHON names no Python with onnxruntime");
         return None;
@@ -31,5 +33,9 @@ pub fn run_all(cases: &[(&Path, &[Tensor])]) -> Option<Vec<Vec<Tensor>>> {
     }
     let ran = command.output().expect("a Python");
     assert!(ran.status.success(), "onnxruntime: {}", String::from_utf8_lossy(&ran.stderr));
-    Some(folders.iter().map(|folder| tensors(folder.path(), "output")).collect())
+    let result = |folder: &TempDir| match std::fs::read_to_string(folder.path().join("error")) {
+        Ok(error) => Err(error),
+        Err(_) => Ok(tensors(folder.path(), "output")),
+    };
+    Some(folders.iter().map(result).collect())
 }

@@ -103,6 +103,7 @@ fn files_are_judged_as_the_manifest_says() {
             wrong.push(format!("{file}: expected {expected:?}, accepted: {accepted} {stderr}"));
         }
     }
+    eprintln!("hostile files: {} passed, {} failed", judged - wrong.len(), wrong.len());
     assert!(wrong.is_empty(), "{} of {judged} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(judged >= 80, "only {judged} files were judged");
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {

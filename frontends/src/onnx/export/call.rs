@@ -1,8 +1,8 @@
 //! One ONNX node as [`ops`](super::ops) spells it: operator, attributes, and the constants behind its operands.
 
 use cnnc_ir::attrs::{Hw, Pad};
-use cnnc_ir::ops::Window;
-use cnnc_ir::{DType, Data};
+use cnnc_ir::ops::{Sliding, Window};
+use cnnc_ir::{DType, Data, Type};
 use onnx_protobuf::AttributeProto;
 use onnx_protobuf::attribute_proto::AttributeType;
 
@@ -61,10 +61,14 @@ impl Call {
         self.ints("pads", &[top, left, bottom, right].map(|n| n as i64))
     }
 
-    /// The attributes of a pool.
-    pub(super) fn window(self, window: &Window) -> Call {
+    /// The attributes of a pool over x.
+    pub(super) fn window(self, window: &Window, x: &Type) -> Call {
+        let &[.., height, width] = x.dims() else { return self };
+        // Where rounding up adds no window it is left out: readers differ about one that would start in the padding.
+        let adds = |along: &Sliding| along.count() != Sliding { ceil: false, ..*along }.count();
+        let ceil = window.over(height, width).iter().any(adds);
         let sized = self.hw("kernel_shape", window.kernel).hw("strides", window.stride);
-        sized.pads(window.pad).hw("dilations", window.dilation).flag("ceil_mode", window.ceil)
+        sized.pads(window.pad).hw("dilations", window.dilation).flag("ceil_mode", ceil)
     }
 
     fn input(mut self, name: &'static str, constant: Option<Constant>) -> Call {

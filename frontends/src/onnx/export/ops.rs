@@ -65,11 +65,11 @@ pub(super) fn calls(op: &Op, operands: &[&Type]) -> Result<Vec<Call>, Fault> {
             call.flag("keepdims", a.keep).flag("select_last_index", a.last)
         }
         Op::ArgMaxPool(p) => {
-            let pool = Call::new("MaxPool").window(&p.pool.window());
+            let pool = Call::new("MaxPool").window(&p.pool.window(), x);
             pool.flag("storage_order", p.column_major).output(1)
         }
         Op::AvgPool(p) => {
-            let pool = Call::new("AveragePool").window(&p.window());
+            let pool = Call::new("AveragePool").window(&p.window(), x);
             pool.flag("count_include_pad", p.count_include_pad)
         }
         Op::BatchNorm(b) => Call::new("BatchNormalization").float("epsilon", b.eps),
@@ -114,7 +114,7 @@ pub(super) fn calls(op: &Op, operands: &[&Type]) -> Result<Vec<Call>, Fault> {
             lrn.float("alpha", l.alpha).float("beta", l.beta).float("bias", l.bias)
         }
         Op::MatmulInteger(_) => Call::new("MatMulInteger").flat(&[2, 3]),
-        Op::MaxPool(p) => Call::new("MaxPool").window(&p.window()),
+        Op::MaxPool(p) => Call::new("MaxPool").window(&p.window(), x),
         Op::Modulo(m) => Call::new("Mod").flag("fmod", m.truncated),
         Op::Not(_) => logic("Not", "BitwiseNot", x),
         Op::Or(_) => logic("Or", "BitwiseOr", x),
