@@ -10,7 +10,7 @@
 use crate::patch::Outcome;
 use crate::{Decline, PIPELINE, Pass, Patch, Rule, Value};
 use cnnc_ir::ops::{Const, Init, Op};
-use cnnc_ir::{Expr, Mismatch, Module, NodeId, verify};
+use cnnc_ir::{Expr, Graph, Mismatch, Module, NodeId, verify};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -40,6 +40,17 @@ pub struct Event<'a> {
     pub report: &'a PassReport,
 }
 
+/// What became of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its name.
+    pub node: String,
+    /// The operators that it was, `conv |> relu`.
+    pub before: String,
+    /// Those that it is; nothing if its readers read another value.
+    pub after: Option<String>,
+}
+
 /// What one pass did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassReport {
@@ -51,6 +62,8 @@ pub struct PassReport {
     pub time: Duration,
     /// How many nodes there were before and after.
     pub nodes: (usize, usize),
+    /// What became of which node, in the order in which it happened.
+    pub changes: Vec<Change>,
     /// The nodes that it left alone though they match, by name, and why.
     pub declines: Vec<(String, String)>,
     /// What it did, in words, where the graph does not show it.
@@ -133,7 +146,7 @@ pub fn run_passes<'a>(
 fn run_pass(module: &mut Module, pass: &Pass) -> Result<PassReport, Mismatch> {
     let start = Instant::now();
     let before = module.graph.order().len();
-    let (mut changed, mut declines, mut note) = (false, Vec::new(), None);
+    let (mut changed, mut changes, mut declines, mut note) = (false, Vec::new(), Vec::new(), None);
     for _ in 0..SWEEPS {
         let mut sweep = Sweep::new(module);
         declines = match pass.rule {
@@ -145,6 +158,7 @@ fn run_pass(module: &mut Module, pass: &Pass) -> Result<PassReport, Mismatch> {
                 edits.declines
             }
         };
+        changes.append(&mut sweep.changes);
         if !sweep.finish()? {
             break;
         }
@@ -157,9 +171,17 @@ fn run_pass(module: &mut Module, pass: &Pass) -> Result<PassReport, Mismatch> {
         changed,
         time: start.elapsed(),
         nodes: (before, graph.order().len()),
+        changes,
         declines: declines.into_iter().map(|(id, why)| (graph[id].name().to_string(), why)).collect(),
         note,
     })
+}
+
+/// The operators of a node and its pipe.
+fn operators(graph: &Graph, id: NodeId) -> String {
+    let node = &graph[id];
+    let ops: Vec<&str> = [node.op()].into_iter().chain(node.stages()).map(Op::name).collect();
+    ops.join(" |> ")
 }
 
 /// One walk over the graph, and what waits for its end.
@@ -170,13 +192,15 @@ struct Sweep<'m> {
     /// Which of them belong in front of which node.
     fronts: HashMap<NodeId, Vec<NodeId>>,
     dead: HashSet<NodeId>,
+    changes: Vec<Change>,
     changed: bool,
 }
 
 impl<'m> Sweep<'m> {
     fn new(module: &'m mut Module) -> Sweep<'m> {
         let order = module.graph.order().to_vec();
-        Sweep { module, order, fronts: HashMap::new(), dead: HashSet::new(), changed: false }
+        let (fronts, dead, changes) = (HashMap::new(), HashSet::new(), Vec::new());
+        Sweep { module, order, fronts, dead, changes, changed: false }
     }
 
     /// Asks a rule about every node and does what it answers.
@@ -212,6 +236,8 @@ impl<'m> Sweep<'m> {
         self.changed = true;
         let graph = &mut self.module.graph;
         let name = graph[id].name().clone();
+        let before = operators(graph, id);
+        let goes = matches!(patch.outcome, Outcome::Value(_));
         let mut unread = graph.operands(id);
         let mut new = Vec::new();
         let bind = |expr: &Expr<Value>, new: &[NodeId]| {
@@ -235,6 +261,8 @@ impl<'m> Sweep<'m> {
                 unread.push(id);
             }
         }
+        let after = (!goes).then(|| operators(&self.module.graph, id));
+        self.changes.push(Change { node: name.to_string(), before, after });
         self.fronts.entry(id).or_default().extend(new);
         self.bury(unread)
     }
@@ -257,7 +285,7 @@ impl<'m> Sweep<'m> {
 
     /// Puts new nodes in their places and removes the dead; whether the graph changed.
     fn finish(self) -> Result<bool, Mismatch> {
-        let Sweep { module, order, mut fronts, dead, changed } = self;
+        let Sweep { module, order, mut fronts, dead, changed, .. } = self;
         if changed {
             let in_place = order.into_iter().flat_map(|id| {
                 let front = fronts.remove(&id).unwrap_or_default();

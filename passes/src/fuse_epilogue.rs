@@ -45,7 +45,7 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
 }
 
 /// How much a node computes: one that takes no stage weighs nothing.
-fn weight(graph: &Graph, id: NodeId) -> u32 {
+pub(crate) fn weight(graph: &Graph, id: NodeId) -> u32 {
     match graph[id].op() {
         Op::Conv(_) | Op::Gemm(_) | Op::Matmul(_) => 3,
         Op::MaxPool(_) | Op::AvgPool(_) | Op::ReduceMean(_) | Op::ReduceMax(_) | Op::ReduceSum(_) => 2,

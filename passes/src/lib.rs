@@ -12,6 +12,7 @@ mod driver;
 mod facts;
 mod patch;
 
+mod activate_parts;
 mod cancel_transposes;
 mod dead_code;
 mod drop_identity;
@@ -23,11 +24,12 @@ mod fold_linear_chains;
 mod fuse_epilogue;
 mod lower_batch_norm;
 mod pad_into_window;
+mod pool_narrow;
 mod share_common;
 mod simulate_quantize;
 mod sum_convolutions;
 
-pub use driver::{Event, Failure, PassOptions, PassReport, Report, run, run_passes};
+pub use driver::{Change, Event, Failure, PassOptions, PassReport, Report, run, run_passes};
 pub use patch::{Decline, Edits, New, Patch, Value};
 
 use cnnc_ir::{Module, NodeId};
@@ -65,14 +67,14 @@ pub const PIPELINE: &[Pass] = &[
         rule: drop_identity::RULE,
     },
     Pass {
+        name: "share-common",
+        why: "once identities are gone, equal nodes have equal operands; many patterns want a single reader",
+        rule: share_common::RULE,
+    },
+    Pass {
         name: "cancel-transposes",
         why: "an activation behind a transpose is not seen behind its convolution",
         rule: cancel_transposes::RULE,
-    },
-    Pass {
-        name: "share-common",
-        why: "once identities are gone, equal nodes have equal operands; folding would make them differ",
-        rule: share_common::RULE,
     },
     Pass {
         name: "simulate-quantize",
@@ -100,6 +102,11 @@ pub const PIPELINE: &[Pass] = &[
         rule: sum_convolutions::RULE,
     },
     Pass {
+        name: "pool-narrow",
+        why: "in front of fold-linear-chains: two convolutions with a pool between them may become neighbours",
+        rule: pool_narrow::RULE,
+    },
+    Pass {
         name: "fold-linear-chains",
         why: "behind all that turns what follows a convolution into its weights: only activations are left between",
         rule: fold_linear_chains::RULE,
@@ -118,6 +125,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "flush-denormals",
         why: "after fold-constants: products of small weights are smaller still",
         rule: flush_denormals::RULE,
+    },
+    Pass {
+        name: "activate-parts",
+        why: "in front of fuse-epilogue, which finds each activation behind its convolution",
+        rule: activate_parts::RULE,
     },
     Pass {
         name: "fuse-epilogue",

@@ -145,7 +145,10 @@ impl Net {
                 self.activation(b)
             }
             22 => {
-                let a = self.pointwise(x)?;
+                let pad = Pad { top: 1, left: 1, bottom: 1, right: 1 };
+                let mean = AvgPool { kernel: Hw(3, 3), pad, ..AvgPool::default() };
+                let pooled = if self.random.once_in(2) { self.add(mean, &[x])? } else { x };
+                let a = self.pointwise(pooled)?;
                 self.conv(a)
             }
             23 => self.twins(x),

@@ -1,7 +1,7 @@
 //! `cnnc explain`: what each pass did, what it left alone and why.
 
 use cnnc::{Error, Report};
-use cnnc_passes::{PassReport, find};
+use cnnc_passes::{Change, PassReport, find};
 use serde_json::{Value, json};
 
 use super::args::Source;
@@ -23,17 +23,26 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let (_, report) = cnnc::optimize(module, &options, &mut |_| {})?;
     match args.json {
         true => output::json(&to_json(&report)),
-        false => report.passes.iter().for_each(print),
+        false => {
+            let did = |pass: &&PassReport| pass.changed || !pass.declines.is_empty();
+            report.passes.iter().filter(did).for_each(print);
+            let idle: Vec<&str> =
+                report.passes.iter().filter(|pass| !did(pass)).map(|pass| pass.name).collect();
+            output::line(format_args!("nothing to do for {}", idle.join(", ")));
+        }
     }
     Ok(())
 }
 
+/// How many nodes of a kind are named.
+const EXAMPLES: usize = 3;
+
+/// A pass: what it did to how many nodes, and what it left alone for which reason.
 fn print(pass: &PassReport) {
     let (before, after) = pass.nodes;
-    let change = match pass.changed {
-        true if before == after => format!("changed the network, {after} nodes"),
-        true => format!("{before} nodes became {after}"),
-        false => "changed nothing".into(),
+    let change = match before == after {
+        true => format!("{after} nodes stay"),
+        false => format!("{before} nodes became {after}"),
     };
     output::line(format_args!("{}: {change}, {:.1} ms", pass.name, pass.time.as_secs_f64() * 1e3));
     if let Some(pass) = find(pass.name) {
@@ -42,9 +51,55 @@ fn print(pass: &PassReport) {
     if let Some(note) = &pass.note {
         output::line(format_args!("    {note}"));
     }
-    for (node, why) in &pass.declines {
-        output::line(format_args!("    left %{node} alone: {why}"));
+    let kind = |change: &Change| match &change.after {
+        Some(after) if *after == change.before => format!("{after}, of other operands"),
+        Some(after) => format!("{} -> {after}", change.before),
+        None => format!("{} -> a value that is there", change.before),
+    };
+    for (kind, nodes) in grouped(pass.changes.iter().map(|change| (kind(change), &change.node))) {
+        output::line(format_args!("    {:>4} x  {kind}: {}", nodes.len(), examples(&nodes)));
     }
+    for (why, nodes) in grouped(pass.declines.iter().map(|(node, why)| (without_names(why), node))) {
+        let first = pass.declines.iter().find(|(node, _)| node == nodes[0]);
+        let example = first.map(|(_, own)| own).filter(|own| **own != why);
+        let example = example.map(|own| format!(" ({own})")).unwrap_or_default();
+        output::line(format_args!(
+            "    {:>4} x  left alone, {why}: {}{example}",
+            nodes.len(),
+            examples(&nodes)
+        ));
+    }
+}
+
+/// What is alike, in the order in which it was first seen.
+fn grouped<'a>(all: impl Iterator<Item = (String, &'a String)>) -> Vec<(String, Vec<&'a String>)> {
+    let mut groups: Vec<(String, Vec<&String>)> = Vec::new();
+    for (kind, node) in all {
+        match groups.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, nodes)) => nodes.push(node),
+            None => groups.push((kind, vec![node])),
+        }
+    }
+    groups
+}
+
+/// The first nodes by name, and how many more there are.
+fn examples(nodes: &[&String]) -> String {
+    let named: Vec<String> = nodes.iter().take(EXAMPLES).map(|node| format!("%{node}")).collect();
+    match nodes.len().checked_sub(EXAMPLES) {
+        Some(more) if more > 0 => format!("{} and {more} more", named.join(", ")),
+        _ => named.join(", "),
+    }
+}
+
+/// A reason as others may have it: `%conv1 has another reader` is `%.. has another reader`, and numbers are `N`.
+fn without_names(why: &str) -> String {
+    let word = |word: &str| match word.strip_prefix('%') {
+        Some(name) => format!("%..{}", if name.ends_with(',') { "," } else { "" }),
+        None if word.starts_with(|c: char| c.is_ascii_digit()) => "N".into(),
+        None => word.into(),
+    };
+    why.split(' ').map(word).collect::<Vec<String>>().join(" ")
 }
 
 fn to_json(report: &Report) -> Value {
@@ -56,6 +111,9 @@ fn to_json(report: &Report) -> Value {
             "nodes_after": pass.nodes.1,
             "ms": pass.time.as_secs_f64() * 1e3,
             "note": pass.note,
+            "changes": pass.changes.iter().map(|Change { node, before, after }| {
+                json!({ "node": node, "before": before, "after": after })
+            }).collect::<Vec<Value>>(),
             "declined": pass.declines.iter().map(|(node, why)| json!({ "node": node, "why": why }))
                 .collect::<Vec<Value>>(),
         })
