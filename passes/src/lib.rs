@@ -102,14 +102,14 @@ pub const PIPELINE: &[Pass] = &[
         rule: sum_convolutions::RULE,
     },
     Pass {
-        name: "pool-narrow",
-        why: "in front of fold-linear-chains: two convolutions with a pool between them may become neighbours",
-        rule: pool_narrow::RULE,
-    },
-    Pass {
         name: "fold-linear-chains",
         why: "behind all that turns what follows a convolution into its weights: only activations are left between",
         rule: fold_linear_chains::RULE,
+    },
+    Pass {
+        name: "pool-narrow",
+        why: "behind fold-linear-chains: only what a whole chain leaves says whether it narrows",
+        rule: pool_narrow::RULE,
     },
     Pass {
         name: "lower-batch-norm",

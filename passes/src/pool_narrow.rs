@@ -9,7 +9,8 @@
 //! costs less than that of C > O. The bias stays behind, where no padding dilutes it.
 //!
 //! Declines when the pool has another reader or is a result; when it leaves fewer elements than it reads, for then the
-//! convolution would have more of them; and when it reads a border that is a node of its own.
+//! convolution would have more of them; when it reads a border that is a node of its own; and when it reads a
+//! convolution, with which the other would be a chain that has to be looked at again.
 
 use crate::{Decline, New, Patch, Rule, facts};
 use cnnc_ir::ops::{Add, Conv, Reshape};
@@ -32,11 +33,16 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     }
     facts::read_once(graph, pool)?;
     let x = graph.operands(pool)[0];
-    if matches!(graph[x].op(), Op::Padding(_)) {
-        return Err(Decline::Because(format!(
-            "%{} is a border that the convolution would have to read",
-            graph[x].name()
-        )));
+    let name = graph[x].name();
+    match graph[x].op() {
+        Op::Padding(_) => {
+            let why = format!("%{name} is a border that the convolution would have to read");
+            return Err(Decline::Because(why));
+        }
+        Op::Conv(_) if facts::is_bare(graph, x) => {
+            return Err(Decline::Because(format!("%{name} is a convolution, two of them are a chain")));
+        }
+        _ => {}
     }
     let plane = |id: NodeId| graph.ty(id).dims()[2..].iter().product::<usize>();
     if plane(x) > plane(pool) {
