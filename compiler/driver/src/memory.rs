@@ -8,7 +8,7 @@
 //! and plan add. Where the quick plan takes too much, the one that takes least is tried. Refused with `E_LIMIT`, before
 //! anything of that size is allocated.
 
-use cnnc_codegen::plan::{Buffer, Program, Space, Step};
+use cnnc_codegen::plan::{Program, Space, Step};
 use cnnc_frontends::onnx::{Diagnostic, E_LIMIT};
 use cnnc_ir::{Module, Op};
 
@@ -55,18 +55,9 @@ pub(crate) fn needed(program: &Program, limit: u64) -> Result<(), Error> {
 
 /// Where the workspace is fullest, as the end of a sentence.
 fn peak(program: &Program) -> String {
-    let live = program.live_bytes();
-    let Some(most) = live.iter().copied().max() else { return String::new() };
-    let step = live.iter().position(|&bytes| bytes == most).unwrap_or_default();
-    let alive = |life: Option<(usize, usize)>| life.is_some_and(|(from, to)| (from..=to).contains(&step));
-    let buffers = program.buffers.iter().zip(program.lives());
-    let mut there: Vec<&Buffer> = buffers
-        .filter(|(buffer, life)| buffer.space == Space::Arena && alive(*life))
-        .map(|(buffer, _)| buffer)
-        .collect();
-    there.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.name.cmp(&b.name)));
-    let there: Vec<String> =
-        there.iter().take(LARGEST).map(|b| format!("%{} with {}", b.name, b.bytes)).collect();
+    let Some((step, buffers)) = program.fullest() else { return String::new() };
+    let largest = buffers.iter().take(LARGEST).map(|&id| program.buffer(id));
+    let there: Vec<String> = largest.map(|b| format!("%{} with {}", b.name, b.bytes)).collect();
     let Step { name, op, .. } = &program.steps[step];
     format!("; the workspace is fullest at %{name} ({op}), with {}", there.join(", "))
 }

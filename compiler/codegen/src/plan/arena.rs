@@ -46,6 +46,22 @@ impl Program {
         });
         sums.take(self.steps.len()).collect()
     }
+
+    /// The first step at which most bytes of the arena are alive, and what is alive then, the largest first. `None`:
+    /// the arena is empty.
+    pub fn fullest(&self) -> Option<(usize, Vec<BufferId>)> {
+        let live = self.live_bytes();
+        let most = live.iter().copied().max().filter(|&most| most > 0)?;
+        let step = live.iter().position(|&bytes| bytes == most)?;
+        let is_there =
+            |life: Option<(usize, usize)>| life.is_some_and(|(from, to)| (from..=to).contains(&step));
+        let all = (0..).map(BufferId).zip(self.lives());
+        let in_arena = |id: BufferId| self.buffer(id).space == Space::Arena;
+        let mut there: Vec<BufferId> =
+            all.filter(|&(id, life)| in_arena(id) && is_there(life)).map(|(id, _)| id).collect();
+        there.sort_by_key(|&id| std::cmp::Reverse(self.buffer(id).bytes));
+        Some((step, there))
+    }
 }
 
 /// What a buffer takes of the arena.

@@ -363,3 +363,62 @@ fn a_browser_shows_the_page() {
         assert!(colorful > 5000, "{theme}: {colorful} pixels have a colour");
     }
 }
+
+#[test]
+fn memory_is_told_buffer_by_buffer() {
+    let folder = Folder::with("three.cnn", THREE);
+    let text = folder.cnnc("report three.cnn --memory").good();
+    insta::assert_snapshot!(text, @r"
+    three: input 1x4x32x32
+    arena 64.0 KiB, 0.0 % over the bound of 64.0 KiB; scratch 0 B a thread; packed weights 9.5 KiB; 7 steps
+
+    fullest at step 1, %b (conv), where 64.0 KiB are alive:
+        32.0 KiB  a
+        32.0 KiB  b
+
+                               ▼
+                              ▅██▅▅▃▂
+    32.0 KiB  @0      0 to 1  ██·····  a
+    32.0 KiB  @32768  1 to 2  ·██····  b
+    32.0 KiB  @0      2 to 4  ··███··  c, e
+     8.0 KiB  @32768  4 to 5  ····██·  p
+     6.1 KiB  @0      5 to 6  ·····██  q
+    ");
+}
+
+/// The bound and the peak follow from the buffers, and no two that live together share a byte.
+#[test]
+fn lives_add_up() {
+    let folder = Folder::new();
+    for name in ["squeezenet1.1", "resnet18"] {
+        let json = report(&folder, name);
+        let memory = &json["memory"];
+        let buffers = memory["buffers"].as_array().unwrap();
+        let number = |buffer: &Value, key: &str| buffer[key].as_u64().unwrap();
+        let steps = |b: &Value| number(b, "first_step")..=number(b, "last_step");
+        let bytes = |b: &Value| number(b, "offset")..number(b, "offset") + number(b, "bytes");
+        let live: Vec<u64> = (0..memory["steps"].as_array().unwrap().len() as u64)
+            .map(|k| buffers.iter().filter(|b| steps(b).contains(&k)).map(|b| number(b, "bytes")).sum())
+            .collect();
+        assert_eq!(memory["live_bytes"], json!(live), "{name}");
+        let most = live.iter().copied().max().unwrap();
+        assert_eq!(memory["arena_bound"], most, "{name}");
+        assert_eq!(memory["arena_bytes"], buffers.iter().map(|b| bytes(b).end).max().unwrap(), "{name}");
+        let fullest = number(&memory["fullest"], "step");
+        assert_eq!(live[fullest as usize], most, "{name}");
+        let there: u64 = memory["fullest"]["buffers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|k| number(&buffers[k.as_u64().unwrap() as usize], "bytes"))
+            .sum();
+        assert_eq!(there, most, "{name}");
+        for (k, a) in buffers.iter().enumerate() {
+            for b in &buffers[k + 1..] {
+                let together = steps(a).start() <= steps(b).end() && steps(b).start() <= steps(a).end();
+                let apart = bytes(a).end <= bytes(b).start || bytes(b).end <= bytes(a).start;
+                assert!(!together || apart, "{name}: {a} and {b}");
+            }
+        }
+    }
+}

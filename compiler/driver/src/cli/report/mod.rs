@@ -4,6 +4,7 @@
 //! compiled code. The same report is printed as text or JSON and written as a page or as pictures.
 
 mod layers;
+mod lives;
 mod memory;
 mod page;
 mod plots;
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Compare the networks instead of listing their layers
     #[arg(long)]
     compare: bool,
+    /// List who is in memory when instead of the layers, and what makes it so much
+    #[arg(long, conflicts_with_all = ["compare", "markdown"])]
+    memory: bool,
     /// Measure the time of a run
     #[arg(long)]
     bench: bool,
@@ -106,6 +110,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         (false, false) if args.markdown => {
             networks.iter().for_each(|report| output::markdown(&text::layers(report), 2));
         }
+        (false, false) if args.memory => networks.iter().for_each(lives::print),
         (false, false) => networks.iter().for_each(text::network),
     }
     // The tables of networks that do not compile are worth having; the status still says so.
@@ -233,8 +238,10 @@ fn to_json(report: &Report) -> Value {
             "scratch_bytes": memory.scratch,
             "weights_bytes": memory.weights,
             "live_bytes": memory.live,
+            "steps": memory.steps.iter().map(|(name, op)| json!({ "name": name, "op": op })).collect::<Vec<Value>>(),
+            "fullest": memory.fullest.as_ref().map(|(step, there)| json!({ "step": step, "buffers": there })),
             "buffers": memory.lives.iter().map(|life| json!({
-                "name": life.name, "first_step": life.first, "last_step": life.last,
+                "name": life.name, "other_values": life.others, "first_step": life.first, "last_step": life.last,
                 "offset": life.offset, "bytes": life.bytes,
             })).collect::<Vec<Value>>(),
         })),

@@ -122,6 +122,10 @@ fn facts(report: &Report) -> Vec<Fact> {
         let note =
             format!("{:.1} % over the bound; {} of scratch a thread", memory.over(), bytes(memory.scratch));
         facts.push(fact("Arena", bytes(memory.arena), note));
+        if let Some((step, _)) = memory.fullest {
+            let (name, op) = &memory.steps[step];
+            facts.push(fact("Fullest at", format!("step {step}"), format!("{name} ({op})")));
+        }
         facts.push(fact("Packed weights", bytes(memory.weights), String::new()));
     }
     if let Some(time) = &report.time {

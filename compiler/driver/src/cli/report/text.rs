@@ -28,7 +28,10 @@ pub(super) fn network(report: &Report) {
         count(report.cost.macs)
     ));
     if let Some(memory) = &report.memory {
-        print_memory(memory);
+        output::line(summary(memory));
+        if !memory.live.is_empty() {
+            output::line(format_args!("alive {}", bars(&memory.live, LINE)));
+        }
     }
     if let Some(time) = &report.time {
         output::line(format_args!(
@@ -78,9 +81,10 @@ pub(super) fn total(report: &Report) -> Vec<String> {
     total
 }
 
-fn print_memory(memory: &Memory) {
+/// What a plan takes.
+pub(super) fn summary(memory: &Memory) -> String {
     let Memory { arena, bound, scratch, weights, live, .. } = memory;
-    output::line(format_args!(
+    format!(
         "arena {}, {:.1} % over the bound of {}; scratch {} a thread; packed weights {}; {} steps",
         bytes(*arena),
         memory.over(),
@@ -88,17 +92,14 @@ fn print_memory(memory: &Memory) {
         bytes(*scratch),
         bytes(*weights),
         live.len()
-    ));
-    if !live.is_empty() {
-        output::line(format_args!("alive {}", bars(live)));
-    }
+    )
 }
 
-/// Heights as a line of bars, at most [`LINE`] of them.
-fn bars(heights: &[u64]) -> String {
+/// Heights as a line of bars, at most so many of them.
+pub(super) fn bars(heights: &[u64], most: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let columns = heights.len().min(most);
     let most = heights.iter().copied().max().unwrap_or(0).max(1) as f64;
-    let columns = heights.len().min(LINE);
     let column = |c: usize| {
         let (from, to) = (c * heights.len() / columns, (c + 1) * heights.len() / columns);
         let height = heights[from..to].iter().copied().max().unwrap_or(0) as f64;
@@ -126,7 +127,7 @@ pub(super) fn compare(reports: &[Report]) {
     output::line("");
     let width = reports.iter().map(|r| r.name.chars().count()).max().unwrap_or(0);
     for (report, memory) in reports.iter().filter_map(|r| Some((r, r.memory.as_ref()?))) {
-        output::line(format_args!("{:width$}  alive {}", report.name, bars(&memory.live)));
+        output::line(format_args!("{:width$}  alive {}", report.name, bars(&memory.live, LINE)));
     }
 }
 
