@@ -17,7 +17,7 @@ use super::args::Compilation;
 use super::progress::Progress;
 use super::session::Session;
 use super::trace::{self, Span};
-use super::{open, output, peak, values};
+use super::{ablation, open, output, peak, values};
 
 /// How long one count of threads runs before the next takes its turn.
 const SLICE: Duration = Duration::from_millis(100);
@@ -27,13 +27,16 @@ const SLICE: Duration = Duration::from_millis(100);
 pub(crate) struct Args {
     /// The model: a compiled .so, or .onnx, .cnn or a built-in name to be compiled now
     #[arg(value_hint = clap::ValueHint::FilePath)]
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// Counts of threads, which take turns; 0: as many as there are
     #[arg(long, value_delimiter = ',', default_value = "1")]
-    threads: Vec<u32>,
+    pub(super) threads: Vec<u32>,
     /// How long each runs
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = value_parser!(u32).range(1..=3600))]
-    seconds: u32,
+    pub(super) seconds: u32,
+    /// Measure what each pass is worth: the network with all passes, and without each that changes it
+    #[arg(long, conflicts_with_all = ["profile", "trace"])]
+    passes: bool,
     /// Also time each step
     #[arg(long)]
     profile: bool,
@@ -42,9 +45,9 @@ pub(crate) struct Args {
     trace: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    compilation: Compilation,
+    pub(super) compilation: Compilation,
 }
 
 /// A model on some threads, and what was measured.
@@ -59,6 +62,9 @@ pub(crate) struct Bench<'m> {
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
+    if args.passes {
+        return ablation::main(args);
+    }
     let model = open::model(&args.model, &args.compilation)?;
     let manifest = open::manifest(&model)?;
     let mut benches =
@@ -109,7 +115,7 @@ impl<'m> Bench<'m> {
     }
 
     /// Runs at least once, and for a slice of time.
-    fn slice(&mut self, run: impl Fn(&mut Self) -> Result<(), RunError>) -> Result<(), Error> {
+    pub(super) fn slice(&mut self, run: impl Fn(&mut Self) -> Result<(), RunError>) -> Result<(), Error> {
         let start = Instant::now();
         run(self)?;
         while start.elapsed() < SLICE {
@@ -118,7 +124,7 @@ impl<'m> Bench<'m> {
         Ok(())
     }
 
-    fn run(&mut self) -> Result<(), RunError> {
+    pub(super) fn run(&mut self) -> Result<(), RunError> {
         let start = Instant::now();
         self.session.run()?;
         self.latencies.push(start.elapsed().as_secs_f64());
@@ -174,7 +180,7 @@ impl<'m> Bench<'m> {
 }
 
 /// How many slices fill some seconds.
-fn rounds(seconds: u32) -> u64 {
+pub(super) fn rounds(seconds: u32) -> u64 {
     (u64::from(seconds) * 1000).div_ceil(SLICE.as_millis() as u64)
 }
 

@@ -3,6 +3,7 @@
 //! Results go to standard output, errors to standard error, one line each. Status 0 is success, 1 an error in what
 //! was given, 2 an error in the command line. A bug of cnnc is an error too, never a backtrace.
 
+mod ablation;
 mod allocator;
 mod arch;
 mod args;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use npyz::WriterBuilder;
+use serde_json::{Value, json};
 
 use crate::{CLASSIFIER, Folder, MIRROR, npy, shared};
 
@@ -208,11 +209,40 @@ fn bench_measures_and_profiles() {
 }
 
 #[test]
+fn bench_leaves_passes_out() {
+    let net = "graph @norm(%x: f32[1,8,6,6]) {\n  %w: f32[8,8,3,3] = const rand(1)\n  %g: f32[8] = const rand(2)\n  \
+               %b: f32[8] = const rand(3)\n  %m: f32[8] = const rand(4)\n  %v: f32[8] = const rand(5, min=0.5)\n  \
+               %c: f32[1,8,6,6] = conv %x, %w, pad=1\n  %n: f32[1,8,6,6] = batch_norm %c, %g, %b, %m, %v\n  \
+               %r: f32[1,8,6,6] = relu %n\n  %z: f32[1,8,6,6] = batch_norm %r, %g, %b, %m, %v\n  return %z\n}\n";
+    let folder = Folder::with("norm.cnn", net);
+    let json = folder.cnnc("bench norm.cnn --passes --threads 1,2 --seconds 1 --json").json();
+    let variants = json["variants"].as_array().unwrap();
+    let of = |threads: u64| -> Vec<&Value> {
+        variants.iter().filter(|v| v["threads"] == threads).map(|v| &v["without"]).collect()
+    };
+    assert_eq!(of(1), of(2));
+    assert_eq!(
+        of(1),
+        [&Value::Null, &json!("fold-batch-norm"), &json!("fold-constants"), &json!("fuse-epilogue")]
+    );
+    // Code knows no batch norm: the second one has no convolution to go into.
+    assert_eq!(json["needed"], json!(["lower-batch-norm"]));
+    for variant in variants {
+        let whole =
+            variants.iter().find(|v| v["without"].is_null() && v["threads"] == variant["threads"]).unwrap();
+        let [own, all] = [variant, whole].map(|v| v["min_ms"].as_f64().unwrap());
+        let ratio = variant["ratio"].as_f64().unwrap();
+        assert!(own > 0.0 && (ratio - own / all).abs() < 1e-9, "{json}");
+    }
+    folder.cnnc("compile norm.cnn -o norm.so").good();
+    folder.cnnc("bench norm.so --passes").refuses(&["E_OPTION", "compiled already", "the network"]);
+}
+
+#[test]
 fn bench_writes_a_trace() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     folder.cnnc("bench net.cnn --seconds 1 --threads 1,2 --trace trace.json").good();
-    let trace: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.path("trace.json")).unwrap()).unwrap();
+    let trace: Value = serde_json::from_slice(&std::fs::read(folder.path("trace.json")).unwrap()).unwrap();
     for threads in [1, 2] {
         let events = trace["traceEvents"].as_array().unwrap().iter();
         let steps: Vec<_> = events.filter(|e| e["ph"] == "X" && e["tid"] == threads).collect();
