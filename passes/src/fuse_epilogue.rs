@@ -4,7 +4,7 @@
 //!     %b = add %a, %skip
 //!     %y = relu %b
 //!
-//! What takes a stage is an operator with arithmetic of its own: conv, gemm, matmul, pools, reductions and other
+//! What takes a stage is an operator with arithmetic of its own: conv, gemm, matmul, pools, reductions, casts and other
 //! element-wise operators. Where both operands of a node could take it, the one that computes more does, and of
 //! equals the second, which usually stands later. The result keeps the consumer's name and place.
 //!
@@ -49,6 +49,7 @@ pub(crate) fn weight(graph: &Graph, id: NodeId) -> u32 {
     match graph[id].op() {
         Op::Conv(_) | Op::Gemm(_) | Op::Matmul(_) => 3,
         Op::MaxPool(_) | Op::AvgPool(_) | Op::ReduceMean(_) | Op::ReduceMax(_) | Op::ReduceSum(_) => 2,
+        Op::Cast(_) => 1,
         op if op.is_elementwise() => 1,
         _ => 0,
     }

@@ -249,3 +249,38 @@ fn grid_samples() {
         }
     }
 }
+
+/// Steps of the plan of a graph that is compiled and compared.
+fn steps(graph: &str) -> usize {
+    agree(graph);
+    let module = cnnc_ir::text::parse(graph).unwrap();
+    cnnc_codegen::plan::plan(&module, &cnnc_codegen::Target::x86_64_v3()).unwrap().steps.len()
+}
+
+#[test]
+fn casts_see_through_what_reorders() {
+    // Pictures, interleaved and in the other order, normalised; more elements than a piece has.
+    let picture = |h: usize, w: usize, more: &str| {
+        format!(
+            "graph @g(%x: u8[2,{h},{w},3], %r: f32[2,3,{h},{w}], %s: f32[]) {{\n  %k: f32[1,3,1,1] = const rand(1)\n  \
+             %t: u8[2,3,{h},{w}] = transpose %x, perm=[0,3,1,2]\n  \
+             %u: u8[2,3,{h},{w}] = slice %t, starts=[0,2,0,0], ends=[2,-1,{h},{w}], steps=[1,-1,1,1]\n  \
+             %y: f32[2,3,{h},{w}] = cast %u |> mul %k |> add %s |> relu |> add %r\n  return %y{more}\n}}\n"
+        )
+    };
+    assert_eq!(steps(&picture(7, 9, "")), 1);
+    assert_eq!(steps(&picture(91, 47, "")), 1);
+    assert_eq!(steps(&picture(1, 1, "")), 1);
+    // What is read elsewhere is computed, and all that it is made of.
+    assert_eq!(steps(&picture(7, 9, ", %u")), 3);
+    assert_eq!(steps(&picture(7, 9, ", %t")), 2);
+    // Other types, steps and extents.
+    for from in ["i8", "f64", "i64", "f16", "bool"] {
+        let graph = format!(
+            "graph @g(%x: {from}[5,4,6]) {{\n  \
+             %u: {from}[5,2,3] = slice %x, starts=[0,3,1], ends=[5,-1,6], steps=[1,-2,2]\n  \
+             %t: {from}[3,5,2] = transpose %u, perm=[2,0,1]\n  %y: f32[3,5,2] = cast %t\n  return %y\n}}\n"
+        );
+        assert_eq!(steps(&graph), 1, "{from}");
+    }
+}

@@ -22,6 +22,7 @@
 mod error;
 mod memory;
 mod options;
+mod picture;
 mod pipeline;
 mod source;
 mod tune;
@@ -36,6 +37,7 @@ pub use error::{
     E_COMPILE, E_INTERNAL, E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED, Error,
 };
 pub use options::{Features, Options};
+pub use picture::Picture;
 pub use pipeline::{Compiled, compile, jit, optimize, plan};
 pub use source::{digest, load};
 pub use tune::{read_times, tune, write_times};

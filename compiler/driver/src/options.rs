@@ -18,6 +18,8 @@ use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
 
+use crate::Picture;
+
 /// Instruction sets that kernels may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Features {
@@ -96,6 +98,8 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Shapes of inputs with symbolic dimensions, by name.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Inputs that take pictures as they are, by name.
+    pub pictures: BTreeMap<String, Picture>,
     /// What is asked of a built-in network; `batch` above wins over the one in it.
     pub arch: ArchOptions,
     /// A safetensors file with the weights of the network.
@@ -124,6 +128,7 @@ impl Default for Options {
             passes: PassOptions { verify: check, ..PassOptions::default() },
             batch: None,
             shapes: BTreeMap::new(),
+            pictures: BTreeMap::new(),
             arch: ArchOptions::default(),
             weights: None,
             ignore_extra: false,
@@ -193,6 +198,9 @@ impl Options {
         for (input, dims) in &self.shapes {
             let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
             set("shape", format!("{input}={}", dims.join("x")));
+        }
+        for (input, picture) in &self.pictures {
+            set("input", format!("{input}={picture}"));
         }
         let ArchOptions { batch: _, size, classes, width, cardinality, growth, aux, seed } = self.arch;
         let numbers = [

@@ -9,6 +9,7 @@
 //! A built-in name wins over a file of that name, which `./resnet50` still means. Refuses options that would change
 //! nothing of what is read.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -56,13 +57,13 @@ fn unknown(path: &Path) -> Error {
 }
 
 /// Reads a network: the name of one that is built in, `.cnn` text, or an ONNX file; then its weights where the
-/// options name a file of them.
+/// options name a file of them; then lets its inputs take pictures where they say so.
 ///
 /// # Errors
-/// Everything that is wrong with the file, with the options for it, and with the weights.
+/// Everything that is wrong with the file, with the options for it, with the weights, and with what inputs are to take.
 pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
     let source = Source::of(path)?;
-    for (option, _) in options.of_source() {
+    for (option, _) in options.of_source().into_iter().filter(|(option, _)| option != "input") {
         let serves: &[&str] = match source {
             Source::BuiltIn(_) => &[
                 "batch",
@@ -112,6 +113,9 @@ pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
                 .with_help("`cnnc arch show` lists the tensors of a network, --ignore-extra skips others")
         })?;
     }
+    for (input, picture) in &options.pictures {
+        picture.enter(&mut module, input)?;
+    }
     Ok(module)
 }
 
@@ -124,7 +128,7 @@ pub fn digest(path: &Path, options: &Options) -> Result<Vec<u8>, Error> {
     let files = match Source::of(path)? {
         Source::Text(path) | Source::Onnx(path) => [Some(path), options.weights.as_deref()],
         Source::BuiltIn(_) => {
-            let graph = load(path, &Options { weights: None, ..options.clone() })?;
+            let graph = load(path, &Options { weights: None, pictures: BTreeMap::new(), ..options.clone() })?;
             digest.update(text::print(&graph));
             [None, options.weights.as_deref()]
         }

@@ -285,6 +285,41 @@ impl Graph {
         Ok(id)
     }
 
+    /// Gives an input of the graph another type: what read it reads what `make` computes from it, a value of the type
+    /// that it had. After an error the graph is of no use.
+    pub fn retype_input(
+        &mut self,
+        id: NodeId,
+        ty: Type,
+        make: impl FnOnce(&mut Graph, NodeId) -> Result<NodeId, Mismatch>,
+    ) -> Result<(), Mismatch> {
+        require!(self.inputs.contains(&id), "%{} is no input of the graph", self[id].name);
+        let edges: Vec<_> = self.nodes.edges_directed(id.0, Direction::Outgoing).collect();
+        let readers: Vec<_> = edges.iter().map(|e| (e.id(), e.target(), *e.weight())).collect();
+        for (edge, ..) in &readers {
+            self.nodes.remove_edge(*edge);
+        }
+        let node = &mut self.nodes[id.0];
+        let old = std::mem::replace(&mut node.ty, ty.clone());
+        node.op = Input { ty }.into();
+        let count = self.order.len();
+        let value = make(self, id)?;
+        require!(
+            *self.ty(value) == old,
+            "%{} of type {} cannot stand for {old}",
+            self[value].name,
+            self.ty(value)
+        );
+        for (_, reader, slot) in readers {
+            self.nodes.add_edge(value.0, reader, slot);
+        }
+        self.outputs.iter_mut().filter(|output| **output == id).for_each(|output| *output = value);
+        let made = self.order.split_off(count);
+        let behind = self.order.iter().position(|&n| n == id).map_or(0, |place| place + 1);
+        self.order.splice(behind..behind, made);
+        Ok(())
+    }
+
     /// Adds a constant; its bytes stand in the weights of the module unless `init` says them.
     pub fn constant(&mut self, name: &str, ty: Type, init: Init) -> Result<NodeId, Mismatch> {
         self.add(name, Expr::new(Const { ty, init }, vec![]))

@@ -26,7 +26,7 @@ pub(super) fn main(args: &Args) -> Result<(), Error> {
         return Err(Error::new(E_OPTION, message).with_help("give the network that it was compiled from"));
     }
     let progress = Progress::new();
-    let options = args.compilation.options()?;
+    let options = args.pictures.options(&args.compilation)?;
     let module = cnnc::load(&args.model, &options)?;
     let (_, report) = cnnc::optimize(module.clone(), &options, &mut |_| {})?;
     let worked = report.passes.iter().filter(|pass| pass.changed).map(|pass| pass.name);

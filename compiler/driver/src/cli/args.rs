@@ -1,11 +1,12 @@
 //! Arguments that commands share.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
-use cnnc::{ArchOptions, E_OPTION, Error, Features, Goal, Options, PassOptions};
+use cnnc::{ArchOptions, E_OPTION, Error, Features, Goal, Options, PassOptions, Picture};
 use cnnc_codegen::Machine;
 use cnnc_passes::PIPELINE;
 
@@ -103,6 +104,7 @@ impl Compilation {
             },
             batch: self.batch,
             shapes: self.shapes.iter().cloned().collect(),
+            pictures: BTreeMap::new(),
             arch: ArchOptions {
                 size: self.network.size,
                 classes: self.network.classes,
@@ -139,6 +141,55 @@ impl Compilation {
     }
 }
 
+/// What inputs take, of commands that give them no values.
+#[derive(clap::Args)]
+pub(crate) struct Pictures {
+    /// Let an input take pictures as they are, bytes that the model normalises: u8, then nhwc or nchw, rgb or bgr, raw
+    /// (not divided by 255), mean=A,B,C and std=A,B,C; repeatable
+    #[arg(long = "input", value_name = "NAME=u8,nhwc,..", value_parser = picture, help_heading = "Compilation")]
+    pictures: Vec<(String, Picture)>,
+}
+
+impl Pictures {
+    /// The options of a compilation with these inputs.
+    pub(crate) fn options(&self, compilation: &Compilation) -> Result<Options, Error> {
+        Ok(Options { pictures: self.pictures.iter().cloned().collect(), ..compilation.options()? })
+    }
+}
+
+/// What is said of an input: its value, or what it takes.
+#[derive(Clone)]
+pub(crate) enum Input {
+    /// `[NAME=]x.npy`, `random:SEED` and the like.
+    Value(String),
+    /// `NAME=u8,nhwc,..`
+    Picture(String, Picture),
+}
+
+impl Input {
+    /// Reads either.
+    pub(crate) fn parse(text: &str) -> Result<Input, String> {
+        let is_picture =
+            text.split_once("=u8").is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(','));
+        if !is_picture {
+            return Ok(Input::Value(text.into()));
+        }
+        picture(text).map(|(name, picture)| Input::Picture(name, picture))
+    }
+
+    /// The values, in order, and what inputs take, by name.
+    pub(crate) fn sorted(inputs: &[Input]) -> (Vec<String>, BTreeMap<String, Picture>) {
+        let (mut values, mut pictures) = (Vec::new(), BTreeMap::new());
+        for input in inputs.iter().cloned() {
+            match input {
+                Input::Value(text) => values.push(text),
+                Input::Picture(name, picture) => _ = pictures.insert(name, picture),
+            }
+        }
+        (values, pictures)
+    }
+}
+
 /// A network and how it is compiled.
 #[derive(clap::Args)]
 pub(crate) struct Source {
@@ -172,6 +223,12 @@ fn bytes(text: &str) -> Result<u64, String> {
     let count = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
     let count = count.filter(|&count| count <= Options::MOST_MEMORY);
     count.ok_or_else(|| "expected bytes, or a number of KiB, MiB or GiB, at most 1024GiB".to_string())
+}
+
+/// `name=u8,nhwc,..`
+pub(crate) fn picture(text: &str) -> Result<(String, Picture), String> {
+    let (name, _) = text.split_once("=u8").ok_or("expected NAME=u8,nhwc,rgb,mean=..,std=..")?;
+    Ok((name.into(), text[name.len() + 1..].parse()?))
 }
 
 /// `name=1x3x224x224`; names may contain `=`.

@@ -13,7 +13,7 @@ use cnnc_codegen::artifact::manifest::{self, Manifest};
 use cnnc_runtime::RunError;
 use serde_json::{Value, json};
 
-use super::args::Compilation;
+use super::args::{Compilation, Pictures};
 use super::progress::Progress;
 use super::session::Session;
 use super::trace::{self, Span};
@@ -48,6 +48,8 @@ pub(crate) struct Args {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) compilation: Compilation,
+    #[command(flatten)]
+    pub(super) pictures: Pictures,
 }
 
 /// A model on some threads, and what was measured.
@@ -65,7 +67,8 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     if args.passes {
         return ablation::main(args);
     }
-    let model = open::model(&args.model, &args.compilation)?;
+    let options = args.pictures.options(&args.compilation)?;
+    let model = open::model(&args.model, &options)?;
     let manifest = open::manifest(&model)?;
     let mut benches =
         args.threads.iter().map(|&threads| Bench::new(&model, threads)).collect::<Result<Vec<_>, Error>>()?;

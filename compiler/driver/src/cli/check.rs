@@ -3,7 +3,7 @@
 use cnnc::{Compiled, Error};
 use serde_json::{Value, json};
 
-use super::args::Source;
+use super::args::{Pictures, Source};
 use super::output;
 
 /// Say what of a network would not compile, all of it at once
@@ -11,6 +11,8 @@ use super::output;
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    pictures: Pictures,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -37,7 +39,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
 /// Compiles as far as code, and throws it away.
 fn check(args: &Args) -> Result<Compiled, Error> {
-    let options = args.source.compilation.options()?;
+    let options = args.pictures.options(&args.source.compilation)?;
     let compiled = cnnc::compile(&cnnc::load(&args.source.input, &options)?, &options)?;
     compiled.jit()?;
     Ok(compiled)

@@ -8,7 +8,7 @@ use clap::value_parser;
 use cnnc::Error;
 use cnnc_codegen::artifact::{Kind, c_identifier};
 
-use super::args::Source;
+use super::args::{Pictures, Source};
 use super::progress::Progress;
 
 /// Compile a network into a library that needs nothing
@@ -16,6 +16,8 @@ use super::progress::Progress;
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    pictures: Pictures,
     /// What to write: .so, .o, .a or .h; repeatable
     #[arg(short, long, required = true, value_name = "FILE", value_parser = output)]
     output: Vec<PathBuf>,
@@ -34,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     let path = &args.source.input;
-    let mut options = args.source.compilation.options()?;
+    let mut options = args.pictures.options(&args.source.compilation)?;
     options.name = args.name.clone();
     options.sync = args.sync;
 

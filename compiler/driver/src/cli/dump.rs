@@ -9,7 +9,7 @@ use cnnc_codegen::plan;
 use cnnc_codegen::vasm::{Kernel, verify, x64};
 use cnnc_ir::text;
 
-use super::args::{self, Source};
+use super::args::{self, Pictures, Source};
 use super::output;
 
 /// Print a network at any stage of its journey
@@ -17,6 +17,8 @@ use super::output;
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    pictures: Pictures,
     /// After this pass
     #[arg(long, value_name = "PASS", value_parser = args::passes(), conflicts_with = "stage")]
     after: Option<String>,
@@ -42,7 +44,7 @@ enum Stage {
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
-    let options = args.source.compilation.options()?;
+    let options = args.pictures.options(&args.source.compilation)?;
     let module = cnnc::load(&args.source.input, &options)?;
     output::text(match (&args.after, args.stage) {
         (Some(pass), _) => after(module, &options, pass)?,

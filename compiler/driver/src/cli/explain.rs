@@ -4,7 +4,7 @@ use cnnc::{Error, Report};
 use cnnc_passes::{Change, PassReport, find};
 use serde_json::{Value, json};
 
-use super::args::Source;
+use super::args::{Pictures, Source};
 use super::output;
 
 /// Explain what each pass did, and what it left alone
@@ -12,13 +12,15 @@ use super::output;
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    pictures: Pictures,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
-    let options = args.source.compilation.options()?;
+    let options = args.pictures.options(&args.source.compilation)?;
     let module = cnnc::load(&args.source.input, &options)?;
     let (_, report) = cnnc::optimize(module, &options, &mut |_| {})?;
     match args.json {

@@ -1,24 +1,25 @@
 //! A model that runs, from whatever file the user has: a compiled library, or a network compiled now.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use cnnc::{E_INTERNAL, E_OPTION, E_RUN, Error, Model};
+use cnnc::{E_INTERNAL, E_OPTION, E_RUN, Error, Model, Options, Picture};
 use cnnc_codegen::Machine;
 use cnnc_codegen::artifact::manifest::Manifest;
 use cnnc_ir::{DType, Type};
 use cnnc_runtime::TensorInfo;
 use prost::Message;
 
-use super::args::Compilation;
+use super::args::picture;
 use super::progress::Progress;
 use super::values;
 
 /// Opens a `.so`; compiles anything else into this process.
-pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Error> {
+pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
     if path.extension().is_some_and(|extension| extension == "so") {
-        if let Some((option, _)) = compilation.options()?.settings().first() {
+        if let Some((option, _)) = options.settings().first() {
             let message = format!("{} is compiled already, --{option} would change nothing", path.display());
             return Err(Error::new(E_OPTION, message));
         }
@@ -26,8 +27,7 @@ pub(crate) fn model(path: &Path, compilation: &Compilation) -> Result<Model, Err
     }
     let progress = Progress::new();
     progress.say(format!("compiling {}", path.display()));
-    let options = compilation.options()?;
-    cnnc::jit(&cnnc::load(path, &options)?, &options)
+    cnnc::jit(&cnnc::load(path, options)?, options)
 }
 
 /// Opens a compiled library.
@@ -48,6 +48,13 @@ pub(crate) fn library(path: &Path) -> Result<Model, Error> {
 pub(crate) fn manifest(model: &Model) -> Result<Manifest, Error> {
     Manifest::decode(model.manifest())
         .map_err(|error| Error::new(E_INTERNAL, format!("the manifest cannot be read: {error}")))
+}
+
+/// The inputs of a model that take pictures as they are, by name.
+pub(crate) fn pictures(model: &Model) -> Result<BTreeMap<String, Picture>, Error> {
+    let options = manifest(model)?.options;
+    let inputs = options.iter().filter(|option| option.name == "input");
+    Ok(inputs.filter_map(|option| picture(&option.value).ok()).collect())
 }
 
 /// The type of an input or output as the IR has it.

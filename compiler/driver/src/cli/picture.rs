@@ -4,13 +4,16 @@
 //! x[0,c,h,w] = (pixel[h,w,channel(c)] / 255 - mean[c]) / std[c]         with --raw not divided by 255
 //! ```
 //!
+//! A model that takes pictures as they are gets the bytes, in the order of channels that it was compiled for.
+//!
 //! A `.rgb` file is the bytes of a picture, `[H, W, 3]`, of the size of the model unless `--picture-size` says another.
-//! Refuses inputs that are no picture: another rank, batch or count of channels.
+//! Refuses inputs that are no picture: another rank, batch or count of channels; and numbers for a model that
+//! normalises by its own.
 
 use std::path::Path;
 
 use clap::ValueEnum;
-use cnnc::{E_OPTION, Error};
+use cnnc::{E_OPTION, Error, Picture};
 use cnnc_ir::{DType, Tensor, Type};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GenericImageView, ImageReader, RgbImage};
@@ -64,37 +67,59 @@ enum Fit {
 }
 
 impl Preprocessing {
-    /// The picture in a file as an input of this type.
-    pub(crate) fn read(&self, path: &Path, ty: &Type) -> Result<Tensor, Error> {
-        let (channels, height, width) = match *ty.dims() {
-            [1, c @ (1 | 3), h, w] if ty.dtype == DType::F32 => (c, h, w),
+    /// The picture in a file as an input of this type; `taken` says what the model was compiled to take there.
+    pub(crate) fn read(&self, path: &Path, ty: &Type, taken: Option<&Picture>) -> Result<Tensor, Error> {
+        let (channels, height, width) = match (taken, ty.dims()) {
+            (Some(Picture { interleaved: true, .. }), &[1, h, w, c @ (1 | 3)]) => (c, h, w),
+            (Some(Picture { interleaved: false, .. }), &[1, c @ (1 | 3), h, w]) => (c, h, w),
+            (None, &[1, c @ (1 | 3), h, w]) if ty.dtype == DType::F32 => (c, h, w),
             _ => return Err(Error::new(E_OPTION, format!("an input {ty} is no picture, f32[1,3,H,W]"))),
         };
-        for (option, values) in [("mean", &self.mean), ("std", &self.std)] {
-            if values.len() != 1 && values.len() != channels {
-                let message =
-                    format!("--{option} has {} values, the input {channels} channels", values.len());
-                return Err(Error::new(E_OPTION, message));
-            }
-        }
+        self.fits(channels, taken.is_some())?;
         let picture =
             self.resized(decode(path, self.picture_size.unwrap_or((height, width)))?, height, width)?;
         let pixels: Vec<u8> = match channels {
             1 => DynamicImage::from(picture).into_luma8().into_raw(),
             _ => picture.into_raw(),
         };
-        let scale = if self.raw { 1.0 } else { 255.0 };
+        let reversed = taken.map_or(matches!(self.channels, Channels::Bgr), |taken| taken.reversed);
+        let byte =
+            |pixel: usize, c: usize| pixels[pixel * channels + if reversed { channels - 1 - c } else { c }];
+        let (plane, scale) = (height * width, if self.raw { 1.0 } else { 255.0 });
         let at = |values: &[f32], c: usize| values[c % values.len()];
-        let plane = height * width;
-        let element = |i: usize| {
-            let (c, pixel) = (i / plane, i % plane);
-            let channel = match self.channels {
-                Channels::Rgb => c,
-                Channels::Bgr => channels - 1 - c,
-            };
-            (f32::from(pixels[pixel * channels + channel]) / scale - at(&self.mean, c)) / at(&self.std, c)
-        };
-        Ok(Tensor::of(&ty.shape, (0..channels * plane).map(element).collect::<Vec<f32>>()))
+        let bytes = 0..channels * plane;
+        Ok(match taken {
+            Some(Picture { interleaved: true, .. }) => {
+                Tensor::of(&ty.shape, bytes.map(|i| byte(i / channels, i % channels)).collect::<Vec<u8>>())
+            }
+            Some(_) => Tensor::of(&ty.shape, bytes.map(|i| byte(i % plane, i / plane)).collect::<Vec<u8>>()),
+            None => {
+                let element = |i: usize| {
+                    let (c, byte) = (i / plane, byte(i % plane, i / plane));
+                    (f32::from(byte) / scale - at(&self.mean, c)) / at(&self.std, c)
+                };
+                Tensor::of(&ty.shape, bytes.map(element).collect::<Vec<f32>>())
+            }
+        })
+    }
+
+    /// Whether the options suit a picture of so many channels, and a model that takes it as it is.
+    fn fits(&self, channels: usize, as_it_is: bool) -> Result<(), Error> {
+        for (option, values, nothing) in [("mean", &self.mean, 0.0), ("std", &self.std, 1.0)] {
+            if values.len() != 1 && values.len() != channels {
+                let message =
+                    format!("--{option} has {} values, the input {channels} channels", values.len());
+                return Err(Error::new(E_OPTION, message));
+            }
+            if as_it_is && values.iter().any(|&x| x != nothing) {
+                return Err(changes_nothing(option));
+            }
+        }
+        match self.channels {
+            _ if as_it_is && self.raw => Err(changes_nothing("raw")),
+            Channels::Bgr if as_it_is => Err(changes_nothing("channels")),
+            _ => Ok(()),
+        }
     }
 
     /// The picture in the model's size.
@@ -111,6 +136,13 @@ impl Preprocessing {
         };
         Ok(imageops::crop_imm(&resized.into_rgb8(), 0, 0, w, h).to_image())
     }
+}
+
+/// What a model does itself is not asked for again.
+fn changes_nothing(option: &str) -> Error {
+    let message = format!("--{option} is for models that take numbers; this one takes bytes");
+    Error::new(E_OPTION, message)
+        .with_help("leave it out: `cnnc inspect` shows what the model does with them")
 }
 
 /// Is the file raw pixels?

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use cnnc::{E_OPTION, Error, Model};
-use cnnc_ir::{Tensor, Type};
+use cnnc::{E_OPTION, Error, Model, Options};
+use cnnc_ir::Tensor;
+use cnnc_runtime::TensorInfo;
 use serde_json::{Value, json};
 
-use super::args::Compilation;
+use super::args::{Compilation, Input};
 use super::picture::{self, Preprocessing};
 use super::session::Session;
 use super::{open, output, values};
@@ -20,11 +21,12 @@ pub(crate) struct Args {
     /// The model: a compiled .so, or .onnx, .cnn or a built-in name to be compiled now
     #[arg(value_hint = clap::ValueHint::FilePath)]
     model: PathBuf,
-    /// A value: [NAME=]x.npy, x.pb, x.rgb or random:SEED; repeatable, without a name in the model's order
-    #[arg(long = "input", value_name = "VALUE")]
-    inputs: Vec<String>,
+    /// A value: [NAME=]x.npy, x.pb, x.rgb or random:SEED; repeatable, without a name in the model's order. Or what an
+    /// input takes: NAME=u8,nhwc,.., as of compile
+    #[arg(long = "input", value_name = "VALUE", value_parser = Input::parse)]
+    inputs: Vec<Input>,
     /// A picture: .png, .jpg, or raw .rgb
-    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
@@ -48,15 +50,23 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
-    let model = open::model(&args.model, &args.compilation)?;
+    let (given, pictures) = Input::sorted(&args.inputs);
+    let model = open::model(&args.model, &Options { pictures, ..args.compilation.options()? })?;
     if args.outputs.len() > model.outputs().len() {
         let (given, has) = (args.outputs.len(), model.outputs().len());
         return Err(Error::new(E_OPTION, format!("{given} files for outputs, the model has {has}")));
     }
     let labels = args.labels.as_ref().map(|path| labels(path)).transpose()?;
-    let inputs = match &args.image {
-        Some(path) => vec![args.preprocessing.read(path, &only_input(&model)?)?],
-        None => inputs(&model, &args.inputs, &args.preprocessing)?,
+    let inputs = match (&args.image, &given[..]) {
+        (None, _) => inputs(&model, &given, &args.preprocessing)?,
+        (Some(path), []) => {
+            let (info, pictures) = (only_input(&model)?, open::pictures(&model)?);
+            vec![args.preprocessing.read(path, &open::ty(info)?, pictures.get(&info.name))?]
+        }
+        (Some(_), [value, ..]) => {
+            let message = format!("--image and the value {value:?}: a picture is the only input");
+            return Err(Error::new(E_OPTION, message).with_help("give one of them"));
+        }
     };
     let mut session = Session::new(&model, &inputs, args.threads)?;
     session.run()?;
@@ -95,6 +105,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
 /// The values of the inputs, in order: those that are named, and the others in the order in which they are given.
 fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Result<Vec<Tensor>, Error> {
+    let pictures = open::pictures(model)?;
     let mut values: Vec<Option<Tensor>> = vec![None; model.inputs().len()];
     for text in given {
         let named = model
@@ -107,13 +118,14 @@ fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Res
             let has = values.len();
             Error::new(E_OPTION, format!("no input is left for {text:?}, the model has {has}"))
         })?;
-        let ty = open::ty(&model.inputs()[index])?;
+        let info = &model.inputs()[index];
+        let ty = open::ty(info)?;
         values[index] = Some(match picture::is_raw(text.as_ref()) {
-            true => preprocessing.read(text.as_ref(), &ty)?,
+            true => preprocessing.read(text.as_ref(), &ty, pictures.get(&info.name))?,
             false => values::read(text, &ty)?,
         });
     }
-    let missing = |info: &cnnc_runtime::TensorInfo| {
+    let missing = |info: &TensorInfo| {
         let ty = output::typed(info.dtype, &info.shape);
         Error::new(E_OPTION, format!("the input {:?} of type {ty} has no value", info.name))
             .with_help("give --input FILE, --input random:SEED or --image FILE")
@@ -121,9 +133,9 @@ fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Res
     values.into_iter().zip(model.inputs()).map(|(value, info)| value.ok_or_else(|| missing(info))).collect()
 }
 
-fn only_input(model: &Model) -> Result<Type, Error> {
+fn only_input(model: &Model) -> Result<&TensorInfo, Error> {
     match model.inputs() {
-        [info] => open::ty(info),
+        [info] => Ok(info),
         inputs => {
             let message = format!("the model takes {} inputs, a picture is one", inputs.len());
             Err(Error::new(E_OPTION, message).with_help("name them with --input NAME=FILE"))
@@ -140,7 +152,7 @@ fn best(tensor: &Tensor, count: usize) -> Vec<(usize, f64)> {
 }
 
 fn outputs_json(model: &Model, results: &[Tensor]) -> Vec<Value> {
-    let one = |(info, tensor): (&cnnc_runtime::TensorInfo, &Tensor)| {
+    let one = |(info, tensor): (&TensorInfo, &Tensor)| {
         let values: Vec<f64> = tensor.data().to_f64().into_iter().take(SHOWN).collect();
         json!({ "name": info.name, "dtype": info.dtype.name(), "shape": info.shape, "first": values })
     };

@@ -22,9 +22,13 @@ pub(crate) fn fault(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(E_IO, format!("{}: {what}", path.display()))
 }
 
-/// Seeded numbers: reals uniform in -1..1, integers 0 or 1.
+/// Seeded numbers: reals uniform in -1..1, bytes in 0..256, other integers 0 or 1.
 pub(crate) fn random(ty: &Type, seed: u64) -> Result<Tensor, Error> {
-    let (min, max) = if ty.dtype.is_float() { (-1.0, 1.0) } else { (0.0, 2.0) };
+    let (min, max) = match ty.dtype {
+        dtype if dtype.is_float() => (-1.0, 1.0),
+        DType::U8 => (0.0, 256.0),
+        _ => (0.0, 2.0),
+    };
     Ok(Init::Rand { seed, min, max }.tensor(ty)?)
 }
 

@@ -10,13 +10,13 @@
 
 use std::collections::HashMap;
 
-use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Program};
+use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Options, Program};
 use cnnc_codegen::plan::{Layout, Space};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
 use cnnc_ir::{Data, Tensor};
 use serde_json::{Value, json};
 
-use super::args::Source;
+use super::args::{Input, Source};
 use super::progress::Progress;
 use super::session::Session;
 use super::{output, values};
@@ -26,9 +26,10 @@ use super::{output, values};
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
-    /// The value of an input, in order: .npy, .pb or random:SEED; random unless given
-    #[arg(long = "input", value_name = "VALUE")]
-    inputs: Vec<String>,
+    /// The value of an input, in order: .npy, .pb or random:SEED, random unless given; or what it takes,
+    /// NAME=u8,nhwc,.., as of compile
+    #[arg(long = "input", value_name = "VALUE", value_parser = Input::parse)]
+    inputs: Vec<Input>,
     /// The seed of random inputs
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -53,9 +54,10 @@ struct Difference {
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     progress.say("compiling");
-    let options = args.source.compilation.options()?;
+    let (given, pictures) = Input::sorted(&args.inputs);
+    let options = Options { pictures, ..args.source.compilation.options()? };
     let module = cnnc::load(&args.source.input, &options)?;
-    let inputs = inputs(args, &module)?;
+    let inputs = inputs(&given, args.seed, &module)?;
     let compiled = cnnc::compile(&module, &options)?;
     let model = compiled.jit()?;
     let mut session = Session::new(&model, &inputs, args.threads)?;
@@ -120,11 +122,11 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     }
 }
 
-fn inputs(args: &Args, module: &Module) -> Result<Vec<Tensor>, Error> {
+fn inputs(given: &[String], seed: u64, module: &Module) -> Result<Vec<Tensor>, Error> {
     let ids = module.graph.inputs().iter().enumerate();
-    ids.map(|(i, &id)| match args.inputs.get(i) {
+    ids.map(|(i, &id)| match given.get(i) {
         Some(text) => values::read(text, module.graph.ty(id)),
-        None => values::random(module.graph.ty(id), args.seed.wrapping_add(i as u64)),
+        None => values::random(module.graph.ty(id), seed.wrapping_add(i as u64)),
     })
     .collect()
 }

@@ -129,6 +129,94 @@ fn pictures_are_scaled_and_planar() {
 }
 
 #[test]
+fn models_take_pictures_as_they_are() {
+    let folder = Folder::with("mirror.cnn", MIRROR);
+    folder.write("p.rgb", pixels());
+    let taken = |how: &str, at: fn(usize, usize) -> f32| {
+        folder.cnnc(&format!("compile mirror.cnn -o x.so --input x={how}")).good();
+        folder.cnnc("run x.so --image p.rgb -o aot.npy").good();
+        folder.cnnc(&format!("run mirror.cnn --image p.rgb -o jit.npy --input x={how}")).good();
+        assert_eq!(folder.read("aot.npy"), folder.read("jit.npy"), "{how}");
+        let numbers = npy(&folder.read("aot.npy"));
+        for (i, y) in numbers.iter().enumerate() {
+            let wanted = at(i / 20, i % 20).max(0.0);
+            assert!((y - wanted).abs() <= 1e-5 * wanted, "{how}: {y} instead of {wanted} at {i}");
+        }
+        assert_eq!(numbers.len(), 60);
+        assert!(numbers.iter().any(|&y| y > 0.0));
+        folder.cnnc("inspect x.so").good()
+    };
+    fn byte(c: usize, pixel: usize) -> f32 {
+        f32::from(pixels()[3 * pixel + c])
+    }
+    let text = taken("u8,nhwc,rgb,raw", byte);
+    assert!(text.contains("u8[1,4,5,3]") && text.contains("x=u8,nhwc,rgb,raw"), "{text}");
+    let text = taken("u8,nchw,bgr,raw", byte);
+    assert!(text.contains("u8[1,3,4,5]"), "{text}");
+    taken("u8", |c, pixel| byte(c, pixel) / 255.0);
+    taken("u8,raw,std=2", |c, pixel| byte(c, pixel) / 2.0);
+    taken("u8,bgr,mean=0.1,0.05,0,std=0.5,0.25,2", |c, pixel| {
+        (byte(c, pixel) / 255.0 - [0.1, 0.05, 0.0][c]) / [0.5, 0.25, 2.0][c]
+    });
+
+    // A file has red first, a model may take blue first: bytes that are no picture go in as they are.
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::<u8>::new().default_dtype().shape(&[1, 4, 5, 3]);
+    let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
+    writer.extend(pixels()).unwrap();
+    writer.finish().unwrap();
+    folder.write("p.npy", bytes);
+    folder.cnnc("run mirror.cnn --input p.npy --input x=u8,bgr,raw -o bgr.npy").good();
+    let wanted: Vec<f32> = (0..60).map(|i| byte(2 - i / 20, i % 20)).collect();
+    assert_eq!(npy(&folder.read("bgr.npy")), wanted);
+    assert!(folder.cnnc("verify mirror.cnn --input x=u8,mean=0.5").good().contains("output y"));
+}
+
+#[test]
+fn what_pads_pads_with_what_was_zero() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.write("p.rgb", (0..360).map(|i| (i * 7 % 256) as u8).collect::<Vec<u8>>());
+    folder.cnnc("run net.cnn --image p.rgb -o numbers.npy --mean 0.4,0.5,0.6 --std 0.2,0.3,0.4").good();
+    folder
+        .cnnc("run net.cnn --image p.rgb -o bytes.npy --input x=u8,mean=0.4,0.5,0.6,std=0.2,0.3,0.4")
+        .good();
+    let [numbers, bytes] = ["numbers.npy", "bytes.npy"].map(|name| npy(&folder.read(name)));
+    let most = numbers.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+    assert!(numbers.iter().zip(&bytes).all(|(a, b)| (a - b).abs() <= 1e-5 * most), "{numbers:?}, {bytes:?}");
+    assert!(most > 0.0 && numbers.len() == 10);
+}
+
+#[test]
+fn pictures_that_do_not_fit_the_input_are_refused() {
+    let folder = Folder::with("mirror.cnn", MIRROR);
+    let refused =
+        |how: &str, parts: &[&str]| folder.cnnc(&format!("check mirror.cnn --input {how}")).refuses(parts);
+    refused("picture=u8", &["E_OPTION", "\"picture\"", "help: the network takes \"x\""]);
+    refused("x=u8,mean=1,2", &["f32[1,3,4,5]", "3 channels", "mean has 2", "help: "]);
+    refused("x=u8,std=1,2,3,4", &["3 channels", "std has 4", "help: "]);
+    let usage = |how: &str, part: &str| folder.cnnc(&format!("check mirror.cnn --input {how}")).usage(part);
+    usage("x=f32", "expected NAME=u8");
+    usage("x=u8,hwc", "\"hwc\" is none of nhwc");
+    usage("x=u8,std=0", "above 0");
+    usage("x=u8,mean=inf", "none of");
+    folder.write("one.cnn", MIRROR.replace("[1,3,", "[1,1,"));
+    folder.cnnc("check one.cnn --input x=u8,bgr").refuses(&["1 channels", "help: leave out bgr"]);
+    folder.write("flat.cnn", "graph @flat(%x: f32[1,9]) {\n  %y: f32[1,9] = relu %x\n  return %y\n}\n");
+    folder.cnnc("check flat.cnn --input x=u8").refuses(&["f32[1,9]", "no picture", "help: "]);
+    folder.cnnc("compile mirror.cnn -o x.so --input x=u8").good();
+    folder.cnnc("run x.so --input x=u8").refuses(&["compiled already", "--input"]);
+    folder.write("p.rgb", pixels());
+    for option in ["--raw", "--mean 1", "--std 2", "--channels bgr"] {
+        folder.cnnc(&format!("run x.so --image p.rgb {option}")).refuses(&[
+            "E_OPTION",
+            "takes bytes",
+            "help: ",
+        ]);
+    }
+    folder.cnnc("run x.so --image p.rgb --input random:1").refuses(&["--image", "random:1", "help: "]);
+}
+
+#[test]
 fn pictures_of_another_size_are_resized() {
     let folder = Folder::with("mirror.cnn", MIRROR);
     image::RgbImage::from_pixel(64, 48, image::Rgb([51, 102, 204])).save(folder.path("big.png")).unwrap();

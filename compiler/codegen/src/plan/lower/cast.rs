@@ -1,14 +1,124 @@
 //! `cast`: element by element; one that changes nothing is the operand's own bytes.
+//!
+//! One to f32 sees through transposes and slices that nothing else reads: they are not computed, it finds the elements
+//! where they were. What pictures go through, `transpose |> slice |> cast |> mul |> add`, is then a single pass:
+//!
+//! ```text
+//! y[n,c,h,w] = f32(x[n,h,w,C-1-c]) * k[c] + b[c]
+//! ```
 
-use super::{reshape, scalar};
-use crate::plan::Planner;
-use cnnc_ir::NodeId;
+use super::runs::{Run, Walk, runs};
+use super::{elementwise, map, reshape, scalar};
+use crate::kernels::scalar::Scalar;
+use crate::plan::{Call, Layout, Planner};
+use crate::scalar::{Body, Builder};
+use cnnc_ir::{DType, Data, NodeId, Op, Stage};
 
 /// Lowers a cast and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let (from, to) = (p.ty(p.module.graph.operands(id)[0]).dtype, p.ty(id).dtype);
-    match from == to {
-        true => reshape::lower(p, id),
-        false => scalar::lower(p, id, |e| Ok(e.operand(0).here().to(to))),
+    match to {
+        _ if from == to => reshape::lower(p, id),
+        DType::F32 => to_f32(p, id),
+        _ => scalar::lower(p, id, |e| Ok(e.operand(0).here().to(to))),
     }
+}
+
+/// Whether a value is not computed, because all that reads it is a cast that sees through it.
+pub(super) fn sees_through(p: &Planner, id: NodeId) -> bool {
+    let graph = &p.module.graph;
+    let mut readers = graph.readers(id);
+    let (Some(reader), None) = (readers.next(), readers.next()) else { return false };
+    let is_seen = match graph[reader].op() {
+        Op::Cast(cast) => cast.to == DType::F32 && p.ty(id).dtype != DType::F32,
+        _ => sees_through(p, reader),
+    };
+    let reorders = matches!(graph[id].op(), Op::Transpose(_) | Op::Slice(_));
+    reorders && graph[id].stages().len() == 0 && !graph.is_output(id) && is_seen
+}
+
+/// A value as a view of one that is computed.
+struct View {
+    of: NodeId,
+    /// The place of its first element there, in elements.
+    first: i64,
+    /// Along each of its extents, in elements.
+    strides: Vec<i64>,
+}
+
+fn view(p: &Planner, id: NodeId) -> View {
+    if !sees_through(p, id) {
+        return View { of: id, first: 0, strides: map::strides(p, id, id) };
+    }
+    let below = view(p, p.module.graph.operands(id)[0]);
+    match p.module.graph[id].op() {
+        Op::Transpose(transpose) => {
+            let strides = transpose.perm.iter().map(|&axis| below.strides[axis as usize]).collect();
+            View { strides, ..below }
+        }
+        Op::Slice(slice) => {
+            let step = |d: usize| slice.steps.get(d).copied().unwrap_or(1);
+            let strides = below.strides.iter().enumerate().map(|(d, stride)| stride * step(d)).collect();
+            let starts = below.strides.iter().zip(&slice.starts);
+            let first = below.first + starts.map(|(stride, start)| stride * start).sum::<i64>();
+            View { of: below.of, first, strides }
+        }
+        _ => below,
+    }
+}
+
+/// Where a stage finds an operand.
+enum Source {
+    Number(Data),
+    /// That operand of the kernel.
+    Operand(usize),
+}
+
+fn to_f32(p: &mut Planner, id: NodeId) -> Result<(), String> {
+    let expr = p.module.graph.expr(id);
+    let View { of, first, strides } = view(p, expr.operands[0]);
+    let dtype = p.ty(of).dtype;
+    let place = p.operand(of, Layout::Plain)?.moved(dtype.bytes() as i64 * first);
+    let mut operands = vec![Walk { place, bytes: dtype.bytes(), strides }];
+    let mut sources = Vec::new();
+    for &value in expr.stages.iter().flat_map(|stage| &stage.operands) {
+        let number = p.constant(value).filter(|_| p.ty(value).elements() == 1).transpose()?;
+        sources.push(match number {
+            Some(tensor) => Source::Number(tensor.data().clone()),
+            None => {
+                let (place, strides) = (p.operand(value, Layout::Plain)?, map::strides(p, value, id));
+                operands.push(Walk { place, bytes: DType::F32.bytes(), strides });
+                Source::Operand(operands.len() - 1)
+            }
+        });
+    }
+    let place = p.result(id, Layout::Plain);
+    let result = Walk { place, bytes: DType::F32.bytes(), strides: map::strides(p, id, id) };
+    operands.insert(0, result);
+    let mut calls = Vec::new();
+    for Run { length, strides, extents, mut args } in runs(p.ty(id).dims(), &operands) {
+        args.splice(1..1, scalar::run(length));
+        let body = element(dtype, &strides[1..], &expr.stages, &sources)?;
+        let kernel = Scalar { body, stride: DType::F32.bytes() as i64 * strides[0] };
+        calls.push(Call { kernel: kernel.into(), extents, window: None, args });
+    }
+    let words = scalar::words("cast", &expr.stages);
+    p.step(&p.name(id), "cast", format!("scalar {words}"), calls, 0);
+    Ok(())
+}
+
+/// An element of the result; the strides are those of the operands along a run.
+fn element(dtype: DType, strides: &[i64], stages: &[Stage], sources: &[Source]) -> Result<Body, String> {
+    let k = Builder::new();
+    let load = |operand: usize, dtype| k.load(operand, dtype, k.index() * strides[operand]).to(DType::F32);
+    let mut others = sources.iter().map(|source| match source {
+        Source::Number(data) => k.constant(data),
+        Source::Operand(operand) => load(*operand, DType::F32),
+    });
+    let value = stages.iter().try_fold(load(0, dtype), |value, stage| {
+        let operands: Vec<_> =
+            std::iter::once(value).chain(others.by_ref().take(stage.operands.len())).collect();
+        elementwise::function(&stage.op, &operands)
+    })?;
+    k.finish(value)
 }

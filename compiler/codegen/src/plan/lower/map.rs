@@ -7,14 +7,12 @@
 //! Pipes that hold anything but f32, or an operator without vector form, are scalar code.
 
 use super::pipe::{Role, is_vector, pointwise, read, role, write};
+use super::runs::{Run, Walk, runs};
 use super::{elementwise, scalar};
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::{Pointwise, Source};
-use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
+use crate::plan::{Call, Layout, Place, Planner, Term};
 use cnnc_ir::{DType, NodeId, Op, Stage};
-
-/// Elements of a unit of a long run: small enough to share out, long enough to be worth a call.
-const RUN: usize = 4096;
 
 /// Lowers a node whose operator is element-wise.
 pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
@@ -142,16 +140,16 @@ enum Operand {
     /// One number a channel, as vectors.
     Channel(Place),
     /// A tensor, and its strides along the extents of the result, in elements.
-    Tensor(Place, Vec<usize>),
+    Tensor(Place, Vec<i64>),
 }
 
 /// Strides of a value along the extents of the result it broadcasts to.
-fn strides(p: &Planner, value: NodeId, result: NodeId) -> Vec<usize> {
+pub(super) fn strides(p: &Planner, value: NodeId, result: NodeId) -> Vec<i64> {
     let (shape, rank) = (&p.ty(value).shape, p.ty(result).rank());
     let missing = rank - shape.rank();
     let own = shape.strides();
     let stride = |d: usize| match d.checked_sub(missing) {
-        Some(k) if shape[k] != 1 => own[k],
+        Some(k) if shape[k] != 1 => own[k] as i64,
         _ => 0,
     };
     (0..rank).map(stride).collect()
@@ -227,48 +225,26 @@ fn plain(
     operands: &[Operand],
     steps: &[Step],
 ) -> Result<Vec<Call>, String> {
-    let result = p.ty(id).shape.strides();
-    let mut all: Vec<&[usize]> = vec![&result];
-    all.extend(operands.iter().filter_map(|o| match o {
-        Operand::Tensor(_, strides) => Some(&strides[..]),
+    let lanes = p.target.lanes;
+    let walk = |place: Place, strides: Vec<i64>| Walk { place, bytes: 4, strides };
+    let mut walks = vec![walk(to, strides(p, id, id))];
+    walks.extend(operands.iter().filter_map(|operand| match operand {
+        Operand::Tensor(place, strides) => Some(walk(*place, strides.clone())),
         _ => None,
     }));
-    let (outer, run, inner) = merged(p.ty(id).dims(), &all);
-    let lanes = p.target.lanes;
-    let (piece, pieces) = if run > RUN { (RUN, run / RUN) } else { (run, 1) };
     let mut calls = Vec::new();
-    // Whole pieces of a run, then what is left of it.
-    for (offset, count, length) in [(0, pieces, piece), (pieces * piece, 1, run - pieces * piece)] {
-        if length == 0 {
-            continue;
-        }
-        let arg = |tensor: usize, place: Place, written: bool| -> Arg {
-            let step = inner[tensor];
-            let mut terms: Vec<Term> = outer
-                .iter()
-                .enumerate()
-                .map(|(dim, (_, strides))| Term::Index { dim, stride: 4 * strides[tensor] as i64 })
-                .collect();
-            terms.push(Term::Index { dim: outer.len(), stride: (4 * piece * step) as i64 });
-            let place = Place { offset: place.offset + (4 * offset * step) as u64, ..place };
-            let span = 0..if step == 0 { 4 } else { 4 * length as i64 };
-            if written { write(place, terms, span) } else { read(place, terms, span) }
+    for Run { length, strides, extents, args } in runs(p.ty(id).dims(), &walks) {
+        let mut tensors = (1..).zip(&strides[1..]);
+        let mut source = |operand: &Operand| match operand {
+            Operand::Number(bits) => Ok(Source::Constant(*bits)),
+            Operand::Channel(_) => Err("an operand of channels in a plain nest"),
+            Operand::Tensor(..) => match tensors.next() {
+                Some((arg, 0)) => Ok(Source::Scalar(arg)),
+                Some((arg, 1)) => Ok(Source::Same(arg)),
+                _ => Err("an operand that is neither a run nor one element"),
+            },
         };
-        let mut args = vec![arg(0, to, true)];
-        let mut sources = Vec::new();
-        let mut tensor = 0;
-        for operand in operands {
-            sources.push(match operand {
-                Operand::Number(bits) => Source::Constant(*bits),
-                Operand::Channel(_) => return Err("an operand of channels in a plain nest".into()),
-                Operand::Tensor(place, _) => {
-                    tensor += 1;
-                    args.push(arg(tensor, *place, false));
-                    let at = args.len() as u32 - 1;
-                    if inner[tensor] == 0 { Source::Scalar(at) } else { Source::Same(at) }
-                }
-            });
-        }
+        let sources = operands.iter().map(&mut source).collect::<Result<Vec<_>, _>>()?;
         let kernel = Map {
             vectors: length / lanes,
             rest: length % lanes,
@@ -276,37 +252,7 @@ fn plain(
             from: sources[0],
             pipe: functions(steps, &sources[1..])?,
         };
-        let extents = outer.iter().map(|(extent, _)| *extent as u64).chain([count as u64]).collect();
         calls.push(Call { kernel: kernel.into(), extents, window: None, args });
     }
     Ok(calls)
-}
-
-/// An extent, and the stride of each tensor along it, in elements.
-type Extent = (usize, Vec<usize>);
-
-/// Extents with neighbours merged wherever every tensor walks them as one: the outer ones with their strides for each
-/// tensor, the innermost run, and its stride for each tensor, 0 or 1.
-fn merged(dims: &[usize], tensors: &[&[usize]]) -> (Vec<Extent>, usize, Vec<usize>) {
-    let mut loops: Vec<Extent> = Vec::new();
-    for (d, &extent) in dims.iter().enumerate() {
-        if extent == 1 {
-            continue;
-        }
-        let strides: Vec<usize> = tensors.iter().map(|t| t[d]).collect();
-        match loops.last_mut() {
-            Some((outer, outer_strides))
-                if outer_strides.iter().zip(&strides).all(|(o, s)| *o == s * extent) =>
-            {
-                *outer *= extent;
-                *outer_strides = strides;
-            }
-            _ => loops.push((extent, strides)),
-        }
-    }
-    match loops.pop() {
-        Some((run, inner)) => (loops, run, inner),
-        // A single element: every tensor moves with it.
-        None => (loops, 1, vec![1; tensors.len()]),
-    }
 }

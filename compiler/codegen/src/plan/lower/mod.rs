@@ -33,6 +33,7 @@ mod reduce;
 mod reorder;
 mod reshape;
 mod resize;
+mod runs;
 mod scalar;
 mod slice;
 mod softmax;
@@ -56,6 +57,9 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     // Of a value without elements nothing is to be computed.
     if p.ty(id).elements() == 0 {
         p.result(id, Layout::Plain);
+        return Ok(());
+    }
+    if cast::sees_through(p, id) {
         return Ok(());
     }
     let operands = p.module.graph.operands(id);

@@ -90,7 +90,7 @@ pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Sta
 }
 
 /// What a step is called: its operator and the stages.
-fn words(op: &str, stages: &[Stage]) -> String {
+pub(super) fn words(op: &str, stages: &[Stage]) -> String {
     std::iter::once(op).chain(stages.iter().map(|stage| stage.op.name())).collect::<Vec<_>>().join(" ")
 }
 
@@ -113,6 +113,11 @@ fn staged<'e>(
         let operands: Vec<Value> = std::iter::once(value).chain(others).collect();
         elementwise::function(&stage.op, &operands)
     })
+}
+
+/// The numbers of a scalar kernel that is given a run by itself: its first element and how many.
+pub(super) fn run(length: usize) -> [Arg; 2] {
+    [0, length as i64].map(|from| Arg::Number { from, dim: 0, step: 0 })
 }
 
 /// A value as it is stored: formulas for f16 are in f32.
