@@ -192,6 +192,7 @@ fn draw(program: &mut Program, random: &mut Random) -> Option<String> {
     let mut calls: Vec<&mut Call> = match &mut step.work {
         Work::Nests(calls) => calls.iter_mut().collect(),
         Work::Group(group) => group.members.iter_mut().flat_map(|member| &mut member.calls).collect(),
+        Work::Siblings(members) => members.iter_mut().flat_map(|member| &mut member.calls).collect(),
     };
     let call = random.one(&mut calls)?;
     let what = match random.below(4) {

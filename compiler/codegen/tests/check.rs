@@ -1,7 +1,9 @@
 //! The checker of plans: it passes a good plan and catches planner bugs, each written down here.
 
 use cnnc_codegen::Target;
-use cnnc_codegen::plan::{Access, Arg, Call, Group, Program, Space, Term, Work, check::check, plan};
+use cnnc_codegen::plan::{
+    Access, Arg, Call, Group, Member, Place, Program, Space, Term, Work, check::check, plan,
+};
 use cnnc_ir::text;
 
 /// A residual block between plain borders: reorders, convolutions, a sum in place.
@@ -22,12 +24,20 @@ fn good_group() -> Program {
     plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
 }
 
+/// Two convolutions of one value in one step.
+fn good_siblings() -> Program {
+    let block = "graph @g(%p: f32[1,16,8,8]) {\n  %v: f32[16,16,1,1] = const rand(1)\n  \
+                 %x: f32[1,16,8,8] = conv %p, %v |> relu\n  %a: f32[1,16,8,8] = conv %x, %v |> relu\n  \
+                 %b: f32[1,16,8,8] = conv %x, %v\n  %y: f32[1,16,8,8] = max %a, %b\n  return %y\n}\n";
+    plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
+}
+
 /// Breaks the only group of a program.
 fn in_group(break_it: impl FnOnce(&mut Group)) -> impl FnOnce(&mut Program) {
     move |p| {
         let group = p.steps.iter_mut().find_map(|step| match &mut step.work {
             Work::Group(group) => Some(group),
-            Work::Nests(_) => None,
+            Work::Nests(_) | Work::Siblings(_) => None,
         });
         break_it(group.expect("a group"));
     }
@@ -63,6 +73,7 @@ fn buffer(program: &Program, step: usize, how: Access) -> usize {
 fn good_plans_pass() {
     check(&good()).unwrap();
     check(&good_group()).unwrap();
+    check(&good_siblings()).unwrap();
 }
 
 #[test]
@@ -215,4 +226,48 @@ fn a_group_that_writes_over_what_it_reads() {
         g.members[2].result = input.buffer;
         p.results[group] = input.buffer;
     });
+}
+
+/// The address that a call of a sibling writes, or the one that it reads first.
+fn place_of(members: &mut [Member], member: usize, how: Access) -> &mut Place {
+    let places = members[member].calls[0].args.iter_mut().filter_map(|arg| match arg {
+        Arg::Address { place, access, .. } if *access == how => Some(place),
+        _ => None,
+    });
+    { places }.next().unwrap()
+}
+
+/// Breaks the only siblings of a program.
+fn in_siblings(break_it: impl FnOnce(&mut [Member])) -> impl FnOnce(&mut Program) {
+    move |p| {
+        let siblings = p.steps.iter_mut().find_map(|step| match &mut step.work {
+            Work::Siblings(members) => Some(members),
+            Work::Nests(_) | Work::Group(_) => None,
+        });
+        break_it(siblings.expect("siblings"));
+    }
+}
+
+#[test]
+fn siblings_that_write_the_same_place() {
+    caught_in(
+        good_siblings(),
+        "(P7)",
+        in_siblings(|members| {
+            let first = *place_of(members, 0, Access::Write);
+            *place_of(members, 1, Access::Write) = first;
+        }),
+    );
+}
+
+#[test]
+fn a_sibling_that_writes_what_another_reads() {
+    caught_in(
+        good_siblings(),
+        "(P7)",
+        in_siblings(|members| {
+            let operand = *place_of(members, 0, Access::Read);
+            *place_of(members, 1, Access::Write) = operand;
+        }),
+    );
 }

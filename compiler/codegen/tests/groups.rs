@@ -18,7 +18,7 @@ fn grouped(members: usize, body: &str) {
         .iter()
         .filter_map(|step| match &step.work {
             Work::Group(group) => Some(group.members.len()),
-            Work::Nests(_) => None,
+            Work::Nests(_) | Work::Siblings(_) => None,
         })
         .collect();
     assert_eq!(found, [members], "{}", print(&program));

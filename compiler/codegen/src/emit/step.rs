@@ -48,8 +48,8 @@ impl Emitter<'_> {
                 .map(|(call, &kernel)| Nest { program, bases: &bases, call, kernel })
                 .collect();
             match &step.work {
-                Work::Nests(calls) => {
-                    let work = share(b, ctx, task, calls.iter().map(|c| c.units() * c.work()).sum());
+                Work::Nests(_) | Work::Siblings(_) => {
+                    let work = share(b, ctx, task, step.calls().map(|c| c.units() * c.work()).sum());
                     one_by_one(b, &nests, work);
                 }
                 Work::Group(group) => {

@@ -5,7 +5,7 @@
 //! that is read was written by earlier steps, or lies in an input or weights. (P4) Nothing is written into
 //! inputs or weights. (P5) The rows that a member of a group reads are in its ring, and buffers of one
 //! group do not overlap in scratch nor leave it. (P6) The bound that the program names is the most bytes of the arena
-//! that are alive at one step.
+//! that are alive at one step. (P7) No sibling touches bytes that another writes.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
 //! leaves out in between count as touched. What an argument of scalar code touches follows from its body, by the
@@ -15,7 +15,7 @@ mod rings;
 
 use super::ALIGN;
 use super::print::place;
-use super::program::{Access, Arg, Call, Group, Program, Space, Term, Work};
+use super::program::{Access, Arg, Call, Group, Member, Program, Space, Term, Work};
 use crate::kernels::{Spec, scalar::Scalar};
 use crate::scalar::Interval;
 use std::collections::{BTreeMap, HashMap};
@@ -73,6 +73,9 @@ pub fn check(program: &Program) -> Result<(), String> {
         if let Work::Group(group) = &step.work {
             rings::check(program, group)?;
             scratch(program, group)?;
+        }
+        if let Work::Siblings(members) = &step.work {
+            siblings(program, members)?;
         }
         for (id, low, high) in written {
             first.entry(id).or_insert(index);
@@ -145,6 +148,32 @@ fn reach(call: &Call, arg: &Arg) -> (i64, i64) {
         }
     }
     (low, high)
+}
+
+/// What one sibling writes, no other touches.
+fn siblings(program: &Program, members: &[Member]) -> Result<(), String> {
+    let touched = |member: &Member| -> Vec<(u32, i64, i64, bool)> {
+        let args = member.calls.iter().flat_map(|call| call.args.iter().map(move |arg| (call, arg)));
+        let touch = |(call, arg): (&Call, &Arg)| {
+            let Arg::Address { place, access, .. } = arg else { return None };
+            let (low, high) = reach(call, arg);
+            (*access != Access::Prefetch).then_some((place.buffer.0, low, high, *access == Access::Write))
+        };
+        args.filter_map(touch).collect()
+    };
+    for (i, one) in members.iter().enumerate() {
+        let own = touched(one);
+        for other in &members[i + 1..] {
+            let meets = |&(id, low, high, writes): &(u32, i64, i64, bool)| {
+                own.iter().any(|&(i, l, h, w)| i == id && (w || writes) && l < high && low < h)
+            };
+            if let Some((id, ..)) = touched(other).into_iter().find(meets) {
+                let buffer = &program.buffers[id as usize].name;
+                return Err(format!("(P7): {} and its sibling {} meet in {buffer}", one.name, other.name));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The buffers that a group has in scratch lie there, each apart.

@@ -2,10 +2,10 @@
 //!
 //! Nodes are lowered in program order. Each value gets a *home*: a place and a layout, blocked between convolutions
 //! and plain at the borders; a reader that wants the other layout gets a reorder step in between, once. Chains of
-//! layers whose values would not stay in cache are *groups*, chosen before. Lowering picks the
-//! algorithm and the loop nest and appends steps; offsets come last. Where memory counts more than time the whole is
-//! done again with other choices (`search.rs`) until it takes less. [`check`] proves a finished plan right and shares
-//! no code with what made it; who compiles calls it.
+//! layers whose values would not stay in cache are *groups*, chosen before. Lowering picks the algorithm and the loop
+//! nest and appends steps; then convolutions of one value become *siblings* in one step, and offsets come last. Where
+//! memory counts more than time the whole is done again with other choices (`search.rs`) until it takes less.
+//! [`check`] proves a finished plan right and shares no code with what made it; who compiles calls it.
 
 mod arena;
 pub mod check;
@@ -16,6 +16,7 @@ mod planner;
 mod print;
 mod program;
 mod search;
+mod siblings;
 mod times;
 mod transforms;
 mod views;
@@ -67,7 +68,7 @@ pub const ALIGN: u64 = 64;
 /// # Errors
 /// All nodes that cannot be compiled yet, at once.
 pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>> {
-    search::plan(module, target).map(arena::assign)
+    search::plan(module, target).map(siblings::join).map(arena::assign)
 }
 
 /// The ways to run each convolution that has a choice, by the name of its value: [`DIRECT`], then by transforms from

@@ -10,9 +10,10 @@
 //! ```
 //!
 //! `@n` is an offset in the arena, `@sn` one in the scratch of a thread, `@in0` and `@out0` are the caller's buffers;
-//! weights are not shown. The members of a group stand under it; a ring has the extents of the rows that it holds.
+//! weights are not shown. The members of a group, and siblings, stand under their step; a ring has the extents of the
+//! rows that it holds.
 
-use super::program::{Access, Arg, Buffer, Call, Place, Program, Space, Step, Work};
+use super::program::{Access, Arg, Buffer, BufferId, Call, Member, Place, Program, Space, Step};
 use std::fmt::Write;
 
 /// The text of a program.
@@ -25,40 +26,37 @@ pub fn print(program: &Program) -> String {
     }
     let _ = writeln!(out, "weights={} {{", weights.len());
     for (step, result) in program.steps.iter().zip(&program.results) {
-        let result = program.buffer(*result);
         let Step { name, op, algorithm, .. } = step;
         let hidden = [Space::Weights, Space::Scratch];
-        let computed = computed(program, name, result, op, step.calls(), &hidden);
+        let results: Vec<BufferId> = step.members().iter().map(|m| m.result).chain([*result]).collect();
+        let computed = computed(program, name, &results, op, step.calls(), &hidden);
         let _ = writeln!(out, "  {computed:60} // {algorithm}, {} units", step.units());
-        let Work::Group(group) = &step.work else { continue };
-        for member in &group.members {
-            let result = program.buffer(member.result);
-            let calls = member.calls.iter();
-            let computed =
-                self::computed(program, &member.name, result, &member.op, calls, &[Space::Weights]);
-            let _ = writeln!(out, "    {computed:58} // {}", member.algorithm);
+        for Member { name, op, algorithm, calls, result, .. } in step.members() {
+            let computed = self::computed(program, name, &[*result], op, calls.iter(), &[Space::Weights]);
+            let _ = writeln!(out, "    {computed:58} // {algorithm}");
         }
     }
     out + "}\n"
 }
 
-/// What is computed from what, where; operands in hidden spaces are left out.
+/// What is computed from what, where, the last of all results; operands in hidden spaces are left out.
 fn computed<'a>(
     program: &Program,
     name: &str,
-    result: &Buffer,
+    results: &[BufferId],
     op: &str,
     calls: impl Iterator<Item = &'a Call>,
     hidden: &[Space],
 ) -> String {
-    let operands = operands(program, result, calls, hidden).join(", ");
+    let operands = operands(program, results, calls, hidden).join(", ");
+    let result = program.buffer(results[results.len() - 1]);
     format!("%{name}: {} {} = {op} {operands}", ty(result), at(result))
 }
 
-/// The buffers that calls read, or write besides their result, in the order of their arguments.
+/// The buffers that calls read, or write besides their results, in the order of their arguments.
 fn operands<'a>(
     program: &Program,
-    result: &Buffer,
+    results: &[BufferId],
     calls: impl Iterator<Item = &'a Call>,
     hidden: &[Space],
 ) -> Vec<String> {
@@ -68,7 +66,7 @@ fn operands<'a>(
         let buffer = program.buffer(place.buffer);
         let is_operand = match access {
             Access::Read => true,
-            Access::Write => !std::ptr::eq(buffer, result),
+            Access::Write => !results.contains(&place.buffer),
             Access::Prefetch => false,
         };
         let text = at(buffer);

@@ -284,7 +284,7 @@ pub struct Group {
     pub members: Vec<Member>,
 }
 
-/// The nests that compute one value of a group.
+/// The nests that compute one of several values.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The name of the value.
@@ -295,7 +295,7 @@ pub struct Member {
     pub algorithm: String,
     /// The kernels.
     pub calls: Vec<Call>,
-    /// The window over the rows of the value before, `None` in the first member.
+    /// The window over the rows of the value before, `None` in the first member of a group and among siblings.
     pub window: Option<Window>,
     /// The buffer of the value.
     pub result: BufferId,
@@ -320,12 +320,14 @@ pub enum Work {
     Nests(Vec<Call>),
     /// Nests over row blocks; the units are the blocks of all images.
     Group(Group),
+    /// Nests that compute several values, none of which needs another; the units are all iterations.
+    Siblings(Vec<Member>),
 }
 
 /// One step of a program.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The name of the value that it computes.
+    /// The name of the value that it computes, the last of several.
     pub name: String,
     /// The operator, or what the plan put in between.
     pub op: String,
@@ -341,8 +343,17 @@ impl Step {
     /// How many pieces threads can share out.
     pub fn units(&self) -> u64 {
         match &self.work {
-            Work::Nests(calls) => calls.iter().map(Call::units).sum(),
             Work::Group(group) => group.images * group.blocks,
+            Work::Nests(_) | Work::Siblings(_) => self.calls().map(Call::units).sum(),
+        }
+    }
+
+    /// The values that it computes, where they are several.
+    pub fn members(&self) -> &[Member] {
+        match &self.work {
+            Work::Nests(_) => &[],
+            Work::Group(group) => &group.members,
+            Work::Siblings(members) => members,
         }
     }
 
@@ -350,7 +361,7 @@ impl Step {
     pub fn calls(&self) -> Box<dyn Iterator<Item = &Call> + '_> {
         match &self.work {
             Work::Nests(calls) => Box::new(calls.iter()),
-            Work::Group(group) => Box::new(group.members.iter().flat_map(|m| &m.calls)),
+            Work::Group(_) | Work::Siblings(_) => Box::new(self.members().iter().flat_map(|m| &m.calls)),
         }
     }
 
@@ -380,7 +391,7 @@ pub struct Program {
     pub arena_bound: u64,
     /// Bytes of [`Space::Scratch`]: what a thread needs for the step that needs most.
     pub scratch_bytes: u64,
-    /// For each step, the buffer that holds its result.
+    /// For each step, the buffer that holds its result, the last of several.
     pub results: Vec<BufferId>,
 }
 

@@ -45,8 +45,8 @@ impl Step {
     fn layers(&self) -> Vec<Layer<'_>> {
         match &self.work {
             Work::Nests(_) => vec![Layer::of(&self.name, &self.op, &self.algorithm)],
-            Work::Group(group) => {
-                group.members.iter().map(|m| Layer::of(&m.name, &m.op, &m.algorithm)).collect()
+            Work::Group(_) | Work::Siblings(_) => {
+                self.members().iter().map(|m| Layer::of(&m.name, &m.op, &m.algorithm)).collect()
             }
         }
     }

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Options, Program};
-use cnnc_codegen::plan::{Layout, Space};
+use cnnc_codegen::plan::{Buffer, Layout, Space, Step, Work};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
 use cnnc_ir::{Data, Tensor};
 use serde_json::{Value, json};
@@ -64,8 +64,10 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let (program, lanes) = (compiled.program(), options.features.target().lanes);
     let mut steps = HashMap::new();
     session.observe(|step, workspace| {
-        if let Some(value) = result(program, step, workspace, lanes) {
-            steps.insert(program.steps[step].name.clone(), value);
+        for (name, buffer) in computed(program, step) {
+            if let Some(value) = value(buffer, workspace, lanes) {
+                steps.insert(name.to_string(), value);
+            }
         }
     })?;
     let results = session.results()?;
@@ -131,9 +133,19 @@ fn inputs(given: &[String], seed: u64, module: &Module) -> Result<Vec<Tensor>, E
     .collect()
 }
 
-/// The result of a step in row-major order, if it lies in the arena.
-fn result(program: &Program, step: usize, workspace: &[u8], lanes: usize) -> Option<Data> {
-    let buffer = program.buffer(*program.results.get(step)?);
+/// The values that a step computes, and where each lies.
+fn computed(program: &Program, step: usize) -> Vec<(&str, &Buffer)> {
+    let of = |name, id| (name, program.buffer(id));
+    match (&program.steps[step], program.results[step]) {
+        (Step { work: Work::Siblings(members), .. }, _) => {
+            members.iter().map(|member| of(member.name.as_str(), member.result)).collect()
+        }
+        (Step { name, .. }, result) => vec![of(name.as_str(), result)],
+    }
+}
+
+/// What lies in a buffer of the arena, in row-major order.
+fn value(buffer: &Buffer, workspace: &[u8], lanes: usize) -> Option<Data> {
     if buffer.space != Space::Arena {
         return None;
     }
