@@ -71,6 +71,9 @@ fn texts_of_every_class() {
 
     let little = Options { max_memory: 100, ..Options::default() };
     add(&mut texts, "compile: over the limit of memory", &compiled(NETWORK, little));
+    let short = Options { max_code: 1000, ..Options::default() };
+    let long = cnnc::compile(&text::parse(NETWORK).unwrap(), &short).unwrap();
+    add(&mut texts, "compile: over the limit of code", &long.jit().err().unwrap());
     let passes = PassOptions { disable: vec!["fold".into()], ..PassOptions::default() };
     let no_pass = Options { passes, ..Options::default() };
     let names: Vec<&str> = cnnc_passes::PIPELINE.iter().map(|pass| pass.name).collect();

@@ -3,7 +3,9 @@
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
 use cnnc_tests::compiled::{jit, run};
-use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, tensors};
+use cnnc_tests::count::report;
+use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, root, tensors};
+use std::path::PathBuf;
 
 /// The constant weights of the light graphs make one constant of every input: this proves import and shapes alone.
 fn light(name: &str) {
@@ -22,20 +24,25 @@ fn light(name: &str) {
     assert!(d <= 1e-3, "{name}: {d:e}");
 }
 
-/// The same graph with random weights: the logits of onnxruntime, which are the last output.
+/// The same graph with random weights, of each seed that was drawn: the logits of onnxruntime, the last output.
 fn random(name: &str) {
-    let Some(folder) = made(&format!("target/oracle/light_random/{name}")) else { return };
-    let model = jit(import(&folder.join("model.onnx"), 1), &Target::x86_64_v3());
-    for (inputs, wanted) in data_sets(&folder) {
-        let got = run(&model, &inputs, 2);
-        assert_eq!(got.len(), wanted.len());
-        let logits = wanted.last().unwrap().slice::<f32>();
-        assert!(logits.iter().any(|&y| y != logits[0]), "{name}: onnxruntime gives a constant");
-        let d = relative_l2(logits, got.last().unwrap());
-        assert!(d <= 3e-5, "{name}: relative L2 {d:e}");
-        eprintln!("{name}: relative L2 of the logits {d:.1e}");
+    let path = |seed: u32| format!("target/oracle/light_random/{name}-{seed}");
+    let more = (1..).map(|seed| root().join(path(seed))).take_while(|folder| folder.exists());
+    let folders: Vec<PathBuf> = made(&path(0)).into_iter().chain(more).collect();
+    for folder in &folders {
+        let model = jit(import(&folder.join("model.onnx"), 1), &Target::x86_64_v3());
+        for (inputs, wanted) in data_sets(folder) {
+            let got = run(&model, &inputs, 2);
+            assert_eq!(got.len(), wanted.len());
+            let logits = wanted.last().unwrap().slice::<f32>();
+            assert!(logits.iter().any(|&y| y != logits[0]), "{name}: onnxruntime gives a constant");
+            let d = relative_l2(logits, got.last().unwrap());
+            assert!(d <= 3e-5, "{name}: relative L2 {d:e}");
+            eprintln!("{name}: relative L2 of the logits {d:.1e}");
+        }
+        assert!(!tensors(&folder.join("test_data_set_0"), "input").is_empty());
     }
-    assert!(!tensors(&folder.join("test_data_set_0"), "input").is_empty());
+    report(&format!("drawings of the light {name} against onnxruntime"), folders.len(), 0);
 }
 
 macro_rules! light {

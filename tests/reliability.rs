@@ -32,7 +32,7 @@ const fn run(
 }
 
 /// All of them, in the order of the table.
-const RUNS: [Run; 12] = [
+const RUNS: [Run; 13] = [
     run("cnnc-tests", "onnx_suite", &[]),
     run("cnnc-codegen", "sweep", &[("CNNC_SWEEP", "10000"), ("CNNC_SEED", "7")]),
     run("cnnc-tests", "drawn", &[("CNNC_GRAPHS", "10000"), ("CNNC_SEED", "100000")]),
@@ -44,7 +44,8 @@ const RUNS: [Run; 12] = [
     run("cnnc", "faults", &[("CNNC_KILLS", "200"), ("CNNC_SEED", "1")]),
     run("cnnc", "rebuilds", &[]),
     run("cnnc-tests", "artifacts", &[]),
-    run("cnnc-runtime", "pool", &[]),
+    run("cnnc-runtime", "protocol", &[("CNNC_PREEMPTIONS", "3")]),
+    run("cnnc-tests", "light", &[]),
 ];
 
 /// What stands around the table.

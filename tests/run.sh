@@ -33,13 +33,15 @@ fi
 
 light=../shared/bench/light_random.py
 if [ -f "$light" ]; then
-    for name in alexnet zfnet512 vgg19 inception_v1 inception_v2 resnet50 densenet121 squeezenet shufflenet; do
-        out="target/oracle/light_random/$name"
-        [ -f "$out/done" ] && continue
-        file=$name
-        [ "$name" = alexnet ] && file=bvlc_alexnet
-        "$venv/bin/python" "$light" "$file" "$out" >/dev/null
-        touch "$out/done"
+    for ((seed = 0; seed < ${CNNC_LIGHT_SEEDS:-1}; seed++)); do
+        for name in alexnet zfnet512 vgg19 inception_v1 inception_v2 resnet50 densenet121 squeezenet shufflenet; do
+            out="target/oracle/light_random/$name-$seed"
+            [ -f "$out/done" ] && continue
+            file=$name
+            [ "$name" = alexnet ] && file=bvlc_alexnet
+            "$venv/bin/python" "$light" "$file" "$out" "$seed" >/dev/null
+            touch "$out/done"
+        done
     done
 else
     echo "skipped: $light is missing, so no light graphs with random weights"

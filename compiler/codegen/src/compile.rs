@@ -14,7 +14,10 @@ use prost::Message;
 
 impl From<EmitError> for Error {
     fn from(error: EmitError) -> Error {
-        Error::Internal(error.to_string())
+        match error {
+            EmitError::TooMuch { .. } => Error::Limit(error.to_string()),
+            _ => Error::Internal(error.to_string()),
+        }
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Target {
     pub goal: Goal,
     /// What layers were measured to take.
     pub times: Option<Arc<Times>>,
+    /// Bytes that all code together may take.
+    pub max_code: u64,
 }
 
 impl Target {
@@ -82,6 +84,7 @@ impl Target {
             winograd: true,
             goal: Goal::default(),
             times: None,
+            max_code: 64 << 20,
         }
     }
 

@@ -130,6 +130,10 @@ impl From<artifact::Error> for Error {
             artifact::Error::Invalid(_) => E_OPTION,
             artifact::Error::Io { .. } => E_IO,
             artifact::Error::Memory(_) => E_MEMORY,
+            artifact::Error::Limit(_) => {
+                let help = "raise --max-code, or compile a network with fewer layers that differ";
+                return Error::new(E_LIMIT, error).with_help(help);
+            }
             artifact::Error::Internal(_) => E_INTERNAL,
         };
         Error::new(code, error)

@@ -115,6 +115,8 @@ pub struct Options {
     /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
     /// beyond [`Options::MOST_MEMORY`] counts as that.
     pub max_memory: u64,
+    /// Bytes that the code of the model may take: 64 MiB.
+    pub max_code: u64,
 }
 
 impl Default for Options {
@@ -136,6 +138,7 @@ impl Default for Options {
             sync: false,
             check,
             max_memory: 8 << 30,
+            max_code: 64 << 20,
         }
     }
 }
@@ -150,6 +153,7 @@ impl Options {
             winograd: self.winograd,
             goal: self.optimize,
             times: self.times.clone(),
+            max_code: self.max_code,
             ..self.features.target()
         }
     }

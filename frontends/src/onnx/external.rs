@@ -1,13 +1,14 @@
 //! Weights that lie in a file beside the model.
 //!
 //! A tensor names a path relative to the folder of the model, an offset and a length. The path must stay in
-//! that folder, after links are followed, and end at a regular file; offset and length must lie in it. Keys
-//! other than `location`, `offset`, `length` and `checksum` are refused; a checksum is not compared.
+//! that folder, without links, and end at a regular file that has no other name; offset and length must lie in it.
+//! Keys other than `location`, `offset`, `length` and `checksum` are refused; a checksum is not compared.
 
 use super::diagnostic::{Fault, ensure, fail, fault, quoted};
 use onnx_protobuf::StringStringEntryProto;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The folder of a model.
@@ -34,8 +35,16 @@ impl Folder {
         let path = self.resolve(entry.location)?;
         let location = quoted(entry.location);
         let unreadable = |e: std::io::Error| fault!(E_IO, "external data {location} cannot be read: {e}");
-        let regular = std::fs::metadata(&path).map_err(unreadable)?.is_file();
-        ensure!(regular, E_IO, "external data {location} is no regular file");
+        let found = std::fs::symlink_metadata(&path).map_err(unreadable)?;
+        ensure!(found.is_file(), E_IO, "external data {location} is no regular file");
+        if found.nlink() > 1 {
+            let other = found.nlink() - 1;
+            return Err(fault!(
+                E_IO,
+                "external data {location} has {other} more names elsewhere, by hard links"
+            )
+            .with_help("copy it, so that nobody changes it under another name"));
+        }
         let mut file = File::open(&path).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
         ensure!(
@@ -65,9 +74,9 @@ impl Folder {
         );
         let unreadable = |e: std::io::Error| fault!(E_IO, "external data {shown} cannot be read: {e}");
         let folder = self.path.canonicalize().map_err(unreadable)?;
-        let path = folder.join(relative).canonicalize().map_err(unreadable)?;
-        if !path.starts_with(&folder) {
-            return Err(fault!(E_IO, "external data {shown} is a link out of the folder of the model")
+        let path: PathBuf = folder.join(relative).components().collect();
+        if path.canonicalize().map_err(unreadable)? != path {
+            return Err(fault!(E_IO, "external data {shown} is a link, or lies behind one")
                 .with_help("put the file itself beside the model"));
         }
         Ok(path)

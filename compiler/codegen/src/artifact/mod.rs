@@ -53,6 +53,8 @@ pub enum Error {
     },
     /// The system refused memory, or memory for code.
     Memory(String),
+    /// What is made is larger than the caller lets it be.
+    Limit(String),
     /// cnnc is wrong: the emitted code breaks a rule of the artifact.
     Internal(String),
 }
@@ -60,7 +62,7 @@ pub enum Error {
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Invalid(message) | Error::Memory(message) => f.write_str(message),
+            Error::Invalid(message) | Error::Memory(message) | Error::Limit(message) => f.write_str(message),
             Error::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Internal(message) => write!(f, "internal error: {message}"),
         }

@@ -18,7 +18,7 @@ mod step;
 use crate::kernels::{Code, Spec};
 use crate::plan::Program;
 use crate::target::Target;
-use crate::vasm::{self, EmitError, Kernel};
+use crate::vasm::{self, EmitError, Kernel, Size};
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{Function, Signature, UserFuncName};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -49,7 +49,8 @@ impl Watch for () {}
 /// Defines the code of a program.
 ///
 /// # Errors
-/// When a kernel does not fit the target's registers or Cranelift refuses a function; both are bugs of cnnc.
+/// Code over the target's limit; when a kernel does not fit the target's registers or Cranelift refuses a function,
+/// which are bugs of cnnc.
 pub fn emit(
     program: &Program,
     target: &Target,
@@ -63,6 +64,7 @@ pub fn emit(
         target,
         builder: FunctionBuilderContext::new(),
         deepest_kernel: 0,
+        code: 0,
     };
     let mut steps = Vec::with_capacity(program.steps.len());
     let mut deepest_step = 0;
@@ -86,6 +88,8 @@ struct Emitter<'a> {
     kernels: HashMap<Spec, FuncId>,
     builder: FunctionBuilderContext,
     deepest_kernel: usize,
+    /// Bytes of all code so far.
+    code: u64,
 }
 
 impl Emitter<'_> {
@@ -99,7 +103,9 @@ impl Emitter<'_> {
         let stack = match spec.generate(&name) {
             Code::Vector(mut kernel) => {
                 self.watch.kernel(&mut kernel);
-                vasm::define(self.module, id, &kernel, self.target.emitter)?
+                let size = vasm::define(self.module, id, &kernel, self.target.emitter)?;
+                self.grow(size.code)?;
+                size.stack
             }
             Code::Scalar(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
         };
@@ -127,8 +133,8 @@ impl Emitter<'_> {
         builder.finalize(self.module.target_config());
         self.watch.function(name, &context.func);
         self.module.define_function(id, &mut context).map_err(|e| refused(name, &e))?;
-        let layout = context.compiled_code().and_then(|code| code.buffer.frame_layout());
-        let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);
+        let Size { code, stack: frame } = Size::of(&context);
+        self.grow(code)?;
         if frame >= vasm::MAX_FRAME {
             return Err(refused(
                 name,
@@ -136,6 +142,13 @@ impl Emitter<'_> {
             ));
         }
         Ok(frame)
+    }
+
+    /// Counts code against the limit.
+    fn grow(&mut self, bytes: usize) -> Result<(), EmitError> {
+        self.code += bytes as u64;
+        let limit = self.target.max_code;
+        if self.code <= limit { Ok(()) } else { Err(EmitError::TooMuch { limit }) }
     }
 }
 

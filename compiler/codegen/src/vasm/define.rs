@@ -57,6 +57,11 @@ pub enum EmitError {
         /// What was said.
         message: String,
     },
+    /// All code together takes more than the limit.
+    TooMuch {
+        /// Bytes that it may take.
+        limit: u64,
+    },
 }
 
 impl Display for EmitError {
@@ -71,6 +76,7 @@ impl Display for EmitError {
             EmitError::Invalid { kernel, message } | EmitError::Refused { kernel, message } => {
                 write!(f, "kernel {kernel}: {message}")
             }
+            EmitError::TooMuch { limit } => write!(f, "the code takes more than {limit} bytes"),
         }
     }
 }
@@ -84,8 +90,28 @@ pub fn signature() -> Signature {
     signature
 }
 
-/// Defines `id`, declared with [`signature`], as the kernel's code. Gives the bytes of stack it takes,
-/// without the return address.
+/// What a kernel takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes of code.
+    pub code: usize,
+    /// Bytes of stack, without the return address.
+    pub stack: usize,
+}
+
+impl Size {
+    /// Of a function that Cranelift has compiled.
+    pub fn of(context: &Context) -> Size {
+        let code = context.compiled_code();
+        let layout = code.and_then(|code| code.buffer.frame_layout());
+        Size {
+            code: code.map_or(0, |code| code.code_buffer().len()),
+            stack: layout.map_or(0, |layout| layout.frame_to_fp_offset as usize),
+        }
+    }
+}
+
+/// Defines `id`, declared with [`signature`], as the kernel's code.
 ///
 /// # Errors
 /// Every [`EmitError`]; the function is then not defined.
@@ -94,7 +120,7 @@ pub fn define(
     id: FuncId,
     kernel: &Kernel,
     emitter: Emitter,
-) -> Result<usize, EmitError> {
+) -> Result<Size, EmitError> {
     verify(kernel)?;
     let refused = |message: String| EmitError::Refused { kernel: kernel.name.clone(), message };
     match emitter {
@@ -103,7 +129,7 @@ pub fn define(
             module
                 .define_function_bytes(id, CODE_ALIGN, &code.bytes, &[])
                 .map_err(|e| refused(e.to_string()))?;
-            Ok(code.stack)
+            Ok(Size { code: code.bytes.len(), stack: code.stack })
         }
         Emitter::Clif => {
             let mut context = Context::for_function(Function::with_name_signature(
@@ -117,12 +143,11 @@ pub fn define(
                 module.target_config(),
             );
             module.define_function(id, &mut context).map_err(|e| refused(format!("{e:?}")))?;
-            let layout = context.compiled_code().and_then(|code| code.buffer.frame_layout());
-            let stack = layout.map_or(0, |layout| layout.frame_to_fp_offset as usize);
-            if stack >= MAX_FRAME {
-                return Err(refused(format!("the frame takes {stack} bytes, the limit is {MAX_FRAME}")));
+            let size = Size::of(&context);
+            match size.stack {
+                stack if stack < MAX_FRAME => Ok(size),
+                stack => Err(refused(format!("the frame takes {stack} bytes, the limit is {MAX_FRAME}"))),
             }
-            Ok(stack)
         }
     }
 }

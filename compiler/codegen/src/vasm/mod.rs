@@ -37,7 +37,7 @@ mod verify;
 pub mod x64;
 
 pub use builder::Builder;
-pub use define::{EmitError, Emitter, MAX_FRAME, define, signature};
+pub use define::{EmitError, Emitter, MAX_FRAME, Size, define, signature};
 pub use verify::verify;
 
 /// Lanes of a vector register. A `ymm`, or a pair of 128-bit registers: in-lane shuffles work on groups of

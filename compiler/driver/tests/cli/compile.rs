@@ -71,6 +71,8 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
         "more than the limit of 400000",
         "the workspace is fullest at %y",
     ]);
+    let refused = "compile net.cnn -o net.so --max-code 2KiB";
+    folder.cnnc(refused).refuses(&["E_LIMIT", "the code takes more than 2048 bytes; help: raise --max-code"]);
     assert_eq!(folder.files(), ["net.cnn"]);
 }
 

@@ -41,7 +41,7 @@ impl Compiled {
         let mut module = JITModule::new(JITBuilder::with_isa(isa(), default_libcall_names()));
         let id =
             module.declare_function(&kernel.name, Linkage::Export, &signature()).expect("one declaration");
-        let stack = define(&mut module, id, kernel, emitter);
+        let stack = define(&mut module, id, kernel, emitter).map(|size| size.stack);
         module.finalize_definitions().expect("nothing to link");
         let code = if stack.is_ok() { module.get_finalized_function(id) } else { std::ptr::null() };
         stack.map(|stack| Compiled { module: Some(module), code, stack })
