@@ -66,6 +66,21 @@ fn an_inverted_residual_whose_values_are_small() {
 }
 
 #[test]
+fn what_stands_before_a_convolution() {
+    // Two images, and channels that do not fill their blocks; %a is read twice, so the sum is no stage of it.
+    smaller(
+        0.8,
+        &["mul > conv"],
+        "graph @g(%x: f32[2,4,40,41]) {\n  %u: f32[37,4,1,1] = const rand(1)\n  \
+         %k: f32[1,37,1,1] = const rand(2)\n  %b: f32[1,37,1,1] = const rand(3)\n  \
+         %w: f32[8,37,3,3] = const rand(4)\n  %v: f32[8,37,1,1] = const rand(5)\n  \
+         %a: f32[2,37,40,41] = conv %x, %u\n  %r: f32[2,37,40,41] = mul %a, %k |> add %b |> relu\n  \
+         %c: f32[2,8,40,41] = conv %r, %w, pad=1\n  \
+         %y: f32[2,8,40,41] = conv %a, %v |> add %c\n  return %y\n}\n",
+    );
+}
+
+#[test]
 fn tiles_by_rows() {
     // The filters do not stay in cache: quickly, all tiles are transformed at once. They may take as much as all
     // constants do, so there is a table of which one row is read.

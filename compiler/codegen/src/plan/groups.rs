@@ -4,6 +4,7 @@
 //! conv -> max_pool                     one step: for each block of pool rows, the conv rows that it sees
 //! conv 1x1 -> depthwise -> conv 1x1    likewise; the wide values in the middle are rings of a few rows
 //! conv -> conv by tiles                for each block of rows of tiles; with tiles and products, four nests
+//! batch norm and relu -> conv          likewise; only to save memory
 //! ```
 //!
 //! A value can be a ring when its only reader is the next layer, which reads it through a window over rows, and both
@@ -129,6 +130,8 @@ fn next(p: &Planner, link: &Link) -> Option<Link> {
     let image = p.ty(value).bytes() / p.ty(value).dims()[0].max(1);
     let is_wanted = match next.block {
         _ if p.choices.rings.contains(&value) => true,
+        // A product by rows is slower by more than it costs to write what comes before it and to read it again.
+        _ if graph[value].op().is_elementwise() => false,
         Some(_) => image > HUGE && p.target.goal != Goal::Speed,
         None => image > LARGE,
     };

@@ -173,7 +173,7 @@ impl Search<'_> {
             }
             let is_there = homes.get(&id).is_some_and(|home| alive(home.place.buffer.0 as usize));
             let Some(reader) = graph.only_reader(id).filter(|_| is_there) else { continue };
-            if !is_windowed(graph[reader].op()) {
+            if !is_by_rows(graph[reader].op()) {
                 continue;
             }
             // Alone, and with what comes before it: one ring moves the peak into the next value of a bottleneck.
@@ -189,17 +189,17 @@ impl Search<'_> {
         all
     }
 
-    /// A value and the convolutions and pools before it that nobody else reads.
+    /// A value and the convolutions, pools and element-wise nodes before it that nobody else reads.
     fn chain(&self, value: NodeId) -> impl Iterator<Item = NodeId> {
         let graph = &self.module.graph;
         std::iter::successors(Some(value), move |&value| {
             let before = *graph.operands(value).first()?;
-            (is_windowed(graph[before].op()) && graph.only_reader(before) == Some(value)).then_some(before)
+            (is_by_rows(graph[before].op()) && graph.only_reader(before) == Some(value)).then_some(before)
         })
     }
 }
 
 /// Whether rows of the result see a few rows of the operand.
-fn is_windowed(op: &Op) -> bool {
-    matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AvgPool(_))
+fn is_by_rows(op: &Op) -> bool {
+    matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AvgPool(_)) || op.is_elementwise()
 }

@@ -6,6 +6,7 @@
 //!
 //! Pipes that hold anything but f32, or an operator without vector form, are scalar code.
 
+use super::image::Image;
 use super::pipe::{Role, is_vector, pointwise, read, role, write};
 use super::runs::{Run, Walk, runs};
 use super::{elementwise, scalar};
@@ -39,6 +40,19 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let first = Step { op: expr.op, operand: from.1, swapped: from.2 };
     let stages = expr.stages.into_iter().map(Step::from);
     pipe(p, id, From::Value(from.0), std::iter::once(first).chain(stages).collect())
+}
+
+/// Whether a node runs plane by plane of channel blocks, as its operands do where they are computed so.
+pub(super) fn fits_blocks(p: &Planner, id: NodeId) -> bool {
+    let expr = p.module.graph.expr(id);
+    let mut values = expr.all_operands().chain([&id]);
+    let source = (expr.operands.len() > 1).then_some(Source::Constant(0));
+    p.ty(id).rank() == 4
+        && values.all(|&v| p.ty(v).dtype == DType::F32)
+        && pointwise(&expr.op, source, false).is_some()
+        && are_vectors(p, &expr.stages)
+        && p.ty(expr.operands[0]).shape == p.ty(id).shape
+        && expr.all_operands().all(|&v| !matches!(role(p, v, id), Role::Other))
 }
 
 /// Runs a value that lies at `place` through stages that its producer could not take.
@@ -104,6 +118,7 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
         From::Value(_) => Layout::Plain,
     };
     let fits_blocks = p.ty(id).rank() == 4 && values.iter().all(|&v| !matches!(role(p, v, id), Role::Other));
+    let wanted = if p.rings.contains_key(&id) { Layout::Blocked } else { wanted };
     let layout = if fits_blocks { wanted } else { Layout::Plain };
     let (to, start) = match from {
         From::Place(place, home) if home == layout => (place, Some(place)),
@@ -111,6 +126,7 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
             let plain = leave_blocks(p, id, place, home)?;
             (plain, Some(plain))
         }
+        From::Value(_) if p.rings.contains_key(&id) => (p.result(id, layout), None),
         From::Value(v) => (p.result_over(id, layout, &[v]), None),
     };
     let mut operands = Vec::new();
@@ -118,12 +134,12 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
         let source = match role(p, value, id) {
             Role::Number(x) => Operand::Number(x.to_bits()),
             Role::Channel if layout == Layout::Blocked => Operand::Channel(super::pipe::channels(p, value)?),
-            _ => Operand::Tensor(p.operand(value, layout)?, strides(p, value, id)),
+            _ => Operand::Tensor(value, p.operand(value, layout)?),
         };
         operands.push(source);
     }
     if let Some(place) = start {
-        operands.insert(0, Operand::Tensor(place, strides(p, id, id)));
+        operands.insert(0, Operand::Tensor(id, place));
     }
     let calls = match layout {
         Layout::Blocked => blocked(p, id, to, &operands, &steps)?,
@@ -139,8 +155,8 @@ enum Operand {
     Number(u32),
     /// One number a channel, as vectors.
     Channel(Place),
-    /// A tensor, and its strides along the extents of the result, in elements.
-    Tensor(Place, Vec<i64>),
+    /// A tensor, which broadcasts to the result.
+    Tensor(NodeId, Place),
 }
 
 /// Strides of a value along the extents of the result it broadcasts to.
@@ -175,47 +191,47 @@ fn blocked(
     steps: &[Step],
 ) -> Result<Vec<Call>, String> {
     let lanes = p.target.lanes;
-    let dims = p.ty(id).dims();
-    let (n, c, plane) = (dims[0], dims[1], dims[2] * dims[3]);
-    let blocks = c.div_ceil(lanes);
-    let bytes = (4 * plane * lanes) as i64;
-    let mut calls = Vec::new();
-    // The last block has fewer channels when they do not fill it.
-    for (first, count, channels) in [(0, c / lanes, lanes), (c / lanes, blocks - c / lanes, c % lanes)] {
-        let moving = |place: Place, offset: i64| Place {
-            offset: place.offset + (first as i64 * offset) as u64,
-            ..place
-        };
-        let terms = |image: i64, block: i64| {
-            vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: block }]
-        };
-        let mut args = vec![write(moving(to, bytes), terms(bytes * blocks as i64, bytes), 0..bytes)];
-        let mut sources = Vec::new();
-        for operand in operands {
-            let next = args.len() as u32;
-            let vector = 4 * lanes as i64;
-            sources.push(match operand {
-                Operand::Number(bits) => Source::Constant(*bits),
-                Operand::Channel(place) => {
-                    args.push(read(moving(*place, vector), terms(0, vector), 0..vector));
-                    Source::Channel(next)
-                }
-                Operand::Tensor(place, _) => {
-                    args.push(read(moving(*place, bytes), terms(bytes * blocks as i64, bytes), 0..bytes));
-                    Source::Same(next)
-                }
-            });
-        }
-        let kernel = Map {
-            vectors: plane,
-            rest: 0,
-            lanes: channels,
-            from: sources[0],
-            pipe: functions(steps, &sources[1..])?,
-        };
-        calls.push(Call { kernel: kernel.into(), extents: vec![n as u64, count as u64], window: None, args });
+    let [n, channels, height, width] = super::conv::dims4(p, id);
+    let blocks = channels.div_ceil(lanes);
+    // By planes, or by rows where some of them are a ring's.
+    let in_ring = |value: &NodeId| p.rings.contains_key(value);
+    let by_rows = in_ring(&id) || operands.iter().any(|o| matches!(o, Operand::Tensor(v, _) if in_ring(v)));
+    let (rows, vectors) = if by_rows { (height, width) } else { (1, height * width) };
+    let (vector, unit) = (4 * lanes as i64, (4 * lanes * vectors) as i64);
+    let index = |dim, stride| Term::Index { dim, stride };
+    let moving = |value: NodeId| {
+        let image = Image::blocked(p, value);
+        let mut terms = vec![index(0, image.image), index(1, image.plane)];
+        terms.extend(by_rows.then(|| image.along(2)));
+        terms
+    };
+    let mut args = vec![write(to, moving(id), 0..unit)];
+    let mut sources = Vec::new();
+    for operand in operands {
+        let next = args.len() as u32;
+        sources.push(match operand {
+            Operand::Number(bits) => Source::Constant(*bits),
+            Operand::Channel(place) => {
+                args.push(read(*place, vec![index(1, vector)], 0..vector));
+                Source::Channel(next)
+            }
+            Operand::Tensor(value, place) => {
+                args.push(read(*place, moving(*value), 0..unit));
+                Source::Same(next)
+            }
+        });
     }
-    Ok(calls)
+    let pipe = functions(steps, &sources[1..])?;
+    let call = |first: usize, count: usize, lanes: usize| {
+        let kernel = Map { vectors, rest: 0, lanes, from: sources[0], pipe: pipe.clone() };
+        let extents = [n, count, rows].map(|extent| extent as u64);
+        let extents = extents[..if by_rows { 3 } else { 2 }].to_vec();
+        let args = args.iter().map(|arg| arg.skipping(1, first)).collect();
+        Call { kernel: kernel.into(), extents, window: None, args }
+    };
+    // The last block has fewer channels when they do not fill it.
+    let full = channels / lanes;
+    Ok(vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)])
 }
 
 fn plain(
@@ -229,7 +245,7 @@ fn plain(
     let walk = |place: Place, strides: Vec<i64>| Walk { place, bytes: 4, strides };
     let mut walks = vec![walk(to, strides(p, id, id))];
     walks.extend(operands.iter().filter_map(|operand| match operand {
-        Operand::Tensor(place, strides) => Some(walk(*place, strides.clone())),
+        Operand::Tensor(value, place) => Some(walk(*place, strides(p, *value, id))),
         _ => None,
     }));
     let mut calls = Vec::new();

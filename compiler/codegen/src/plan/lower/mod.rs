@@ -147,6 +147,7 @@ pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
         }
         Op::MaxPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
         Op::AvgPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
+        op if op.is_elementwise() && map::fits_blocks(p, id) => (1, 1, 1),
         _ => return None,
     };
     let reach = Reach { stride: stride as u64, kernel: kernel as u64, dilation: dilation as u64 };
