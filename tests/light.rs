@@ -2,7 +2,7 @@
 
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
-use cnnc_tests::compiled::{jit, run};
+use cnnc_tests::compiled::{bits, jit, run};
 use cnnc_tests::count::report;
 use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, root, tensors};
 use std::path::PathBuf;
@@ -24,13 +24,16 @@ fn light(name: &str) {
     assert!(d <= 1e-3, "{name}: {d:e}");
 }
 
-/// The same graph with random weights, of each seed that was drawn: the logits of onnxruntime, the last output.
+/// The same graph with random weights, of each seed that was drawn: the logits of onnxruntime, the last output; and the
+/// same bits from either emitter and any number of threads.
 fn random(name: &str) {
     let path = |seed: u32| format!("target/oracle/light_random/{name}-{seed}");
     let more = (1..).map(|seed| root().join(path(seed))).take_while(|folder| folder.exists());
     let folders: Vec<PathBuf> = made(&path(0)).into_iter().chain(more).collect();
-    for folder in &folders {
-        let model = jit(import(&folder.join("model.onnx"), 1), &Target::x86_64_v3());
+    for (seed, folder) in folders.iter().enumerate() {
+        let module = import(&folder.join("model.onnx"), 1);
+        let slow = jit(module.clone(), &Target::clif());
+        let model = jit(module, &Target::x86_64_v3());
         for (inputs, wanted) in data_sets(folder) {
             let got = run(&model, &inputs, 2);
             assert_eq!(got.len(), wanted.len());
@@ -39,6 +42,13 @@ fn random(name: &str) {
             let d = relative_l2(logits, got.last().unwrap());
             assert!(d <= 3e-5, "{name}: relative L2 {d:e}");
             eprintln!("{name}: relative L2 of the logits {d:.1e}");
+            let other = run(&slow, &inputs, 2);
+            assert!(bits(&other) == bits(&got), "{name}: the emitters give different bits");
+            // A plain run has one seed, and no time for all of this.
+            for threads in if seed == 0 { 1..=1 } else { 1..=8 } {
+                let other = run(&model, &inputs, threads);
+                assert!(bits(&other) == bits(&got), "{name}: {threads} threads give other bits");
+            }
         }
         assert!(!tensors(&folder.join("test_data_set_0"), "input").is_empty());
     }
