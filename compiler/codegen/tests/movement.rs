@@ -284,3 +284,17 @@ fn casts_see_through_what_reorders() {
         assert_eq!(steps(&graph), 1, "{from}");
     }
 }
+
+#[test]
+fn long_chains_take_neither_stack_nor_the_square_of_their_time() {
+    const LONG: usize = 50_000;
+    let mut graph = "graph @g(%x: u8[4]) {\n".to_string();
+    for i in 0..LONG {
+        let before = if i == 0 { "x".to_string() } else { format!("v{}", i - 1) };
+        graph += &format!("  %v{i}: u8[4] = slice %{before}, starts=[3], ends=[-1], steps=[-1]\n");
+    }
+    graph += &format!("  %y: f32[4] = cast %v{}\n  return %y\n}}\n", LONG - 1);
+    let module = cnnc_ir::text::parse(&graph).unwrap();
+    let program = cnnc_codegen::plan::plan(&module, &cnnc_codegen::Target::x86_64_v3()).unwrap();
+    assert_eq!(program.steps.len(), 1);
+}

@@ -138,7 +138,7 @@ impl Default for Options {
             sync: false,
             check,
             max_memory: 8 << 30,
-            max_code: 64 << 20,
+            max_code: Target::x86_64_v3().max_code,
         }
     }
 }

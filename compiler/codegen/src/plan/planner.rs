@@ -12,7 +12,7 @@ use super::{Constants, Draft, PlanError, groups, lower, views};
 use crate::kernels::winograd::Transform;
 use crate::target::Target;
 use cnnc_ir::{DType, Data, Module, NodeId, Op, Tensor, Type};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The home of a value.
@@ -41,6 +41,8 @@ pub(super) struct Planner<'a> {
     pub(super) shared: Vec<BufferId>,
     /// Where values want to be computed in blocks.
     pub(super) views: HashMap<NodeId, views::View>,
+    /// Values that are not computed: the cast that reads them sees through them.
+    pub(super) seen_through: HashSet<NodeId>,
     /// The buffers of the concatenations that views lie in.
     pub(super) roots: HashMap<NodeId, BufferId>,
     /// Rows of the ring of each value that lies in one.
@@ -68,6 +70,7 @@ impl<'a> Planner<'a> {
             packed: HashMap::new(),
             shared: Vec::new(),
             views: views::views(&constants.module.graph, target.lanes),
+            seen_through: lower::seen_through(&constants.module.graph),
             roots: HashMap::new(),
             rings: HashMap::new(),
             groups: HashMap::new(),

@@ -15,8 +15,16 @@ use super::program::{Access, Arg, BufferId, Member, Place, Program, Space, Step,
 use crate::kernels::Spec;
 use std::collections::HashSet;
 
+/// Steps that a convolution may move: branches of a module are shorter.
+const REACH: usize = 64;
+
+/// Steps that may be looked at to count live bytes: thousands of joins in a network of a thousand steps. What a file
+/// says must not take the square of its size.
+const WORK: usize = 10_000_000;
+
 /// Joins the siblings of a draft.
 pub(super) fn join(mut program: Program) -> Program {
+    let mut left = WORK;
     let most = program.live_bytes().into_iter().max().unwrap_or(0);
     let mut first = 0;
     while first < program.steps.len() {
@@ -24,11 +32,14 @@ pub(super) fn join(mut program: Program) -> Program {
             first += 1;
             continue;
         };
-        let later = first + 1..program.steps.len();
+        let later = first + 1..program.steps.len().min(first + 1 + REACH);
+        let mut fits = |step: usize| {
+            let work = left.checked_sub(program.steps.len());
+            left = work.unwrap_or(0);
+            work.is_some() && fits(&program, step, first, most)
+        };
         let is_sibling = |&step: &usize| {
-            self::operand(&program, step) == Some(operand)
-                && may_move(&program, step, first)
-                && fits(&program, step, first, most)
+            self::operand(&program, step) == Some(operand) && may_move(&program, step, first) && fits(step)
         };
         match { later }.find(is_sibling) {
             Some(sibling) => join_two(&mut program, first, sibling),

@@ -12,7 +12,8 @@ use super::{elementwise, map, reshape, scalar};
 use crate::kernels::scalar::Scalar;
 use crate::plan::{Call, Layout, Planner};
 use crate::scalar::{Body, Builder};
-use cnnc_ir::{DType, Data, NodeId, Op, Stage};
+use cnnc_ir::{DType, Data, Graph, NodeId, Op, Stage};
+use std::collections::HashSet;
 
 /// Lowers a cast and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
@@ -24,17 +25,21 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     }
 }
 
-/// Whether a value is not computed, because all that reads it is a cast that sees through it.
-pub(super) fn sees_through(p: &Planner, id: NodeId) -> bool {
-    let graph = &p.module.graph;
-    let mut readers = graph.readers(id);
-    let (Some(reader), None) = (readers.next(), readers.next()) else { return false };
-    let is_seen = match graph[reader].op() {
-        Op::Cast(cast) => cast.to == DType::F32 && p.ty(id).dtype != DType::F32,
-        _ => sees_through(p, reader),
-    };
-    let reorders = matches!(graph[id].op(), Op::Transpose(_) | Op::Slice(_));
-    reorders && graph[id].stages().len() == 0 && !graph.is_output(id) && is_seen
+/// The values of a graph that are not computed, because all that reads each of them is a cast that sees through it.
+pub(in crate::plan) fn seen_through(graph: &Graph) -> HashSet<NodeId> {
+    let mut seen = HashSet::new();
+    for &id in graph.order().iter().rev() {
+        let reorders = matches!(graph[id].op(), Op::Transpose(_) | Op::Slice(_));
+        let Some(reader) = graph.only_reader(id).filter(|_| reorders) else { continue };
+        let is_seen = match graph[reader].op() {
+            Op::Cast(cast) => cast.to == DType::F32 && graph.ty(id).dtype != DType::F32,
+            _ => seen.contains(&reader),
+        };
+        if is_seen && graph[id].stages().len() == 0 {
+            seen.insert(id);
+        }
+    }
+    seen
 }
 
 /// A value as a view of one that is computed.
@@ -47,24 +52,27 @@ struct View {
 }
 
 fn view(p: &Planner, id: NodeId) -> View {
-    if !sees_through(p, id) {
-        return View { of: id, first: 0, strides: map::strides(p, id, id) };
+    let graph = &p.module.graph;
+    let mut chain = Vec::new();
+    let mut of = id;
+    while p.seen_through.contains(&of) {
+        chain.push(of);
+        of = graph.operands(of)[0];
     }
-    let below = view(p, p.module.graph.operands(id)[0]);
-    match p.module.graph[id].op() {
-        Op::Transpose(transpose) => {
-            let strides = transpose.perm.iter().map(|&axis| below.strides[axis as usize]).collect();
-            View { strides, ..below }
+    let (mut first, mut strides) = (0, map::strides(p, of, of));
+    for &id in chain.iter().rev() {
+        match graph[id].op() {
+            Op::Transpose(transpose) => {
+                strides = transpose.perm.iter().map(|&axis| strides[axis as usize]).collect();
+            }
+            Op::Slice(slice) => {
+                first += strides.iter().zip(&slice.starts).map(|(stride, start)| stride * start).sum::<i64>();
+                strides.iter_mut().zip(&slice.steps).for_each(|(stride, step)| *stride *= step);
+            }
+            _ => {}
         }
-        Op::Slice(slice) => {
-            let step = |d: usize| slice.steps.get(d).copied().unwrap_or(1);
-            let strides = below.strides.iter().enumerate().map(|(d, stride)| stride * step(d)).collect();
-            let starts = below.strides.iter().zip(&slice.starts);
-            let first = below.first + starts.map(|(stride, start)| stride * start).sum::<i64>();
-            View { of: below.of, first, strides }
-        }
-        _ => below,
     }
+    View { of, first, strides }
 }
 
 /// Where a stage finds an operand.

@@ -43,6 +43,7 @@ mod top_k;
 mod transpose;
 mod winograd;
 
+pub(super) use cast::seen_through;
 pub(super) use conv::dims4;
 pub(super) use reorder::reorder;
 pub(super) use strided::copy;
@@ -59,7 +60,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         p.result(id, Layout::Plain);
         return Ok(());
     }
-    if cast::sees_through(p, id) {
+    if p.seen_through.contains(&id) {
         return Ok(());
     }
     let operands = p.module.graph.operands(id);
