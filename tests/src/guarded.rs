@@ -138,11 +138,31 @@ pub fn run_guarded(
 pub fn run_both_ends(model: &Model, inputs: &[Tensor], threads: u32) -> Result<Vec<Tensor>, String> {
     let outputs = run_guarded(model, inputs, threads, Tight::Back, 0xFF)?;
     let again = run_guarded(model, inputs, threads, Tight::Front, 0xA5)?;
-    let bytes = |outputs: &[Tensor]| -> Vec<_> { outputs.iter().map(|y| y.data().to_le_bytes()).collect() };
     match bytes(&outputs) == bytes(&again) {
         true => Ok(outputs),
         false => Err("what was in memory before changes the result".into()),
     }
+}
+
+/// Runs a model, and the same one by the other emitter, on 1 to 8 threads, each time with its buffers tight against
+/// either end: the outputs, of which all give the same bits.
+///
+/// # Errors
+/// See [`run_both_ends`]; and bits that differ.
+pub fn run_everywhere(model: &Model, other: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let outputs = run_both_ends(model, inputs, 1)?;
+    for (which, model) in [("the emitter", model), ("the other emitter", other)] {
+        for threads in 1..=8 {
+            if bytes(&run_both_ends(model, inputs, threads)?) != bytes(&outputs) {
+                return Err(format!("{which} gives other bits on {threads} threads"));
+            }
+        }
+    }
+    Ok(outputs)
+}
+
+fn bytes(outputs: &[Tensor]) -> Vec<Vec<u8>> {
+    outputs.iter().map(|y| y.data().to_le_bytes()).collect()
 }
 
 /// The tensor that a model wrote.

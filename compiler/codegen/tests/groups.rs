@@ -39,6 +39,18 @@ fn a_stem_and_its_pool() {
 }
 
 #[test]
+fn pictures_of_bytes() {
+    grouped(
+        2,
+        "graph @g(%x: u8[2,61,83,3]) {\n  %p: u8[2,3,61,83] = transpose %x, perm=[0,3,1,2]\n  \
+         %r: u8[2,3,61,83] = slice %p, starts=[0,2,0,0], ends=[2,-1,61,83], steps=[1,-1,1,1]\n  \
+         %k: f32[3,1,1] = const [1, -2, 3]\n  \
+         %s: f32[2,3,61,83] = cast %r, to=f32 |> mul %k\n  %w: f32[64,3,5,5] = const rand(1)\n  \
+         %y: f32[2,64,31,42] = conv %s, %w, stride=2, pad=2 |> relu\n  return %y\n}\n",
+    );
+}
+
+#[test]
 fn an_inverted_residual_of_two_images() {
     grouped(
         3,

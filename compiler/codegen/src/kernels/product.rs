@@ -9,7 +9,8 @@
 //! that lie side by side, `u` over the rows of the window that lie inside the image, a count given at run time, and
 //! `t` over its columns. The row is cut into register tiles of pixels x vectors; a tile's sums stay in registers over
 //! all terms, in the order c-block, u, t, c, one FMA a term. Taps left or right of the image are left out when the
-//! code is generated, so a row has its own code for its edges and a loop for its interior.
+//! code is generated, so a row has its own code for its edges and a loop for its interior. The results of a row may
+//! also, or only, be summed, a tile at a time, from left to right.
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), weights (at that row's taps), bias, rows
 //! inside the image, bytes of weights to skip a block for rows outside, the table of a ring, the weights to prefetch,
@@ -19,7 +20,7 @@
 use super::pointwise::Pointwise;
 use super::row::{self, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Builder, Kernel, LANES, Operand, P, V};
+use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, V};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -35,6 +36,8 @@ pub struct Destination {
     pub lanes: usize,
     /// Whether the lanes that do not exist are there in memory and become zero; else they are not touched.
     pub padded: bool,
+    /// Whether results are stored: of others only sums are wanted.
+    pub stored: bool,
 }
 
 /// The facts a product kernel is specialised to.
@@ -78,6 +81,8 @@ pub struct Product {
     pub to: Destination,
     /// What is applied to them.
     pub pipe: Vec<Pointwise>,
+    /// The argument that takes the sums of the row's results, a vector after the other, where they are wanted.
+    pub sums: Option<u32>,
 }
 
 /// Registers of the row.
@@ -135,6 +140,10 @@ impl Product {
             skip: self.row.map(|_| k.arg(5)),
             ahead: (self.prefetch > 0).then(|| k.arg(7)),
         };
+        if let Some(arg) = self.sums {
+            let (sums, zero) = (k.arg(arg), k.splat(0.0));
+            (0..self.vectors).for_each(|v| k.store(zero, sums.at((v as i64 * VECTOR) as i32)));
+        }
         let cycles = |pixels| Target::tile_cycles(pixels, self.vectors);
         self.columns().tiles(&mut k, self.tile, cycles, |k, tile| self.tile(k, &row, tile));
         k.finish()
@@ -240,7 +249,7 @@ impl Product {
         }
     }
 
-    /// Runs the sums through the pipe and stores them.
+    /// Runs the sums through the pipe and stores them, or adds them to those of the row.
     fn finish(&self, k: &mut Builder, at: P, sums: &[Vec<V>]) {
         let mut list = Vec::new();
         for p in 0..sums[0].len() {
@@ -255,6 +264,21 @@ impl Product {
                 });
             }
         }
-        row::finish(k, &self.pipe, at, &list);
+        let Some(arg) = self.sums else { return row::finish(k, &self.pipe, at, &list) };
+        row::apply(k, &self.pipe, at, &list);
+        for sum in &list {
+            sum.clear(k);
+            if self.to.stored {
+                sum.store(k, at);
+            }
+        }
+        let row = k.arg(arg);
+        for (v, results) in sums.iter().enumerate() {
+            let so_far = row.at((v as i64 * VECTOR) as i32);
+            let (sum, rest) = (results[0], &results[1..]);
+            rest.iter().for_each(|&x| k.bin_to(Bin::Add, sum, sum, x));
+            k.bin_to(Bin::Add, sum, sum, Operand::Mem(so_far));
+            k.store(sum, so_far);
+        }
     }
 }

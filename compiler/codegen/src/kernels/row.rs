@@ -155,39 +155,52 @@ pub(super) struct Sum {
 pub(super) fn finish(k: &mut Builder, pipe: &[Pointwise], at: P, sums: &[Sum]) {
     let split = pipe.iter().position(Pointwise::is_heavy).unwrap_or(pipe.len());
     let (light, heavy) = pipe.split_at(split);
-    for stage in light {
-        for sum in sums {
-            sum.stage(k, at, stage, sum.x);
-        }
-    }
-    let to = k.arg(0);
+    apply(k, light, at, sums);
     for sum in sums {
-        sum.store(k, to, at, sum.x);
+        sum.clear(k);
+        sum.store(k, at);
     }
     if heavy.is_empty() {
         return;
     }
     // The sums fill the registers: what needs more of them takes the results back one by one.
+    let to = k.arg(0);
     for sum in sums {
         let x = k.load_lanes(to.indexed(at, 1, sum.offset), sum.stored);
+        let sum = Sum { x, ..*sum };
         for stage in heavy {
-            sum.stage(k, at, stage, x);
+            sum.stage(k, at, stage);
         }
-        sum.store(k, to, at, x);
+        sum.clear(k);
+        sum.store(k, at);
+    }
+}
+
+/// Runs sums through a pipe of light functions.
+pub(super) fn apply(k: &mut Builder, pipe: &[Pointwise], at: P, sums: &[Sum]) {
+    for stage in pipe {
+        for sum in sums {
+            sum.stage(k, at, stage);
+        }
     }
 }
 
 impl Sum {
-    fn store(&self, k: &mut Builder, to: P, at: P, x: V) {
+    /// Makes the lanes zero that do not exist.
+    pub(super) fn clear(&self, k: &mut Builder) {
         if self.lanes < self.stored {
             let mask = k.lane_mask(self.lanes);
-            k.bin_to(Bin::And, x, x, mask);
+            k.bin_to(Bin::And, self.x, self.x, mask);
         }
-        k.store_lanes(x, to.indexed(at, 1, self.offset), self.stored);
     }
 
-    fn stage(&self, k: &mut Builder, at: P, stage: &Pointwise, x: V) {
-        stage.apply(k, x, &mut |k, source| match source {
+    pub(super) fn store(&self, k: &mut Builder, at: P) {
+        let to = k.arg(0);
+        k.store_lanes(self.x, to.indexed(at, 1, self.offset), self.stored);
+    }
+
+    fn stage(&self, k: &mut Builder, at: P, stage: &Pointwise) {
+        stage.apply(k, self.x, &mut |k, source| match source {
             Source::Same(arg) => {
                 let p = k.arg(arg);
                 pointwise::operand(k, p.indexed(at, 1, self.offset), self.stored)

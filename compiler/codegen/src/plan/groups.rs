@@ -5,6 +5,7 @@
 //! conv 1x1 -> depthwise -> conv 1x1    likewise; the wide values in the middle are rings of a few rows
 //! conv -> conv by tiles                for each block of rows of tiles; with tiles and products, four nests
 //! batch norm and relu -> conv          likewise; only to save memory
+//! cast -> conv                         likewise; a picture's bytes are normalised as they are loaded
 //! ```
 //!
 //! A value can be a ring when its only reader is the next layer, which reads it through a window over rows, and both
@@ -130,6 +131,8 @@ fn next(p: &Planner, link: &Link) -> Option<Link> {
     let image = p.ty(value).bytes() / p.ty(value).dims()[0].max(1);
     let is_wanted = match next.block {
         _ if p.choices.rings.contains(&value) => true,
+        // What a picture goes through is done while it is loaded.
+        _ if lower::is_picture(p, value) => true,
         // A product by rows is slower by more than it costs to write what comes before it and to read it again.
         _ if graph[value].op().is_elementwise() => false,
         Some(_) => image > HUGE && p.target.goal != Goal::Speed,
@@ -208,8 +211,9 @@ fn rings(chain: &[Link], block: u64) -> Vec<u64> {
     rings
 }
 
-/// Bytes of a row of all channel blocks.
+/// Bytes of a row of all channel blocks; of all planes of a picture.
 fn row_bytes(p: &Planner, id: NodeId) -> u64 {
     let dims = p.ty(id).dims();
-    (4 * dims[1].next_multiple_of(p.target.lanes) * dims[3]) as u64
+    let lanes = if lower::is_picture(p, id) { 1 } else { p.target.lanes };
+    (4 * dims[1].next_multiple_of(lanes) * dims[3]) as u64
 }

@@ -45,6 +45,8 @@ pub(super) struct Planner<'a> {
     pub(super) seen_through: HashSet<NodeId>,
     /// The buffers of the concatenations that views lie in.
     pub(super) roots: HashMap<NodeId, BufferId>,
+    /// The sums over pixels of each map whose convolution takes them.
+    pub(super) sums: HashMap<NodeId, lower::Sums>,
     /// Rows of the ring of each value that lies in one.
     pub(super) rings: HashMap<NodeId, u64>,
     /// The groups, by their last member.
@@ -72,6 +74,7 @@ impl<'a> Planner<'a> {
             views: views::views(&constants.module.graph, target.lanes),
             seen_through: lower::seen_through(&constants.module.graph),
             roots: HashMap::new(),
+            sums: HashMap::new(),
             rings: HashMap::new(),
             groups: HashMap::new(),
             transforms: HashMap::new(),
@@ -221,7 +224,7 @@ impl<'a> Planner<'a> {
             return place;
         }
         if let Some(&rows) = self.rings.get(&id) {
-            let place = at(self.ring(id, rows));
+            let place = at(self.ring(id, layout, rows));
             self.homes.insert(id, Home { place, layout });
             return place;
         }
@@ -236,8 +239,8 @@ impl<'a> Planner<'a> {
     }
 
     /// A buffer for so many rows of one image of a value.
-    pub(super) fn ring(&mut self, id: NodeId, rows: u64) -> BufferId {
-        let ring = self.buffer(&self.name(id), self.ty(id), Layout::Blocked, Space::Scratch);
+    fn ring(&mut self, id: NodeId, layout: Layout, rows: u64) -> BufferId {
+        let ring = self.buffer(&self.name(id), self.ty(id), layout, Space::Scratch);
         let Buffer { shape, bytes, .. } = &mut self.buffers[ring.0 as usize];
         *bytes = *bytes / (shape[0] * shape[2]) as u64 * rows;
         (shape[0], shape[2]) = (1, rows as usize);

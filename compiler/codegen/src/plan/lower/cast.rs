@@ -6,9 +6,13 @@
 //! ```text
 //! y[n,c,h,w] = f32(x[n,h,w,C-1-c]) * k[c] + b[c]
 //! ```
+//!
+//! Where a convolution reads its result plane by plane, the two are a group: the rows that a block of the convolution
+//! sees go into a ring right before it loads them, and the network's picture never exists as a whole.
 
-use super::runs::{Run, Walk, runs};
-use super::{elementwise, map, reshape, scalar};
+use super::image::Image;
+use super::runs::{self, Run, Walk, runs};
+use super::{elementwise, map, reach, reshape, scalar};
 use crate::kernels::scalar::Scalar;
 use crate::plan::{Call, Layout, Planner};
 use crate::scalar::{Body, Builder};
@@ -40,6 +44,18 @@ pub(in crate::plan) fn seen_through(graph: &Graph) -> HashSet<NodeId> {
         }
     }
     seen
+}
+
+/// Whether a node is a cast to f32 of what a convolution reads plane by plane: it may run row by row before it.
+pub(in crate::plan) fn is_picture(p: &Planner, id: NodeId) -> bool {
+    let graph = &p.module.graph;
+    let casts = matches!(graph[id].op(), Op::Cast(_)) && p.ty(id).dtype == DType::F32;
+    let is_convolved =
+        |reader: NodeId| matches!(graph[reader].op(), Op::Conv(_)) && reach(p, reader).is_some();
+    casts
+        && p.ty(graph.operands(id)[0]).dtype != DType::F32
+        && p.ty(id).dims().get(1).is_some_and(|&channels| channels < p.target.lanes)
+        && graph.only_reader(id).is_some_and(is_convolved)
 }
 
 /// A value as a view of one that is computed.
@@ -101,10 +117,22 @@ fn to_f32(p: &mut Planner, id: NodeId) -> Result<(), String> {
         });
     }
     let place = p.result(id, Layout::Plain);
-    let result = Walk { place, bytes: DType::F32.bytes(), strides: map::strides(p, id, id) };
-    operands.insert(0, result);
+    let mut result = Walk { place, bytes: DType::F32.bytes(), strides: map::strides(p, id, id) };
+    let runs = match p.rings.get(&id) {
+        Some(&ring) => {
+            let Image { row, plane, image, .. } = Image::of(p, id, 1);
+            result.strides =
+                [image, plane, row, result.bytes as i64].map(|b| b / result.bytes as i64).to_vec();
+            operands.insert(0, result);
+            vec![runs::row(p.ty(id).dims(), &operands, ring)]
+        }
+        None => {
+            operands.insert(0, result);
+            runs(p.ty(id).dims(), &operands)
+        }
+    };
     let mut calls = Vec::new();
-    for Run { length, strides, extents, mut args } in runs(p.ty(id).dims(), &operands) {
+    for Run { length, strides, extents, mut args } in runs {
         args.splice(1..1, scalar::run(length));
         let body = element(dtype, &strides[1..], &expr.stages, &sources)?;
         let kernel = Scalar { body, stride: DType::F32.bytes() as i64 * strides[0] };

@@ -215,8 +215,10 @@ impl Planes {
                 vector: result.plane,
                 lanes,
                 padded: true,
+                stored: true,
             },
             pipe: Vec::new(),
+            sums: None,
         };
         let skipped = rows.skip as i64 * from.row + columns.skip as i64 * column;
         Ok(Part {

@@ -171,8 +171,15 @@ impl Matrices<'_> {
             weights_cut: false,
             prefetch: 0,
             bias: false,
-            to: Destination { pixel: 4 * n as i64, vector: 4 * lanes as i64, lanes, padded: false },
+            to: Destination {
+                pixel: 4 * n as i64,
+                vector: 4 * lanes as i64,
+                lanes,
+                padded: false,
+                stored: true,
+            },
             pipe: Vec::new(),
+            sums: None,
         };
         let macs = (images * m * n * k) as u64;
         let job = Job {

@@ -38,15 +38,17 @@ mod scalar;
 mod slice;
 mod softmax;
 mod strided;
+mod sums;
 mod taps;
 mod top_k;
 mod transpose;
 mod winograd;
 
-pub(super) use cast::seen_through;
+pub(super) use cast::{is_picture, seen_through};
 pub(super) use conv::dims4;
 pub(super) use reorder::reorder;
 pub(super) use strided::copy;
+pub(super) use sums::Sums;
 pub(super) use winograd::{ByRows, by_rows, bytes as winograd_bytes};
 
 use super::{Layout, Place, Planner};
@@ -148,6 +150,7 @@ pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
         }
         Op::MaxPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
         Op::AvgPool(pool) => (pool.kernel.0, pool.stride.0, pool.dilation.0),
+        Op::Cast(_) if cast::is_picture(p, id) => (1, 1, 1),
         op if op.is_elementwise() && map::fits_blocks(p, id) => (1, 1, 1),
         _ => return None,
     };

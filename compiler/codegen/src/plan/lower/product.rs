@@ -4,6 +4,7 @@ use super::filter::Filter;
 use super::image::along;
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
+use super::sums::{self, Sums};
 use crate::kernels::pointwise::Source;
 use crate::kernels::product::{CACHE_LINE, Destination, Product};
 use crate::plan::{Access, Arg, Call, Layout, Place, Planner, Term, Window};
@@ -98,26 +99,41 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
         };
         let (pipe, fused) = pipe::fuse(p, job.id, &job.stages, &view)?;
         taken = fused;
-        let place = match to {
-            Some(to) => to,
-            None => p.result_over(job.id, job.layout, pipe.replaceable()),
+        let summed =
+            if job.is_map() && fused == job.stages.len() { sums::wanted(p, job.id, &pipe) } else { None };
+        let sums = match summed {
+            Some(_) => Some(sums::buffer(p, job.id, part.rows.iter().map(|rows| rows.count).sum())?),
+            None => None,
         };
-        to = Some(place);
-        let nest = Nest { job: &job, part, panels, weights, per_vector, to: place, pipe, channel };
-        let mut pixel = 0;
+        if to.is_none() && !summed.is_some_and(|s| s.is_alone) {
+            to = Some(p.result_over(job.id, job.layout, pipe.replaceable()));
+        }
+        let nest = Nest { job: &job, part, panels, weights, per_vector, to, pipe, channel, sums };
+        let mut before = Before::default();
         for rows in &part.rows {
             for panel in panels.kinds(job.outputs, lanes) {
-                calls.push(nest.call(p, &panel, rows, pixel));
+                calls.push(nest.call(p, &panel, rows, before));
             }
-            pixel += rows.pixels * rows.count;
+            before.pixels += (rows.pixels * rows.count) as i64;
+            before.rows += rows.count as i64;
         }
         let most = part.rows.iter().map(|r| r.pixels).max().unwrap_or(1);
         tiles.push(format!("{}x{}", panel::tile(p.target, panels.vectors).min(most), panels.vectors));
     }
     tiles.dedup();
-    p.step(&p.name(job.id), job.op, format!("direct {}", tiles.join(" ")), calls, job.macs);
+    let name = p.name(job.id);
+    let name = if to.is_some() { name } else { format!("{name}.sums") };
+    p.step(&name, job.op, format!("direct {}", tiles.join(" ")), calls, job.macs);
     let Some(to) = to else { return Ok(()) };
     super::finish(p, job.id, to, job.layout, job.stages[taken..].to_vec())
+}
+
+impl Job<'_> {
+    /// Whether the results are the map of the node's value, all computed alike.
+    fn is_map(&self) -> bool {
+        let [part] = &self.parts[..] else { return false };
+        self.to.is_none() && self.layout == Layout::Blocked && part.outer[1..].iter().all(|o| o.extent == 1)
+    }
 }
 
 impl Part {
@@ -136,15 +152,24 @@ struct Nest<'a> {
     weights: Place,
     /// Bytes of weights from vector to vector of the outputs.
     per_vector: i64,
-    to: Place,
+    /// Where results go; `None`: only their sums are wanted.
+    to: Option<Place>,
     pipe: Pipe,
     /// How the address of a vector of channels moves.
     channel: Vec<Term>,
+    sums: Option<Sums>,
+}
+
+/// What rows of other kinds come before those of a kind.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    pixels: i64,
+    rows: i64,
 }
 
 impl Nest<'_> {
-    /// The call for one kind of panel and one kind of row, which starts at pixel `pixel`.
-    fn call(&self, p: &Planner, panel: &Panel, rows: &Rows, pixel: usize) -> Call {
+    /// The call for one kind of panel and one kind of row.
+    fn call(&self, p: &Planner, panel: &Panel, rows: &Rows, before: Before) -> Call {
         let (job, part) = (self.job, self.part);
         let lanes = p.target.lanes;
         let in_rows = matches!(part.weights, Weights::Rows(_));
@@ -154,7 +179,7 @@ impl Nest<'_> {
             tile: panel::tile(p.target, panel.vectors),
             term: if in_rows { part.kernel.term } else { (panel.vectors * lanes * 4) as i64 },
             bias: job.bias.is_some(),
-            to: Destination { lanes: panel.lanes, ..part.kernel.to.clone() },
+            to: Destination { lanes: panel.lanes, stored: self.to.is_some(), ..part.kernel.to.clone() },
             weights_cut: in_rows,
             pipe: self.pipe.functions.clone(),
             ..part.kernel.clone()
@@ -162,10 +187,31 @@ impl Nest<'_> {
         if !in_rows {
             kernel.prefetch = self.prefetch(&kernel, panel, rows);
         }
-        let args = self.args(&kernel, panel, rows, pixel as i64, lanes);
+        let mut args = self.args(&kernel, panel, rows, before.pixels, lanes);
+        if let Some(sums) = self.sums {
+            kernel.sums = Some(args.len() as u32);
+            args.push(self.sums(p, sums, panel, before.rows));
+        }
         let inner = [panel.count as u64, rows.count as u64];
         let extents = part.outer.iter().map(|o| o.extent as u64).chain(inner).collect();
         Call { kernel: kernel.into(), extents, window: part.window.as_ref().map(|s| s.window), args }
+    }
+
+    /// The sums of the rows of a kind.
+    fn sums(&self, p: &Planner, sums: Sums, panel: &Panel, row: i64) -> Arg {
+        let (vector, bytes) = ((4 * p.target.lanes) as i64, Sums::row_bytes(p, self.job.id));
+        let panels = self.part.outer.len();
+        let terms = [
+            (0, sums.rows as i64 * bytes),
+            (panels, self.panels.vectors as i64 * vector),
+            (panels + 1, bytes),
+        ];
+        let terms = terms.map(|(dim, stride)| Term::Index { dim, stride }).to_vec();
+        write(
+            sums.place.moved(row * bytes + panel.first as i64 * vector),
+            terms,
+            0..panel.vectors as i64 * vector,
+        )
     }
 
     fn args(&self, kernel: &Product, panel: &Panel, rows: &Rows, pixel: i64, lanes: usize) -> Vec<Arg> {
@@ -220,10 +266,10 @@ impl Nest<'_> {
             read(place.moved(vectors(panel.first)), self.channel.clone(), 0..vectors(panel.vectors))
         };
         let mut args = vec![
-            write(self.to.moved(result_at), result.clone(), result_span.clone()),
+            self.to.map_or(Arg::Taps, |to| write(to.moved(result_at), result.clone(), result_span.clone())),
             read(part.input.moved(input_at), input, self.input_span(kernel, rows)),
             read(self.weights.moved(first * self.per_vector), weights, 0..weight_span),
-            // Without a bias its argument is not read.
+            // Without a bias its argument is not read, nor that of results which are not stored.
             job.bias.map_or(Arg::Taps, channel),
             Arg::Taps,
             Arg::SkippedTaps(line),

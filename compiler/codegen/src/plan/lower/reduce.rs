@@ -1,6 +1,7 @@
 //! `reduce_sum`, `reduce_mean`, `reduce_max` and their like.
 //!
-//! Over the pixels of a blocked value, a unit is one channel block. In a plain one, extents that are kept and reduced
+//! Over the pixels of a blocked value, a unit is one channel block, or a few where the convolution that computed it has
+//! [summed](super::sums) its rows. In a plain one, extents that are kept and reduced
 //! are merged until they are `[outer, reduced, inner]`, by a transposed copy where they are not so already; a unit is
 //! then a line, or neighbouring lines, a few vectors of them.
 
@@ -8,6 +9,7 @@ use super::conv::dims4;
 use super::pipe::{read, write};
 use super::scalar;
 use super::strided::{self, Dim};
+use super::sums::Sums;
 use crate::kernels::fold::{Fold, Lines};
 use crate::kernels::reduce::Reduce;
 use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
@@ -33,14 +35,17 @@ pub(super) fn lower(
         return lower_each(p, id, fold, axes, is_mean);
     }
     let divisor = is_mean.then_some(extent);
-    let kernel = |lines, padded| Reduce { fold, extent, lines, padded, divisor };
-    let pixels = p.layout(x) == Some(Layout::Blocked) && is_reduced == [false, false, true, true];
-    let (to, layout, calls) = match pixels {
-        true => blocked(p, id, x, kernel)?,
-        false => plain(p, id, x, &is_reduced, kernel)?,
+    let kernel = |extent| Reduce { fold, extent, lines: Lines::Along, padded: false, divisor };
+    let pixels = is_reduced == [false, false, true, true];
+    let ((to, layout, calls), extent, unit) = match p.sums.get(&x).copied() {
+        Some(sums) if pixels && fold == Fold::Sum => (summed(p, id, x, sums, &kernel), sums.rows, "lines"),
+        _ if pixels && p.layout(x) == Some(Layout::Blocked) => {
+            (blocked(p, id, x, kernel(extent))?, extent, "blocks")
+        }
+        _ => (plain(p, id, x, &is_reduced, &kernel)?, extent, "lines"),
     };
     let op = p.module.graph[id].op().name();
-    let algorithm = format!("{extent} to one, {}", if pixels { "by blocks" } else { "by lines" });
+    let algorithm = format!("{extent} to one, by {unit}");
     p.step(&p.name(id), op, algorithm, calls, 0);
     super::finish(p, id, to, layout, expr.stages)
 }
@@ -89,18 +94,32 @@ fn lower_each(p: &mut Planner, id: NodeId, fold: Fold, axes: &[i64], is_mean: bo
 
 type Lowered = (Place, Layout, Vec<Call>);
 
-/// Reduces the pixels of a blocked value.
-fn blocked(
-    p: &mut Planner,
-    id: NodeId,
-    x: NodeId,
-    kernel: impl Fn(Lines, bool) -> Reduce,
-) -> Result<Lowered, String> {
-    let from = p.operand(x, Layout::Blocked)?;
+/// The layout of a result of one element a channel: blocks are of use only to what reads blocks.
+fn layout(p: &Planner, id: NodeId) -> Layout {
     let graph = &p.module.graph;
-    // One element a channel: blocks are of use only to what reads blocks.
     let is_convolved = graph.readers(id).any(|r| matches!(graph[r].op(), Op::Conv(_)));
-    let layout = if is_convolved { Layout::Blocked } else { Layout::Plain };
+    if is_convolved { Layout::Blocked } else { Layout::Plain }
+}
+
+/// Reduces the pixels of a map whose rows are summed.
+fn summed(p: &mut Planner, id: NodeId, map: NodeId, sums: Sums, kernel: impl Fn(usize) -> Reduce) -> Lowered {
+    let layout = layout(p, id);
+    let to = p.result(id, layout);
+    let [images, channels, ..] = dims4(p, map);
+    let padded = layout == Layout::Blocked;
+    let row = Sums::row_bytes(p, map);
+    let image = if padded { row } else { 4 * channels as i64 };
+    let kernel = Reduce { padded, ..kernel(sums.rows) };
+    let from = Side { place: sums.place, outer: sums.rows as i64 * row };
+    let calls = lines(p, [Side { place: to, outer: image }, from], images, channels, row, kernel);
+    (to, layout, calls)
+}
+
+/// Reduces the pixels of a blocked value.
+fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Lowered, String> {
+    let from = p.operand(x, Layout::Blocked)?;
+    let layout = layout(p, id);
+    let is_convolved = layout == Layout::Blocked;
     let to = p.result(id, layout);
     let [n, channels, height, width] = dims4(p, x);
     let lanes = p.target.lanes;
@@ -116,7 +135,12 @@ fn blocked(
             read(from, index(plane * blocks as i64, plane), 0..plane),
         ];
         Call {
-            kernel: kernel(Lines::Across { count: lanes, stride: vector }, is_convolved).into(),
+            kernel: Reduce {
+                lines: Lines::Across { count: lanes, stride: vector },
+                padded: is_convolved,
+                ..kernel.clone()
+            }
+            .into(),
             extents: vec![n as u64, count as u64],
             window: None,
             args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
@@ -131,37 +155,57 @@ fn plain(
     id: NodeId,
     x: NodeId,
     is_reduced: &[bool],
-    kernel: impl Fn(Lines, bool) -> Reduce,
+    kernel: impl Fn(usize) -> Reduce,
 ) -> Result<Lowered, String> {
     let from = p.operand(x, Layout::Plain)?;
     let (from, outer, extent, inner) = grouped(p, x, from, is_reduced);
     let to = p.result(id, Layout::Plain);
     let stride = 4 * inner as i64;
-    let most = VECTORS * p.target.lanes;
+    let sides = [Side { place: to, outer: stride }, Side { place: from, outer: stride * extent as i64 }];
+    Ok((to, Layout::Plain, lines(p, sides, outer, inner, stride, kernel(extent))))
+}
+
+/// What is written or read of `[outer, reduced, inner]`.
+struct Side {
+    place: Place,
+    /// Bytes along the outer extent.
+    outer: i64,
+}
+
+/// The calls that reduce `[outer, reduced, inner]`, `stride` bytes from one of the reduced to the next.
+fn lines(
+    p: &Planner,
+    [to, from]: [Side; 2],
+    outer: usize,
+    inner: usize,
+    stride: i64,
+    kernel: Reduce,
+) -> Vec<Call> {
+    let (lanes, most) = (p.target.lanes, VECTORS * p.target.lanes);
     let mut calls = Vec::new();
-    for (first, count, lines) in [(0, inner / most, most), (inner / most, 1, inner % most)] {
-        if lines == 0 {
+    for (first, count, width) in [(0, inner / most, most), (inner / most, 1, inner % most)] {
+        if width == 0 {
             continue;
         }
-        let (lines, written, span) = match inner {
-            1 => (Lines::Along, 4, 4 * extent as i64),
-            _ => {
-                let width = 4 * lines as i64;
-                (Lines::Across { count: lines, stride }, width, (extent as i64 - 1) * stride + width)
-            }
+        let (lines, read_bytes) = match inner {
+            1 if stride == 4 => (Lines::Along, 4),
+            _ => (Lines::Across { count: width, stride }, 4 * width as i64),
         };
+        let written = 4 * if kernel.padded { width.next_multiple_of(lanes) } else { width } as i64;
         let terms = |outer| {
             vec![Term::Index { dim: 0, stride: outer }, Term::Index { dim: 1, stride: 4 * most as i64 }]
         };
-        let args = [write(to, terms(stride), 0..written), read(from, terms(stride * extent as i64), 0..span)];
+        let span = (kernel.extent as i64 - 1) * stride + read_bytes;
+        let args =
+            [write(to.place, terms(to.outer), 0..written), read(from.place, terms(from.outer), 0..span)];
         calls.push(Call {
-            kernel: kernel(lines, false).into(),
+            kernel: Reduce { lines, ..kernel.clone() }.into(),
             extents: vec![outer as u64, count as u64],
             window: None,
             args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
         });
     }
-    Ok((to, Layout::Plain, calls))
+    calls
 }
 
 /// A plain value as `[outer, reduced, inner]`: where it lies, and those extents.

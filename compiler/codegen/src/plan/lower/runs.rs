@@ -6,8 +6,10 @@
 //!
 //! Neighbouring extents that all tensors walk as one are merged. A long run is cut into pieces, to be shared out.
 
+use super::image::along;
 use super::pipe::{read, write};
 use crate::plan::{Arg, Place, Term};
+use std::ops::Range;
 
 /// Elements of a piece: few enough to share out, many enough to be worth a call.
 const PIECE: usize = 4096;
@@ -17,6 +19,15 @@ pub(super) struct Walk {
     pub place: Place,
     pub bytes: usize,
     pub strides: Vec<i64>,
+}
+
+impl Walk {
+    /// The bytes that a run touches, from its first element.
+    fn span(&self, length: usize, stride: i64) -> Range<i64> {
+        let bytes = self.bytes as i64;
+        let reach = bytes * (length as i64 - 1) * stride;
+        reach.min(0)..reach.max(0) + bytes
+    }
 }
 
 /// A run of elements, and the loops around it.
@@ -48,8 +59,7 @@ pub(super) fn runs(dims: &[usize], walks: &[Walk]) -> Vec<Run> {
             let mut terms: Vec<Term> = outer.iter().enumerate().map(index).collect();
             terms.push(Term::Index { dim: outer.len(), stride: bytes * piece as i64 * inner[t] });
             let place = walk.place.moved(bytes * offset as i64 * inner[t]);
-            let reach = bytes * (length as i64 - 1) * inner[t];
-            let span = reach.min(0)..reach.max(0) + bytes;
+            let span = walk.span(length, inner[t]);
             if t == 0 { write(place, terms, span) } else { read(place, terms, span) }
         };
         runs.push(Run {
@@ -60,6 +70,26 @@ pub(super) fn runs(dims: &[usize], walks: &[Walk]) -> Vec<Run> {
         });
     }
     runs
+}
+
+/// The innermost extent as a run, in a loop for each of the others; rows, the last of them, are written into a ring.
+pub(super) fn row(dims: &[usize], walks: &[Walk], ring: u64) -> Run {
+    let (rows, inner) = (dims.len() - 2, dims.len() - 1);
+    let arg = |(t, walk): (usize, &Walk)| {
+        let bytes = walk.bytes as i64;
+        let stride = |dim: usize| bytes * walk.strides[dim];
+        let along_rows = along(rows, stride(rows), (t == 0).then_some(ring));
+        let terms =
+            (0..rows).map(|dim| Term::Index { dim, stride: stride(dim) }).chain([along_rows]).collect();
+        let span = walk.span(dims[inner], walk.strides[inner]);
+        if t == 0 { write(walk.place, terms, span) } else { read(walk.place, terms, span) }
+    };
+    Run {
+        length: dims[inner],
+        strides: walks.iter().map(|walk| walk.strides[inner]).collect(),
+        extents: dims[..inner].iter().map(|&extent| extent as u64).collect(),
+        args: walks.iter().enumerate().map(arg).collect(),
+    }
 }
 
 /// An extent, and the stride of each tensor along it.

@@ -270,8 +270,9 @@ impl Tiling {
             weights_cut: false,
             prefetch: 0,
             bias: false,
-            to: Destination { pixel: vector, vector: to.plane, lanes, padded: true },
+            to: Destination { pixel: vector, vector: to.plane, lanes, padded: true, stored: true },
             pipe: Vec::new(),
+            sums: None,
         };
         let part = Part {
             outer,
