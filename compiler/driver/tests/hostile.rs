@@ -3,6 +3,11 @@
 //! Each is accepted or refused as the manifest beside the files says. Refused means: status 1, nothing written, one
 //! line a problem that says where, which rule, and a way out. Either way the process has 1 GiB of address space, and
 //! 2 s of processor time if the file is under 64 KiB. Every refusal is a text in `snapshots/`.
+//!
+//! ```text
+//! cargo test -p cnnc --test hostile                                       graphs of 3,000 nodes
+//! CNNC_NODES=100000 cargo test -p cnnc --test hostile nodes               as many as you like
+//! ```
 
 use std::fmt::Write as _;
 use std::os::unix::process::CommandExt;
@@ -23,6 +28,10 @@ fn folder() -> Option<PathBuf> {
 
 /// Runs `cnnc` within limits of address space and of seconds on the processor.
 fn cnnc(arguments: &[&Path], seconds: u64) -> Output {
+    cnnc_within(SPACE, arguments, seconds)
+}
+
+fn cnnc_within(space: u64, arguments: &[&Path], seconds: u64) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
     command.args(arguments);
     let limit = |resource, most| {
@@ -36,7 +45,7 @@ fn cnnc(arguments: &[&Path], seconds: u64) -> Output {
     // SAFETY: between fork and exec only setrlimit is called, which is safe there.
     unsafe {
         command.pre_exec(move || {
-            limit(libc::RLIMIT_AS, SPACE)?;
+            limit(libc::RLIMIT_AS, space)?;
             limit(libc::RLIMIT_CPU, seconds)
         })
     };
@@ -146,4 +155,73 @@ fn the_limit_of_memory_is_the_users() {
     assert_eq!(with("1MiB").status.code(), Some(0));
     assert!(library.exists());
     assert_eq!(with("2000GiB").status.code(), Some(2), "over 1 TiB");
+}
+
+/// Bytes of address space, and seconds on the processor, that a node of a large graph may take: what is generous for
+/// time and memory that grow with the nodes, and far too little where they grow with their square.
+const SPACE_OF_NODE: u64 = 32 << 10;
+const NODES_OF_SECOND: u64 = 500;
+
+/// Graphs that are long, wide or both compile in time and memory that grow with them, and compute the right thing.
+#[test]
+fn very_many_nodes() {
+    let nodes = std::env::var("CNNC_NODES").map_or(3000, |n| n.parse::<usize>().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let graphs = large(nodes);
+    for (name, text) in &graphs {
+        let (path, library) = (folder.path().join(format!("{name}.cnn")), folder.path().join("out.so"));
+        std::fs::write(&path, text).unwrap();
+        let compile: [&Path; 4] = ["compile".as_ref(), &path, "-o".as_ref(), &library];
+        let verify: [&Path; 2] = ["verify".as_ref(), &path];
+        for arguments in [&compile[..], &verify] {
+            let (space, seconds) =
+                (SPACE + SPACE_OF_NODE * nodes as u64, 10 + nodes as u64 / NODES_OF_SECOND);
+            let output = cnnc_within(space, arguments, seconds);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name}: {:?}: {stderr:.400}", output.status);
+        }
+        std::fs::remove_file(&library).unwrap();
+    }
+    eprintln!("graphs of {nodes} nodes: {} passed, 0 failed", graphs.len());
+}
+
+/// Graphs of about so many nodes, by what they are like.
+fn large(nodes: usize) -> Vec<(&'static str, String)> {
+    const TY: &str = "f32[1,8,3,3]";
+    let half = nodes / 2;
+    let name = |i: usize| if i == 0 { "%x".to_string() } else { format!("%v{i}") };
+    let names = |count: usize| (1..=count).map(name).collect::<Vec<_>>().join(", ");
+    let graph = |lines: Vec<String>, results: &str| {
+        format!("graph @large(%x: {TY}) {{\n  {}\n  return {results}\n}}\n", lines.join("\n  "))
+    };
+    let chain = |op: &str, attrs: &str| -> Vec<String> {
+        (1..=nodes).map(|i| format!("%v{i}: {TY} = {op} {}, {attrs}", name(i - 1))).collect()
+    };
+    let concat =
+        |count: usize, operands: &str| format!("%y: f32[1,{},3,3] = concat {operands}, axis=1", 8 * count);
+    // All of these are alive at once.
+    let leaf = |i: usize| format!("%v{i}: {TY} = max_pool %x, kernel=3, pad=1 |> clip min=-{i}, max={i}");
+    let leaves: Vec<String> = (1..=half).map(leaf).collect();
+    let with_leaves = |more: Vec<String>| leaves.iter().cloned().chain(more).collect::<Vec<_>>();
+    // Each sum is of two values that are not summed yet, the leaves first.
+    let sum = |i: usize| format!("%v{}: {TY} = add {}, {}", half + i, name(2 * i - 1), name(2 * i));
+    let sums: Vec<String> = (1..half).map(sum).collect();
+    let rows = |slices: usize| nodes + 10 - slices;
+    let slice = |i: usize| {
+        let ends = rows(i - 1);
+        let starts = "starts=[0,0,1,0], steps=[1,1,1,1]";
+        format!("%v{i}: u8[1,8,{},1] = slice {}, {starts}, ends=[1,8,{ends},1]", rows(i), name(i - 1))
+    };
+    let slices = (1..=nodes).map(slice).chain([format!("%y: f32[1,8,10,1] = cast {}, to=f32", name(nodes))]);
+    let slices =
+        graph(slices.collect(), "%y").replace(&format!("%x: {TY}"), &format!("%x: u8[1,8,{},1]", rows(0)));
+    vec![
+        ("functions", graph(chain("leaky_relu", "alpha=0.99"), &name(nodes))),
+        ("pools", graph(chain("max_pool", "kernel=3, pad=1"), &name(nodes))),
+        ("slices", slices),
+        ("fan", graph(with_leaves(vec![concat(half, &names(half))]), "%y")),
+        ("tree", graph(with_leaves(sums), &name(2 * half - 1))),
+        ("outputs", graph(leaves.clone(), &names(half))),
+        ("repeats", graph(vec![concat(nodes, &vec!["%x"; nodes].join(", "))], "%y")),
+    ]
 }

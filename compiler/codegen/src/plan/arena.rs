@@ -8,14 +8,21 @@
 //! climb:   what lies at the top is placed earlier; the new order stays unless the arena grows
 //! ```
 //!
+//! Where very many buffers are alive at once, which only made-up graphs do, they are placed as they come (`in_turn`):
+//! who lives beside whom would take the square of their number.
+//!
 //! INVARIANT: the same program gives the same offsets: the climb draws from a fixed seed and counts its work.
 
 use super::program::{Program, Space, Work};
 use super::{ALIGN, BufferId};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// Pairs of buffers that a climb may look at.
 const WORK: usize = 10_000_000;
+
+/// Pairs of buffers alive at once that are written down: a thousand in each of a thousand steps.
+const PAIRS: usize = 1_000_000;
 
 impl Program {
     /// For each buffer the steps during which it is alive, from its first access to its last.
@@ -75,10 +82,12 @@ pub(super) fn assign(mut program: Program) -> Program {
     let lives = program.lives().into_iter().enumerate();
     let alive = lives.filter_map(|(b, life)| Some((b, life?)));
     let alive: Vec<_> = alive.filter(|&(b, _)| program.buffers[b].space == Space::Arena).collect();
-    let shelf = Shelf::of(
-        &alive.iter().map(|&(b, life)| (aligned(program.buffers[b].bytes), life)).collect::<Vec<_>>(),
-    );
-    let placed = shelf.climb(program.arena_bound);
+    let buffers: Vec<Lived> =
+        alive.iter().map(|&(b, life)| (aligned(program.buffers[b].bytes), life)).collect();
+    let placed = match Shelf::of(&buffers) {
+        Some(shelf) => shelf.climb(program.arena_bound),
+        None => in_turn(&buffers),
+    };
     for (&(b, _), &offset) in alive.iter().zip(&placed.offsets) {
         program.buffers[b].offset = offset;
     }
@@ -86,6 +95,9 @@ pub(super) fn assign(mut program: Program) -> Program {
     scratch(&mut program);
     program
 }
+
+/// The bytes of a buffer, and the first and the last step at which it is alive.
+type Lived = (u64, (usize, usize));
 
 /// Buffers to be placed.
 struct Shelf {
@@ -102,21 +114,21 @@ struct Placed {
 }
 
 impl Shelf {
-    /// Buffers of so many bytes, alive from a first to a last step.
-    fn of(buffers: &[(u64, (usize, usize))]) -> Shelf {
-        let mut by_start: Vec<usize> = (0..buffers.len()).collect();
-        by_start.sort_by_key(|&b| buffers[b].1);
+    /// The buffers and their neighbours; `None`: they are too many to be written down.
+    fn of(buffers: &[Lived]) -> Option<Shelf> {
         let mut beside = vec![Vec::new(); buffers.len()];
         let mut alive: Vec<usize> = Vec::new();
-        for b in by_start {
+        let mut left = PAIRS;
+        for b in by_start(buffers) {
             alive.retain(|&a| buffers[a].1.1 >= buffers[b].1.0);
+            left = left.checked_sub(alive.len())?;
             for &a in &alive {
                 beside[a].push(b);
                 beside[b].push(a);
             }
             alive.push(b);
         }
-        Shelf { bytes: buffers.iter().map(|buffer| buffer.0).collect(), beside }
+        Some(Shelf { bytes: buffers.iter().map(|buffer| buffer.0).collect(), beside })
     }
 
     /// The best placing that is found, none below the bound.
@@ -182,6 +194,79 @@ impl Shelf {
             placed.end = placed.end.max(placed.offsets[b] + bytes);
         }
         placed
+    }
+}
+
+/// The buffers as they come to life.
+fn by_start(buffers: &[Lived]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..buffers.len()).collect();
+    order.sort_by_key(|&b| buffers[b].1);
+    order
+}
+
+/// Places buffers as they come to life, each into the smallest gap that fits of those that the dead left.
+fn in_turn(buffers: &[Lived]) -> Placed {
+    let mut placed = Placed { offsets: vec![0; buffers.len()], end: 0 };
+    let mut gaps = Gaps::default();
+    let mut alive: BinaryHeap<Reverse<(usize, usize)>> = BinaryHeap::new();
+    for b in by_start(buffers) {
+        let (bytes, (first, last)) = buffers[b];
+        while let Some(&Reverse((end, dead))) = alive.peek()
+            && end < first
+        {
+            alive.pop();
+            gaps.give(placed.offsets[dead], buffers[dead].0);
+        }
+        placed.offsets[b] = gaps.take(bytes).unwrap_or(placed.end);
+        placed.end = placed.end.max(placed.offsets[b] + bytes);
+        alive.push(Reverse((last, b)));
+    }
+    placed
+}
+
+/// Free bytes in between.
+#[derive(Default)]
+struct Gaps {
+    /// The bytes of each gap, by its offset.
+    bytes: BTreeMap<u64, u64>,
+    /// The same, by bytes and offset.
+    by_size: BTreeSet<(u64, u64)>,
+}
+
+impl Gaps {
+    /// The start of the smallest gap that fits, which loses those bytes.
+    fn take(&mut self, bytes: u64) -> Option<u64> {
+        let &(size, offset) = self.by_size.range((bytes, 0)..).next()?;
+        self.remove(offset, size);
+        self.insert(offset + bytes, size - bytes);
+        Some(offset)
+    }
+
+    /// Frees bytes; gaps that touch become one.
+    fn give(&mut self, mut offset: u64, mut bytes: u64) {
+        if let Some((&before, &size)) = self.bytes.range(..offset).next_back()
+            && before + size == offset
+        {
+            self.remove(before, size);
+            (offset, bytes) = (before, size + bytes);
+        }
+        if let Some(&size) = self.bytes.get(&(offset + bytes)) {
+            self.remove(offset + bytes, size);
+            bytes += size;
+        }
+        self.insert(offset, bytes);
+    }
+
+    fn insert(&mut self, offset: u64, bytes: u64) {
+        if bytes > 0 {
+            self.bytes.insert(offset, bytes);
+            self.by_size.insert((bytes, offset));
+        }
+    }
+
+    fn remove(&mut self, offset: u64, bytes: u64) {
+        self.bytes.remove(&offset);
+        self.by_size.remove(&(bytes, offset));
     }
 }
 

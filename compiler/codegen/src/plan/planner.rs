@@ -4,7 +4,7 @@
 //! and weights. What it is given follows from what was chosen before: views, rings and groups.
 
 use super::program::{
-    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Place, Program, Space, Step, Work,
+    Access, Arg, Buffer, BufferId, Call, Group, Layout, MOST_CALLS, Member, Place, Program, Space, Step, Work,
 };
 use super::search::Choices;
 use super::weights::{self, Weights, Word};
@@ -348,16 +348,19 @@ impl<'a> Planner<'a> {
         self.homes.insert(id, Home { place, layout });
     }
 
-    /// Appends a step that computes the value of a node.
+    /// Appends a step that computes the value of a node, or a few where it takes very many calls.
     pub(super) fn step(&mut self, name: &str, op: &str, algorithm: String, calls: Vec<Call>, macs: u64) {
         let calls: Vec<Call> = calls.into_iter().filter(|c| c.units() > 0).collect();
         let written = calls.iter().flat_map(|c| &c.args).find_map(|arg| match arg {
             Arg::Address { place, access: Access::Write, .. } => Some(place.buffer),
             _ => None,
         });
-        if let Some(result) = written {
+        let Some(result) = written else { return };
+        let mut macs = Some(macs);
+        for calls in calls.chunks(MOST_CALLS) {
             self.results.push(result);
-            let work = Work::Nests(calls);
+            let work = Work::Nests(calls.to_vec());
+            let (algorithm, macs) = (algorithm.clone(), macs.take().unwrap_or(0));
             self.steps.push(Step { name: name.into(), op: op.into(), algorithm, work, macs });
         }
     }

@@ -227,6 +227,9 @@ impl Window {
     }
 }
 
+/// Calls of a step at most: each takes some bytes of the frame of its function, which has few.
+pub(super) const MOST_CALLS: usize = 64;
+
 /// A kernel in a loop nest.
 #[derive(Clone, Debug)]
 pub struct Call {

@@ -11,7 +11,7 @@
 //! Declines where that would raise the most bytes that are alive at once, where a step in between needs what the later
 //! one overwrites, and groups, pools and transforms: units are shared out by their work, which only products know.
 
-use super::program::{Access, Arg, BufferId, Member, Place, Program, Space, Step, Work};
+use super::program::{Access, Arg, BufferId, MOST_CALLS, Member, Place, Program, Space, Step, Work};
 use crate::kernels::Spec;
 use std::collections::HashSet;
 
@@ -39,7 +39,11 @@ pub(super) fn join(mut program: Program) -> Program {
             work.is_some() && fits(&program, step, first, most)
         };
         let is_sibling = |&step: &usize| {
-            self::operand(&program, step) == Some(operand) && may_move(&program, step, first) && fits(step)
+            let calls = || program.steps[first].calls().count() + program.steps[step].calls().count();
+            self::operand(&program, step) == Some(operand)
+                && calls() <= MOST_CALLS
+                && may_move(&program, step, first)
+                && fits(step)
         };
         match { later }.find(is_sibling) {
             Some(sibling) => join_two(&mut program, first, sibling),
