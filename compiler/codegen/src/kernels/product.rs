@@ -275,9 +275,10 @@ impl Product {
         let row = k.arg(arg);
         for (v, results) in sums.iter().enumerate() {
             let so_far = row.at((v as i64 * VECTOR) as i32);
-            let (sum, rest) = (results[0], &results[1..]);
-            rest.iter().for_each(|&x| k.bin_to(Bin::Add, sum, sum, x));
+            let sum = results[0];
+            // Addition commutes, and the others follow one by one: the width of the tile changes nothing.
             k.bin_to(Bin::Add, sum, sum, Operand::Mem(so_far));
+            results[1..].iter().for_each(|&x| k.bin_to(Bin::Add, sum, sum, x));
             k.store(sum, so_far);
         }
     }

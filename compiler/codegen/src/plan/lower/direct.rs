@@ -14,6 +14,7 @@ use super::panel::{self, Rows};
 use super::pipe;
 use super::product::{self, Job, Outer, Part, Rings, Sliding, Weights};
 use super::reorder;
+use super::sums;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Over, Place, Planner, Space, Window, at, weights};
 use cnnc_ir::NodeId;
@@ -99,7 +100,10 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
         false => None,
     };
     let blocks = outputs.div_ceil(lanes);
-    let plan = Planes { x, id, block, from, result, input, groups, blocks, apart };
+    let is_whole = groups == 1 && direct.phases.len() == 1;
+    let summed = if is_whole { sums::wanted(p, id) } else { None };
+    let plan =
+        Planes { x, id, block, from, result, input, groups, blocks, apart, is_summed: summed.is_some() };
     let mut parts = Vec::with_capacity(direct.phases.len());
     for phase in direct.phases {
         parts.push(plan.part(p, phase)?);
@@ -114,6 +118,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
         to,
         layout: Layout::Blocked,
         stages: if apart { Vec::new() } else { expr.stages.clone() },
+        summed,
         macs: direct.macs,
     };
     product::lower(p, job)?;
@@ -136,6 +141,7 @@ struct Planes {
     /// Channel blocks of a group's result.
     blocks: usize,
     apart: bool,
+    is_summed: bool,
 }
 
 impl Planes {
@@ -189,6 +195,7 @@ impl Planes {
                 output: result.row * rows.step as i64,
                 input: from.row,
             }],
+            false if self.is_summed => panel::summed_rows(rows.count * columns.count, vector, column),
             false => panel::rows(p.target, rows.count * columns.count, vector, column),
         };
         let step = window.map(|w| from.step(p, &p.name(self.id), &w));

@@ -200,6 +200,7 @@ impl Matrices<'_> {
             to: None,
             layout: Layout::Plain,
             stages,
+            summed: None,
             macs,
         };
         product::lower(p, job)

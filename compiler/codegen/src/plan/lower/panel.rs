@@ -8,6 +8,10 @@ use crate::target::Target;
 const LEAST_PIXELS: usize = 48;
 const MOST_PIXELS: usize = 128;
 
+/// Rows of a map whose rows are summed, at most, and what their pixels are a multiple of: whole tiles.
+const SUMMED_ROWS: usize = 8;
+const SUMMED_PIXELS: usize = 12;
+
 /// How results are cut into rows, the innermost loop.
 pub(super) struct Rows {
     /// Results of one row.
@@ -101,7 +105,17 @@ pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> V
     let most = pixels.min(MOST_PIXELS);
     let piece =
         (pixels.min(LEAST_PIXELS)..=most).min_by(|&a, &b| cost(a).total_cmp(&cost(b)).then(b.cmp(&a)));
-    let piece = piece.unwrap_or(pixels);
+    pieces(pixels, piece.unwrap_or(pixels), output, input)
+}
+
+/// Cuts `pixels` that are summed by rows: alike for all machines, whose tiles differ, and few, as their sums take memory.
+pub(super) fn summed_rows(pixels: usize, output: i64, input: i64) -> Vec<Rows> {
+    let count = (pixels / LEAST_PIXELS).clamp(1, SUMMED_ROWS);
+    let piece = pixels.div_ceil(count).next_multiple_of(SUMMED_PIXELS).min(pixels);
+    pieces(pixels, piece, output, input)
+}
+
+fn pieces(pixels: usize, piece: usize, output: i64, input: i64) -> Vec<Rows> {
     let mut rows = vec![Rows {
         pixels: piece,
         count: pixels / piece,

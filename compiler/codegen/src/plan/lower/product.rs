@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::image::along;
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
-use super::sums::{self, Sums};
+use super::sums::{self, Sums, Wanted};
 use crate::kernels::pointwise::Source;
 use crate::kernels::product::{CACHE_LINE, Destination, Product};
 use crate::plan::{Access, Arg, Call, Layout, Place, Planner, Term, Window};
@@ -37,6 +37,8 @@ pub(super) struct Job<'a> {
     pub to: Option<Place>,
     pub layout: Layout,
     pub stages: Vec<Stage>,
+    /// Whether the rows of the map, the only part, are summed; the kernel takes all stages then.
+    pub summed: Option<Wanted>,
     pub macs: u64,
 }
 
@@ -99,13 +101,11 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
         };
         let (pipe, fused) = pipe::fuse(p, job.id, &job.stages, &view)?;
         taken = fused;
-        let summed =
-            if job.is_map() && fused == job.stages.len() { sums::wanted(p, job.id, &pipe) } else { None };
-        let sums = match summed {
+        let sums = match job.summed {
             Some(_) => Some(sums::buffer(p, job.id, part.rows.iter().map(|rows| rows.count).sum())?),
             None => None,
         };
-        if to.is_none() && !summed.is_some_and(|s| s.is_alone) {
+        if to.is_none() && !job.summed.is_some_and(|s| s.is_alone) {
             to = Some(p.result_over(job.id, job.layout, pipe.replaceable()));
         }
         let nest = Nest { job: &job, part, panels, weights, per_vector, to, pipe, channel, sums };
@@ -126,14 +126,6 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
     p.step(&name, job.op, format!("direct {}", tiles.join(" ")), calls, job.macs);
     let Some(to) = to else { return Ok(()) };
     super::finish(p, job.id, to, job.layout, job.stages[taken..].to_vec())
-}
-
-impl Job<'_> {
-    /// Whether the results are the map of the node's value, all computed alike.
-    fn is_map(&self) -> bool {
-        let [part] = &self.parts[..] else { return false };
-        self.to.is_none() && self.layout == Layout::Blocked && part.outer[1..].iter().all(|o| o.extent == 1)
-    }
 }
 
 impl Part {

@@ -6,13 +6,13 @@
 //! ```
 //!
 //! The map is not read again; one that only the mean reads is never stored. A row is what the plan cuts the pixels
-//! into, so the order of summation is fixed. Declines convolutions by tiles and in groups, and pipes whose functions
-//! run on stored results.
+//! into, for every machine alike, and is summed from left to right, so the order of summation is fixed. Declines
+//! convolutions by tiles and in groups, and pipes whose functions run on stored results.
 
-use super::pipe::Pipe;
-use crate::kernels::pointwise::Pointwise;
+use super::pipe::pointwise;
+use crate::kernels::pointwise::Source;
 use crate::plan::{Layout, Place, Planner, Space, at};
-use cnnc_ir::{NodeId, Op, Type};
+use cnnc_ir::{NodeId, Op, Stage, Type};
 
 /// The sums of the rows of a map, plain `[N, rows, C]`, channels filled up to whole vectors.
 #[derive(Clone, Copy)]
@@ -36,11 +36,14 @@ pub(super) struct Wanted {
     pub is_alone: bool,
 }
 
-/// What reductions want of the map of a node; `None` where none does, or its kernel cannot.
-pub(super) fn wanted(p: &Planner, id: NodeId, pipe: &Pipe) -> Option<Wanted> {
+/// What reductions want of the map of a convolution; `None` where none does, or its kernel cannot.
+pub(super) fn wanted(p: &Planner, id: NodeId) -> Option<Wanted> {
     let graph = &p.module.graph;
     let is_grouped = p.rings.contains_key(&id) || p.groups.values().any(|group| group.nodes.contains(&id));
-    if is_grouped || p.transforms.contains_key(&id) || pipe.functions.iter().any(Pointwise::is_heavy) {
+    let is_heavy = |stage: &Stage| {
+        pointwise(&stage.op, Some(Source::Constant(0)), false).is_none_or(|function| function.is_heavy())
+    };
+    if is_grouped || !super::takes_pipe(p, id) || graph.expr(id).stages.iter().any(is_heavy) {
         return None;
     }
     let is_sum = |reader: NodeId| match graph[reader].op() {

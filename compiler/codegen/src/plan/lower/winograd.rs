@@ -293,6 +293,7 @@ impl Tiling {
             to: Some(to.place),
             layout: Layout::Blocked,
             stages: Vec::new(),
+            summed: None,
             // Those of the convolution, so that its speed compares with the direct one's.
             macs: (self.images * outputs * oh * ow * inputs * kh * kw) as u64,
         };
