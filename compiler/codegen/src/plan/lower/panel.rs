@@ -108,7 +108,8 @@ pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> V
     pieces(pixels, piece.unwrap_or(pixels), output, input)
 }
 
-/// Cuts `pixels` that are summed by rows: alike for all machines, whose tiles differ, and few, as their sums take memory.
+/// Cuts `pixels` that are summed by rows: alike for all machines, whose tiles differ, and into few rows, whose sums
+/// take memory.
 pub(super) fn summed_rows(pixels: usize, output: i64, input: i64) -> Vec<Rows> {
     let count = (pixels / LEAST_PIXELS).clamp(1, SUMMED_ROWS);
     let piece = pixels.div_ceil(count).next_multiple_of(SUMMED_PIXELS).min(pixels);

@@ -38,11 +38,11 @@ pub(super) fn lower(
     let kernel = |extent| Reduce { fold, extent, lines: Lines::Along, padded: false, divisor };
     let pixels = is_reduced == [false, false, true, true];
     let ((to, layout, calls), extent, unit) = match p.sums.get(&x).copied() {
-        Some(sums) if pixels && fold == Fold::Sum => (summed(p, id, x, sums, &kernel), sums.rows, "lines"),
+        Some(sums) if pixels && fold == Fold::Sum => (summed(p, id, x, sums, kernel), sums.rows, "lines"),
         _ if pixels && p.layout(x) == Some(Layout::Blocked) => {
             (blocked(p, id, x, kernel(extent))?, extent, "blocks")
         }
-        _ => (plain(p, id, x, &is_reduced, &kernel)?, extent, "lines"),
+        _ => (plain(p, id, x, &is_reduced, kernel)?, extent, "lines"),
     };
     let op = p.module.graph[id].op().name();
     let algorithm = format!("{extent} to one, by {unit}");
