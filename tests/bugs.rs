@@ -17,7 +17,7 @@ use cnnc_ir::ops::Init;
 use cnnc_ir::{Module, Tensor, text};
 use cnnc_tests::bugs::{Bug, Spoiler, WRITTEN, spoil_plan};
 use cnnc_tests::child::child;
-use cnnc_tests::compiled::{optimized, planned};
+use cnnc_tests::compiled::{has_wide, optimized, planned};
 use cnnc_tests::count::{number, report};
 use cnnc_tests::guarded::run_both_ends;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,32 +70,33 @@ const NETWORKS: [&str; 6] = [
 }",
 ];
 
-/// A network with what it must give.
+/// A network for a target, with what it must give.
 struct Network {
     module: Module,
+    target: Target,
     program: Program,
     inputs: Vec<Tensor>,
     wanted: Vec<Tensor>,
 }
 
 impl Network {
-    fn new(graph: &str) -> Network {
+    fn new(graph: &str, target: &Target) -> Network {
         let module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
         let x = Init::Rand { seed: 7, min: -1.0, max: 1.0 };
         let ty = |&id| x.tensor(module.graph.ty(id)).unwrap();
         let inputs: Vec<Tensor> = module.graph.inputs().iter().map(ty).collect();
         let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
         let module = optimized(module);
-        let program = planned(&module, &Target::x86_64_v3());
-        Network { module, program, inputs, wanted }
+        let program = planned(&module, target);
+        Network { module, target: target.clone(), program, inputs, wanted }
     }
 
     /// Compiles and runs a plan as the tests of networks do, in a child; what was noticed, or nothing.
     fn noticed(&self, program: &Program, watch: &mut dyn Watch) -> Option<&'static str> {
         let origin = Origin { name: "bug".into(), ..Origin::default() };
-        let target = Target::x86_64_v3();
-        let compiled =
-            catch_unwind(AssertUnwindSafe(|| jit_watched(&self.module, program, &target, &origin, watch)));
+        let compiled = catch_unwind(AssertUnwindSafe(|| {
+            jit_watched(&self.module, program, &self.target, &origin, watch)
+        }));
         let Ok(Ok(model)) = compiled else { return Some("it has no code") };
         let status = child(|| match run_both_ends(&model, &self.inputs, 1) {
             Ok(outputs) if self.is_right(&outputs) => 0,
@@ -129,7 +130,8 @@ fn put(network: &Network, bug: &Bug) -> Option<(String, Option<&'static str>)> {
         let refused = check(&program).err().map(|_| "the checker of plans");
         return Some((place, refused.or_else(|| network.noticed(&program, &mut ()))));
     }
-    let mut counted = Spoiler::counting(bug);
+    // Of a kernel and its wide twin only this one runs.
+    let mut counted = Spoiler::counting(bug, network.target.wide);
     let _ = network.noticed(&program, &mut counted);
     let mut spoiler = Spoiler::after(&counted);
     let noticed = network.noticed(&program, &mut spoiler);
@@ -139,14 +141,18 @@ fn put(network: &Network, bug: &Bug) -> Option<(String, Option<&'static str>)> {
 #[test]
 fn bugs_are_noticed() {
     let (count, seed) = (number("CNNC_BUGS", 25), number("CNNC_SEED", 1));
-    let networks = NETWORKS.map(Network::new);
+    let wide = has_wide().then(Target::x86_64_v3);
+    let targets: Vec<Target> = [Target::x86_64_v3().narrow()].into_iter().chain(wide).collect();
+    let of_target = |target| NETWORKS.iter().map(move |graph| Network::new(graph, target));
+    let networks: Vec<Network> = targets.iter().flat_map(of_target).collect();
     for network in &networks {
         assert_eq!(network.noticed(&network.program, &mut ()), None, "{}", network.module.graph.name);
     }
     let judge = |name: &str, network: &Network, bug: &Bug| {
         let (place, noticed) = put(network, bug)?;
         let what = noticed.unwrap_or("nothing is noticed");
-        eprintln!("{name} in {}, {place}: {what}", network.module.graph.name);
+        let of = if network.target.wide { " of wide vectors" } else { "" };
+        eprintln!("{name} in {}{of}, {place}: {what}", network.module.graph.name);
         Some(noticed.is_some())
     };
     for (name, bug) in &WRITTEN {

@@ -2,7 +2,7 @@
 
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
-use cnnc_tests::compiled::{bits, jit, run};
+use cnnc_tests::compiled::{bits, jit, run, twins};
 use cnnc_tests::count::report;
 use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, root, tensors};
 use std::path::PathBuf;
@@ -32,8 +32,7 @@ fn random(name: &str) {
     let folders: Vec<PathBuf> = made(&path(0)).into_iter().chain(more).collect();
     for (seed, folder) in folders.iter().enumerate() {
         let module = import(&folder.join("model.onnx"), 1);
-        let slow = jit(module.clone(), &Target::clif());
-        let model = jit(module, &Target::x86_64_v3());
+        let [model, others @ ..] = twins().map(|target| jit(module.clone(), &target));
         for (inputs, wanted) in data_sets(folder) {
             let got = run(&model, &inputs, 2);
             assert_eq!(got.len(), wanted.len());
@@ -42,8 +41,9 @@ fn random(name: &str) {
             let d = relative_l2(logits, got.last().unwrap());
             assert!(d <= 3e-5, "{name}: relative L2 {d:e}");
             eprintln!("{name}: relative L2 of the logits {d:.1e}");
-            let other = run(&slow, &inputs, 2);
-            assert!(bits(&other) == bits(&got), "{name}: the emitters give different bits");
+            for other in &others {
+                assert!(bits(&run(other, &inputs, 2)) == bits(&got), "{name}: twins give different bits");
+            }
             // A plain run has one seed, and no time for all of this.
             for threads in if seed == 0 { 1..=1 } else { 1..=8 } {
                 let other = run(&model, &inputs, threads);

@@ -3,7 +3,7 @@
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
 use cnnc_runtime::Model;
-use cnnc_tests::compiled::{jit, run, write};
+use cnnc_tests::compiled::{jit, run, twins, write};
 use cnnc_tests::guarded::run_everywhere;
 use cnnc_tests::models::{data_sets, difference, import, planes, shared, top, top_n};
 use cnnc_tests::onnxruntime;
@@ -11,15 +11,14 @@ use std::path::Path;
 
 const RGB: [f32; 3] = [1.0; 3];
 
-/// Compiles a network by both emitters for the batch of each of its data sets, runs it on 1 to 8 threads, and compares
-/// all outputs.
+/// Compiles a network in every way for the batch of each of its data sets, runs it on 1 to 8 threads, and compares all
+/// outputs.
 fn expected(name: &str) {
     let Some(folder) = shared(name) else { return };
     for (set, (inputs, outputs)) in data_sets(&folder).into_iter().enumerate() {
         let module = import(&folder.join("model.onnx"), inputs[0].shape()[0]);
-        let (fast, slow) = (jit(module.clone(), &Target::x86_64_v3()), jit(module, &Target::clif()));
-        let got =
-            run_everywhere(&fast, &slow, &inputs).unwrap_or_else(|e| panic!("{name}, data set {set}: {e}"));
+        let twins = twins().map(|target| jit(module.clone(), &target));
+        let got = run_everywhere(&twins, &inputs).unwrap_or_else(|e| panic!("{name}, data set {set}: {e}"));
         assert_eq!(got.len(), outputs.len());
         for (wanted, got) in outputs.iter().zip(&got) {
             let d = difference(wanted.slice::<f32>(), got.slice());
@@ -154,24 +153,23 @@ fn quantised_pictures() {
     assert_eq!((right.count(), pictures.len()), (6, 6));
 }
 
-/// Libraries of both emitters give the same bits on 1 to 8 threads, near those of onnxruntime, for a picture and its
+/// Libraries of every kind give the same bits on 1 to 8 threads, near those of onnxruntime, for a picture and its
 /// mirror image.
 fn quantised_library(name: &str) {
     let Some(folder) = shared(name) else { return };
     let path = folder.join("model.onnx");
-    let open = |emitter: &str, target: &Target| {
+    let twins = twins().map(|target| {
         let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join(format!("{emitter}.so"));
-        write(import(&path, 1), target, &[&library]);
+        let library = folder.path().join("quantised.so");
+        write(import(&path, 1), &target, &[&library]);
         Model::open(&library).unwrap()
-    };
-    let (fast, slow) = (open("x64", &Target::x86_64_v3()), open("clif", &Target::clif()));
+    });
     let picture = data_sets(&folder).remove(0).0.remove(0);
     let mirrored: Vec<f32> = picture.slice::<f32>().iter().rev().copied().collect();
     let mirrored = Tensor::of(picture.shape(), mirrored);
     for x in [picture, mirrored] {
         let inputs = [x];
-        let got = run_everywhere(&fast, &slow, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let got = run_everywhere(&twins, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
         let Some(wanted) = onnxruntime::run(&path, &inputs) else { continue };
         let (wanted, got) = (wanted[0].slice::<f32>(), got[0].slice::<f32>());
         assert_eq!(wanted.len(), got.len());

@@ -69,11 +69,13 @@ fn compiled(module: Module, inputs: &[Tensor]) -> Result<(Vec<Tensor>, bool), St
     let compiled = cnnc::compile(&module, &options).map_err(|e| format!("compile: {e}"))?;
     let graph = &compiled.module().graph;
     let constant = graph.outputs().iter().all(|&id| graph[id].is_const());
-    let model = compiled.jit().map_err(|e| format!("compile: {e}"))?;
-    let options = Options { features: Features::Sse41, ..options };
-    let other = cnnc::compile(&module, &options).and_then(|compiled| compiled.jit());
-    let other = other.map_err(|e| format!("compile: {e}"))?;
-    let outputs = run_everywhere(&model, &other, inputs).map_err(|e| format!("run: {e}"))?;
+    let mut twins = vec![compiled.jit().map_err(|e| format!("compile: {e}"))?];
+    for features in [Features::Avx2, Features::Sse41] {
+        let options = Options { features, ..options.clone() };
+        let twin = cnnc::compile(&module, &options).and_then(|compiled| compiled.jit());
+        twins.push(twin.map_err(|e| format!("compile: {e}"))?);
+    }
+    let outputs = run_everywhere(&twins, inputs).map_err(|e| format!("run: {e}"))?;
     Ok((outputs, constant))
 }
 

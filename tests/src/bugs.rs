@@ -44,13 +44,13 @@ fn wrong_tap(inst: &mut Inst) -> bool {
 }
 
 fn late_store(inst: &mut Inst) -> bool {
-    let Inst::Store(_, address, _) = inst else { return false };
+    let (Inst::Store(_, address, _) | Inst::StoreHalves(_, address, _)) = inst else { return false };
     address.disp += 4;
     true
 }
 
 fn shuffled_channel(inst: &mut Inst) -> bool {
-    let Inst::Store(value, ..) = *inst else { return false };
+    let (Inst::Store(value, ..) | Inst::StoreHalves(value, ..)) = *inst else { return false };
     let exchange = Inst::Un(Un::Permute(0b11_10_00_01), value, value);
     *inst = Inst::Loop(Trips::Imm(1), vec![exchange, inst.clone()]);
     true
@@ -73,6 +73,8 @@ fn overlapping_buffer(program: &mut Program) -> bool {
 /// Puts a bug into the kernels that it watches.
 pub struct Spoiler<'b> {
     bug: &'b Bug,
+    /// Whether only kernels with wide vectors are run.
+    wide: bool,
     /// Places that a drawn bug still passes by.
     passes: usize,
     /// Places where it fits, or would.
@@ -82,9 +84,9 @@ pub struct Spoiler<'b> {
 }
 
 impl<'b> Spoiler<'b> {
-    /// Only counts where a drawn bug would fit.
-    pub fn counting(bug: &'b Bug) -> Spoiler<'b> {
-        Spoiler { bug, passes: usize::MAX, places: 0, done: None }
+    /// Only counts where a drawn bug would fit, in all kernels or in those with wide vectors.
+    pub fn counting(bug: &'b Bug, wide: bool) -> Spoiler<'b> {
+        Spoiler { bug, wide, passes: usize::MAX, places: 0, done: None }
     }
 
     /// Puts the bug into one of the places that another one counted.
@@ -93,7 +95,7 @@ impl<'b> Spoiler<'b> {
             Bug::Drawn(seed) => Random(*seed).below(counted.places),
             _ => 0,
         };
-        Spoiler { bug: counted.bug, passes, places: 0, done: None }
+        Spoiler { passes, places: 0, done: None, ..*counted }
     }
 
     fn visit(&mut self, name: &str, block: &mut [Inst]) {
@@ -119,7 +121,9 @@ impl<'b> Spoiler<'b> {
 impl Watch for Spoiler<'_> {
     fn kernel(&mut self, kernel: &mut Kernel) {
         let name = kernel.name.clone();
-        self.visit(&name, &mut kernel.body);
+        if name.ends_with("_wide") || !self.wide {
+            self.visit(&name, &mut kernel.body);
+        }
     }
 }
 
@@ -137,6 +141,9 @@ fn spoil(inst: &mut Inst, random: &mut Random) -> bool {
         }
         Inst::Load(_, address, _) | Inst::Store(_, address, _) | Inst::Broadcast(_, address) => {
             moved(address, random);
+        }
+        Inst::LoadHalves(_, low, high) | Inst::StoreHalves(_, low, high) => {
+            moved(if random.once_in(2) { low } else { high }, random);
         }
         Inst::Fma(_, _, Operand::Mem(address)) | Inst::MulAdd(_, _, Operand::Mem(address)) => {
             moved(address, random);

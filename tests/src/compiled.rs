@@ -26,6 +26,28 @@ pub fn planned(module: &Module, target: &Target) -> Program {
     program
 }
 
+/// The targets of this machine that give the same bits: with wide vectors where the processor has them, without, and
+/// through CLIF.
+pub fn twins() -> [Target; 3] {
+    [Target::x86_64_v3(), Target::x86_64_v3().narrow(), Target::clif()]
+}
+
+/// Whether this machine runs code with wide vectors. Says so where it does not.
+pub fn has_wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512cd")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    if !has {
+        eprintln!("skipped: this machine has no AVX-512, so no code with wide vectors");
+    }
+    has
+}
+
 /// A model compiled into memory.
 pub fn jit(module: Module, target: &Target) -> Model {
     let module = optimized(module);

@@ -144,17 +144,17 @@ pub fn run_both_ends(model: &Model, inputs: &[Tensor], threads: u32) -> Result<V
     }
 }
 
-/// Runs a model, and the same one by the other emitter, on 1 to 8 threads, each time with its buffers tight against
-/// either end: the outputs, of which all give the same bits.
+/// Runs models that are compiled from one network in different ways on 1 to 8 threads, each time with their buffers
+/// tight against either end: the outputs, of which all give the same bits.
 ///
 /// # Errors
 /// See [`run_both_ends`]; and bits that differ.
-pub fn run_everywhere(model: &Model, other: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let outputs = run_both_ends(model, inputs, 1)?;
-    for (which, model) in [("the emitter", model), ("the other emitter", other)] {
+pub fn run_everywhere(twins: &[Model], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let outputs = run_both_ends(&twins[0], inputs, 1)?;
+    for (i, model) in twins.iter().enumerate() {
         for threads in 1..=8 {
             if bytes(&run_both_ends(model, inputs, threads)?) != bytes(&outputs) {
-                return Err(format!("{which} gives other bits on {threads} threads"));
+                return Err(format!("twin {i} gives other bits on {threads} threads"));
             }
         }
     }

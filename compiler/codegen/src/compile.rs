@@ -1,7 +1,9 @@
 //! From a program to an artifact: in memory, or ready to be written. One path for both.
 
 use crate::artifact::manifest::{self, Manifest};
-use crate::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Weights, WeightsMut};
+use crate::artifact::{
+    Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Variant, Weights, WeightsMut,
+};
 use crate::emit::{self, Emitted, Watch};
 use crate::plan::{ALIGN, Buffer, Program, Space};
 use crate::target::{Machine, Target};
@@ -68,10 +70,9 @@ pub fn jit_watched(
         )));
     }
     let isa = target.isa(false)?;
-    let features = CpuFeatures::of_isa(&*isa)?;
     let mut jit = Jit::new(isa.clone(), pack(program)?)?;
     let emitted = emit::emit(program, target, jit.module(), watch)?;
-    jit.finish(&interface(module, program, target, &*isa, origin, emitted), emitted.run, features)
+    jit.finish(&interface(module, program, target, &*isa, origin, emitted), &variants(&*isa, emitted)?)
 }
 
 /// Compiles a program into an artifact that can be written as a library, an object, an archive and a header; `weights`
@@ -87,11 +88,18 @@ pub fn artifact<'w>(
     origin: &Origin,
 ) -> Result<Artifact<'w>, Error> {
     let isa = target.isa(true)?;
-    let features = CpuFeatures::of_isa(&*isa)?;
     let mut object = Artifact::module(isa.clone())?;
     let emitted = emit::emit(program, target, &mut object, &mut ())?;
     let interface = interface(module, program, target, &*isa, origin, emitted);
-    Artifact::finish(object, interface, emitted.run, features, weights.bytes())
+    Artifact::finish(object, interface, &variants(&*isa, emitted)?, weights.bytes())
+}
+
+/// The ways to run what was emitted, the best first.
+fn variants(isa: &dyn TargetIsa, emitted: Emitted) -> Result<Vec<Variant>, Error> {
+    let features = CpuFeatures::of_isa(isa)?;
+    let wide = CpuFeatures::of_names(CpuFeatures::WIDE)?.union(features);
+    let wide = emitted.run_wide.map(|run| Variant { run, features: wide });
+    Ok(wide.into_iter().chain([Variant { run: emitted.run, features }]).collect())
 }
 
 /// The code of a program in Cranelift's IR: every function but the kernels that are written in the vector assembler,
@@ -193,6 +201,7 @@ fn manifest(
         target: target.name().into(),
         triple: isa.triple().to_string(),
         features,
+        uses: if target.wide { CpuFeatures::WIDE.map(String::from).to_vec() } else { Vec::new() },
         numerics: "f32".into(),
         options: origin
             .options

@@ -62,6 +62,9 @@ pub struct Target {
     pub lanes: usize,
     /// Sums that a register tile holds at once.
     pub accumulators: usize,
+    /// Whether kernels have a twin with wide vectors, for processors that have AVX-512. The plan is the same, and so
+    /// are the bits of results.
+    pub wide: bool,
     /// Whether convolutions may be transformed, see [`winograd`](crate::kernels::winograd): the same function with
     /// other rounding errors.
     pub winograd: bool,
@@ -74,13 +77,18 @@ pub struct Target {
 }
 
 impl Target {
-    /// The profile `x86-64-v3`: AVX2 and FMA, sixteen registers of eight lanes.
+    /// Sums that a register tile of wide vectors holds at once, of 32 registers.
+    pub const WIDE_ACCUMULATORS: usize = 28;
+
+    /// The profile `x86-64-v3`: AVX2 and FMA, sixteen registers of eight lanes; where there are 32 of sixteen lanes,
+    /// those.
     pub fn x86_64_v3() -> Target {
         Target {
             machine: Machine::X86_64,
             emitter: Emitter::X64,
             lanes: LANES,
             accumulators: 12,
+            wide: true,
             winograd: true,
             goal: Goal::default(),
             times: None,
@@ -96,16 +104,21 @@ impl Target {
         }
     }
 
+    /// The target without wide vectors: what runs on processors that have none.
+    pub fn narrow(self) -> Target {
+        Target { wide: false, ..self }
+    }
+
     /// The same profile through 128-bit CLIF: slower, and the oracle of the other. A sum takes two of its sixteen
     /// registers, and so does a vector of weights: a sixth would be spilled in long windows.
     pub fn clif() -> Target {
-        Target { emitter: Emitter::Clif, accumulators: 5, ..Target::x86_64_v3() }
+        Target { emitter: Emitter::Clif, accumulators: 5, wide: false, ..Target::x86_64_v3() }
     }
 
     /// The profile `armv8-a`: what every 64-bit Arm has, 32 registers of four lanes and FMA, through CLIF. The plan is
     /// that of `x86-64-v3`, so the results have the same bits.
     pub fn aarch64() -> Target {
-        Target { machine: Machine::Aarch64, emitter: Emitter::Clif, ..Target::x86_64_v3() }
+        Target { machine: Machine::Aarch64, emitter: Emitter::Clif, wide: false, ..Target::x86_64_v3() }
     }
 
     /// Cycles that a register tile of `pixels` x `vectors` takes for one term of the sum, measured on Zen 4 with

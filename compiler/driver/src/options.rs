@@ -3,9 +3,11 @@
 //! Features select machine and emitter, so that both emitters run on one machine and are each other's oracle:
 //!
 //! ```text
-//! avx2,fma      x86_64     256-bit kernels as own machine code (the default)
-//! sse4.1,fma    x86_64     128-bit kernels through Cranelift
-//! neon          aarch64    128-bit kernels through Cranelift
+//! avx2,fma,avx512    x86_64     256-bit kernels as own machine code, with 512-bit twins of those that matter, which
+//!                               run where the processor has AVX-512 (the default)
+//! avx2,fma           x86_64     256-bit kernels alone
+//! sse4.1,fma         x86_64     128-bit kernels through Cranelift
+//! neon               aarch64    128-bit kernels through Cranelift
 //! ```
 
 use std::collections::BTreeMap;
@@ -23,8 +25,10 @@ use crate::Picture;
 /// Instruction sets that kernels may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Features {
-    /// `avx2,fma`
+    /// `avx2,fma,avx512`: the last where the processor has it.
     #[default]
+    Avx512,
+    /// `avx2,fma`
     Avx2,
     /// `sse4.1,fma`
     Sse41,
@@ -34,7 +38,7 @@ pub enum Features {
 
 impl Features {
     /// Every choice, the default of a machine first.
-    pub const ALL: [Features; 3] = [Features::Avx2, Features::Sse41, Features::Neon];
+    pub const ALL: [Features; 4] = [Features::Avx512, Features::Avx2, Features::Sse41, Features::Neon];
 
     /// The default of a machine.
     pub fn of(machine: Machine) -> Features {
@@ -50,6 +54,7 @@ impl Features {
     /// As on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Features::Avx512 => "avx2,fma,avx512",
             Features::Avx2 => "avx2,fma",
             Features::Sse41 => "sse4.1,fma",
             Features::Neon => "neon",
@@ -59,7 +64,8 @@ impl Features {
     /// What code is generated for.
     pub fn target(self) -> Target {
         match self {
-            Features::Avx2 => Target::x86_64_v3(),
+            Features::Avx512 => Target::x86_64_v3(),
+            Features::Avx2 => Target::x86_64_v3().narrow(),
             Features::Sse41 => Target::clif(),
             Features::Neon => Target::aarch64(),
         }

@@ -1,7 +1,7 @@
 //! What a processor must have to run a model, and the bytes that ask it.
 //!
 //! A feature is a bit of one word of CPUID, and for vector registers the bits of XCR0 by which the system says that
-//! it saves them. `NAME_model` is `required ⊆ present ? &model : &unsupported`.
+//! it saves them. `NAME_model` is `more ⊆ present ? &wide : required ⊆ present ? &model : &unsupported`.
 //! On other machines nothing is asked: their code keeps to the baseline of the architecture.
 //! Refuses names that it does not know: silence would be an illegal instruction later.
 
@@ -114,6 +114,9 @@ impl CpuFeatures {
         )
     }
 
+    /// What wide vectors take: AVX-512 as the profile `x86-64-v4` has it.
+    pub const WIDE: [&str; 5] = ["avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl"];
+
     /// Both sets.
     pub fn union(self, other: CpuFeatures) -> CpuFeatures {
         let mut words = self.words;
@@ -130,52 +133,56 @@ impl CpuFeatures {
     }
 }
 
-/// A function `extern "sysv64" fn() -> *const T` as x86-64 bytes with two holes: 32-bit displacements, to be filled
-/// with the PC-relative addresses of what it returns.
+/// A function `extern "sysv64" fn() -> *const T` as x86-64 bytes with holes: 32-bit displacements, to be filled with
+/// the PC-relative addresses of what it returns.
 pub(super) struct Chooser {
     /// The code.
     pub(super) bytes: Vec<u8>,
-    /// Offset of the displacement of what is returned where all features are present.
-    pub(super) supported: u32,
-    /// Offset of the displacement of what is returned otherwise.
-    pub(super) unsupported: u32,
+    /// Offsets of the displacements of what is returned where the features of a set are present and those of no set
+    /// before it; the last of what is returned where those of none are.
+    pub(super) answers: Vec<u32>,
 }
 
-/// The code that looks at the processor.
-pub(super) fn chooser(features: CpuFeatures) -> Chooser {
-    let mut code = Vec::new();
-    let mut exits = Vec::new(); // displacements of the jumps to "unsupported"
+/// The code that looks at the processor for sets of features, the best first.
+pub(super) fn chooser(sets: &[CpuFeatures]) -> Chooser {
+    let mut code = vec![0x53]; // push rbx: cpuid writes it and the caller owns it
+    let mut answers = Vec::with_capacity(sets.len() + 1);
+    for features in sets {
+        let mut exits = Vec::new(); // displacements of the jumps to what comes next
+        ask(&mut code, features, &mut exits);
+        answers.push(answer(&mut code));
+        let next = code.len();
+        for exit in exits {
+            let distance = (next - (exit + 4)) as u32;
+            code[exit..exit + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+    }
+    answers.push(answer(&mut code));
+    Chooser { bytes: code, answers }
+}
 
-    code.push(0x53); // push rbx: cpuid writes it and the caller owns it
+/// Goes on where all features are present.
+fn ask(code: &mut Vec<u8>, features: &CpuFeatures, exits: &mut Vec<usize>) {
     for (&(leaf, sub_leaf, register), &mask) in WORDS.iter().zip(&features.words) {
         if mask == 0 {
             continue;
         }
         if leaf != 1 {
             // Leaf 0 and 0x80000000 answer with the last leaf there is.
-            cpuid(&mut code, leaf & 0x8000_0000, 0);
+            cpuid(code, leaf & 0x8000_0000, 0);
             code.push(0x3d); // cmp eax, leaf
             code.extend(leaf.to_le_bytes());
-            jump(&mut code, 0x82, &mut exits); // jb
+            jump(code, 0x82, exits); // jb
         }
-        cpuid(&mut code, leaf, sub_leaf);
-        demand(&mut code, register, mask, &mut exits);
+        cpuid(code, leaf, sub_leaf);
+        demand(code, register, mask, exits);
     }
     if features.state != 0 {
         code.extend([0x31, 0xc9]); // xor ecx, ecx
         code.extend([0x0f, 0x01, 0xd0]); // xgetbv
         code.extend([0x89, 0xc1]); // mov ecx, eax
-        demand(&mut code, Register::Ecx, features.state, &mut exits);
+        demand(code, Register::Ecx, features.state, exits);
     }
-    let supported = answer(&mut code);
-    let target = code.len();
-    let unsupported = answer(&mut code);
-
-    for exit in exits {
-        let distance = (target - (exit + 4)) as u32;
-        code[exit..exit + 4].copy_from_slice(&distance.to_le_bytes());
-    }
-    Chooser { bytes: code, supported, unsupported }
 }
 
 fn cpuid(code: &mut Vec<u8>, leaf: u32, sub_leaf: u8) {
@@ -223,7 +230,8 @@ mod tests {
     fn chooser_is_what_it_says() {
         let features = CpuFeatures::of_names(["avx2", "fma", "lzcnt"]).unwrap();
         assert_eq!(features.names().collect::<Vec<_>>(), ["fma", "avx2", "lzcnt"]);
-        let chooser = chooser(features);
+        let chooser = chooser(&[features]);
+        let [supported, unsupported] = chooser.answers[..] else { panic!("two answers") };
         const IP: u32 = 0x1000;
         let mut text = String::new();
         let mut formatter = IntelFormatter::new();
@@ -252,12 +260,12 @@ mod tests {
             &cpuid("0x80000001"),
             &format!("not ecx\ntest ecx,0x20\n{exit}\n"),
             &format!("xor ecx,ecx\nxgetbv\nmov ecx,eax\nnot ecx\ntest ecx,6\n{exit}\n"),
-            &format!("lea rax,[{:#x}]\npop rbx\nret\n", IP + chooser.supported + 4),
-            &format!("lea rax,[{:#x}]\npop rbx\nret\n", IP + chooser.unsupported + 4),
+            &format!("lea rax,[{:#x}]\npop rbx\nret\n", IP + supported + 4),
+            &format!("lea rax,[{:#x}]\npop rbx\nret\n", IP + unsupported + 4),
         ]
         .concat();
         assert_eq!(text, expected);
-        assert_eq!(exit, format!("jne {:#x}", IP + chooser.unsupported - 3));
+        assert_eq!(exit, format!("jne {:#x}", IP + unsupported - 3));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use cnnc_runtime::Model;
 use cnnc_runtime::abi::CnncEntry;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_module::{Linkage, Module};
 
-use super::{CpuFeatures, Error, Interface, WEIGHTS, Weights, define_model, jitdump};
+use super::{Error, Interface, Variant, WEIGHTS, Weights, define_model, jitdump};
 
 /// Address space for code and structs. Only what is used takes memory; all of it lies within a 32-bit displacement.
 const RESERVED: usize = 256 << 20;
@@ -67,21 +67,16 @@ impl Jit {
         self.code.0.as_mut().expect("only drop takes it")
     }
 
-    /// Defines the model struct around `run` and makes it all executable.
+    /// Defines the model structs around the variants, the best first, and makes it all executable.
     ///
     /// # Errors
     /// Those of [`define_model`]; [`Error::Internal`] for code that needs a function from outside.
-    pub fn finish(
-        mut self,
-        interface: &Interface,
-        run: FuncId,
-        features: CpuFeatures,
-    ) -> Result<Model, Error> {
+    pub fn finish(mut self, interface: &Interface, variants: &[Variant]) -> Result<Model, Error> {
         let embedded = if interface.weights_external { 0 } else { interface.weights_bytes };
         if self.weights.bytes().len() as u64 != embedded {
             return Err(weights_mismatch(self.weights.bytes().len(), embedded));
         }
-        let entry = define_model(self.module(), interface, run, features)?;
+        let entry = define_model(self.module(), interface, variants)?;
         let module = self.code.0.as_mut().expect("only drop takes it");
         let outside = module.declarations().get_functions().find(|(_, f)| f.linkage == Linkage::Import);
         if let Some((id, function)) = outside {

@@ -36,6 +36,9 @@ pub struct Manifest {
     /// In the order of execution; `on_step` counts them from 0.
     #[prost(message, repeated, tag = "10")]
     pub steps: ::prost::alloc::vec::Vec<Step>,
+    /// What is used besides where the processor has all of it: "avx512f".
+    #[prost(string, repeated, tag = "11")]
+    pub uses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// An option that was set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -31,7 +31,7 @@ use cranelift_module::ModuleError;
 pub use features::CpuFeatures;
 pub use header::header;
 pub use jit::Jit;
-pub use model::{Interface, TensorDesc, c_identifier, define_model};
+pub use model::{Interface, TensorDesc, Variant, c_identifier, define_model};
 pub use object::Artifact;
 pub use weights::{Weights, WeightsMut};
 pub use write::Kind;

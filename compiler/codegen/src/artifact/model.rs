@@ -1,8 +1,8 @@
 //! The model struct of the ABI and the function that hands it out.
 //!
 //! ```text
-//! NAME_model() -> processor fits ? &NAME.model : &NAME.unsupported     code
-//! NAME.model, NAME.unsupported, NAME.tensors                           .data.rel.ro: all that holds pointers
+//! NAME_model() -> processor fits ? &NAME.model0 : .. : &NAME.unsupported     code
+//! NAME.model0, .., NAME.unsupported, NAME.tensors                            .data.rel.ro: all that holds pointers
 //! NAME.constants: names, shapes, manifest                              .rodata
 //! ```
 //!
@@ -53,6 +53,15 @@ pub struct Interface {
     pub manifest: Vec<u8>,
 }
 
+/// A `run`, and what the processor must have for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    /// `int32_t run(const cnnc_model *, const cnnc_call *)`
+    pub run: FuncId,
+    /// What it uses.
+    pub features: CpuFeatures,
+}
+
 /// A tensor at the border of a model: dense, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorDesc {
@@ -80,10 +89,10 @@ pub fn c_identifier(stem: &str) -> String {
     }
 }
 
-/// Defines the model struct around `run` and returns `NAME_model`, the one exported function.
+/// Defines a model struct around each variant, the best first, and returns `NAME_model`, the one exported function.
 ///
-/// `features` is what the processor must have; elsewhere `NAME_model` hands out a model whose `run` answers
-/// `CNNC_CPU_UNSUPPORTED`. Embedded weights are referred to as an imported symbol, by this struct alone.
+/// `NAME_model` hands out the first whose features the processor has, and where there is none, a model whose `run`
+/// answers `CNNC_CPU_UNSUPPORTED`. Embedded weights are referred to as an imported symbol, by these structs alone.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an interface that breaks the ABI or features that the target has not,
@@ -91,8 +100,7 @@ pub fn c_identifier(stem: &str) -> String {
 pub fn define_model(
     module: &mut dyn Module,
     interface: &Interface,
-    run: FuncId,
-    features: CpuFeatures,
+    variants: &[Variant],
 ) -> Result<FuncId, Error> {
     check(interface)?;
     let name = &interface.name;
@@ -132,16 +140,22 @@ pub fn define_model(
         targets.push(module.declare_data(WEIGHTS, Linkage::Import, false, false)?);
         model.pointer(offset_of!(CnncModel, weights), EMBEDDED, 0);
     }
-    let mut unsupported = model.clone();
-    unsupported.function = Some((offset_of!(CnncModel, run), define_refusal(module, name)?));
-    model.function = Some((offset_of!(CnncModel, run), run));
-    let unsupported = unsupported.define(module, &format!("{name}.unsupported"), &targets)?;
-    let model = model.define(module, &format!("{name}.model"), &targets)?;
+    let refusal = define_refusal(module, name)?;
+    let mut with_run = |module: &mut dyn Module, run: FuncId, symbol: String| {
+        model.function = Some((offset_of!(CnncModel, run), run));
+        model.clone().define(module, &symbol, &targets)
+    };
+    let unsupported = with_run(module, refusal, format!("{name}.unsupported"))?;
+    let mut models = Vec::with_capacity(variants.len());
+    for (i, variant) in variants.iter().enumerate() {
+        models.push(with_run(module, variant.run, format!("{name}.model{i}"))?);
+    }
 
     let entry = module.declare_function(&format!("{name}_model"), Linkage::Export, &entry_signature())?;
     match Machine::of_isa(module.isa()) {
         Some(Machine::X86_64) => {
-            let chooser = chooser(features);
+            let sets: Vec<CpuFeatures> = variants.iter().map(|variant| variant.features).collect();
+            let chooser = chooser(&sets);
             // A displacement counts from its own end: addend -4.
             let relocation = |offset, data: DataId| ModuleReloc {
                 offset,
@@ -149,12 +163,15 @@ pub fn define_model(
                 name: data.into(),
                 addend: -4,
             };
-            let relocations =
-                [relocation(chooser.supported, model), relocation(chooser.unsupported, unsupported)];
+            let answers = models.into_iter().chain([unsupported]);
+            let relocations: Vec<ModuleReloc> =
+                chooser.answers.iter().zip(answers).map(|(&at, model)| relocation(at, model)).collect();
             module.define_function_bytes(entry, 16, &chooser.bytes, &relocations)?;
         }
-        Some(machine) if features == CpuFeatures::NONE => {
-            let (code, relocations) = address::function(machine, model);
+        Some(machine)
+            if let ([model], [Variant { features: CpuFeatures::NONE, .. }]) = (&models[..], variants) =>
+        {
+            let (code, relocations) = address::function(machine, *model);
             module.define_function_bytes(entry, address::ALIGN, &code, &relocations)?;
         }
         _ => return Err(Error::Invalid("this target has no way to ask for processor features".into())),

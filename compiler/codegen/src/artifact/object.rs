@@ -8,14 +8,14 @@ use std::io::{Seek, Write};
 
 use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_module::{Linkage, Module};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use object::write::{Object, StreamingBuffer, SymbolId, SymbolSection};
 use object::{SectionFlags, SectionKind, SymbolScope};
 use target_lexicon::{BinaryFormat, Endianness, PointerWidth};
 
 use super::jit::weights_mismatch;
-use super::{CpuFeatures, Error, Interface, Kind, WEIGHTS, define_model, elf, header};
+use super::{Error, Interface, Kind, Variant, WEIGHTS, define_model, elf, header};
 
 /// A compiled model that can be written as any [`Kind`] of file.
 pub struct Artifact<'w> {
@@ -47,23 +47,22 @@ impl<'w> Artifact<'w> {
         Ok(ObjectModule::new(ObjectBuilder::new(isa, "cnnc", libcall_names)?))
     }
 
-    /// Defines the model struct around `run` and closes the module. `weights` are the embedded ones, empty if they
-    /// are external.
+    /// Defines the model structs around the variants, the best first, and closes the module. `weights` are the embedded
+    /// ones, empty if they are external.
     ///
     /// # Errors
     /// Those of [`define_model`]; [`Error::Invalid`] when `weights` are not of the size that `interface` says.
     pub fn finish(
         mut module: ObjectModule,
         interface: Interface,
-        run: FuncId,
-        features: CpuFeatures,
+        variants: &[Variant],
         weights: &'w [u8],
     ) -> Result<Artifact<'w>, Error> {
         let embedded = if interface.weights_external { 0 } else { interface.weights_bytes };
         if weights.len() as u64 != embedded {
             return Err(weights_mismatch(weights.len(), embedded));
         }
-        define_model(&mut module, &interface, run, features)?;
+        define_model(&mut module, &interface, variants)?;
         let symbol = if embedded > 0 {
             Some(module.declare_data(WEIGHTS, Linkage::Import, false, false)?)
         } else {

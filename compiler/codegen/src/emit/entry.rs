@@ -1,4 +1,4 @@
-//! The entry of a compiled model: `run`, `advance` and `task`.
+//! The entry of a compiled model: `run`, `start`, `advance` and `task`.
 
 use super::step::task_signature;
 use super::{Emitter, context, refused};
@@ -27,13 +27,18 @@ fn signature(params: &[types::Type], result: Option<types::Type>) -> Signature {
 /// Alignment of the workspace and of weights, in bytes.
 const ALIGN: i64 = 64;
 
+/// The functions around the steps.
+pub(super) struct Entry {
+    pub run: FuncId,
+    /// Where the target has code with wide vectors.
+    pub run_wide: Option<FuncId>,
+    /// Bytes of the frames on the deepest path.
+    pub frames: usize,
+}
+
 impl Emitter<'_> {
-    /// Defines the functions around the steps; answers `run` and the bytes of their frames on the deepest path.
-    pub(super) fn entry(
-        &mut self,
-        program: &Program,
-        steps: &[FuncId],
-    ) -> Result<(FuncId, usize), EmitError> {
+    /// Defines the functions around the steps.
+    pub(super) fn entry(&mut self, program: &Program, steps: &[FuncId]) -> Result<Entry, EmitError> {
         let task = self.declare("task", &task_signature())?;
         let task_frame =
             self.define("task", task, task_signature(), |module, b| write_task(module, b, steps))?;
@@ -45,12 +50,31 @@ impl Emitter<'_> {
             let address = module.declare_func_in_func(address, b.func);
             write_advance(b, task, address);
         })?;
-        let run_signature = signature(&[types::I64, types::I64], Some(types::I32));
-        let run = self.declare("run", &run_signature)?;
-        let run_frame = self.define("run", run, run_signature, |module, b| {
-            write_run(module, b, program, advance);
+        let start_signature = signature(&[types::I64; 3], Some(types::I32));
+        let start = self.declare("start", &start_signature)?;
+        let start_frame = self.define("start", start, start_signature, |module, b| {
+            write_start(module, b, program, advance);
         })?;
-        Ok((run, run_frame + advance_frame + task_frame))
+        let (run, run_frame) = self.run("run", start, false)?;
+        let run_wide = if self.target.wide { Some(self.run("run_wide", start, true)?.0) } else { None };
+        Ok(Entry { run, run_wide, frames: run_frame + start_frame + advance_frame + task_frame })
+    }
+
+    /// `run(model, call)`: starts with wide vectors or without; answers it and the bytes of its frame.
+    fn run(&mut self, name: &str, start: FuncId, wide: bool) -> Result<(FuncId, usize), EmitError> {
+        let run_signature = signature(&[types::I64, types::I64], Some(types::I32));
+        let run = self.declare(name, &run_signature)?;
+        let frame = self.define(name, run, run_signature, |module, b| {
+            let entry = begin(b);
+            let (model, call) = (b.block_params(entry)[0], b.block_params(entry)[1]);
+            let wide = b.ins().iconst(types::I64, i64::from(wide));
+            let start = module.declare_func_in_func(start, b.func);
+            let call = b.ins().call(start, &[model, call, wide]);
+            let answer = b.inst_results(call)[0];
+            b.ins().return_(&[answer]);
+            b.seal_all_blocks();
+        })?;
+        Ok((run, frame))
     }
 
     /// A function that answers the address of `task`.
@@ -66,7 +90,7 @@ impl Emitter<'_> {
 
 /// `task(ctx, index)`: jumps to the current step.
 fn write_task(module: &mut dyn Module, b: &mut FunctionBuilder, steps: &[FuncId]) {
-    let entry = start(b);
+    let entry = begin(b);
     let (ctx, index) = (b.block_params(entry)[0], b.block_params(entry)[1]);
     let step = b.ins().load(types::I32, MemFlagsData::trusted(), ctx, context::STEP);
     let done = b.create_block();
@@ -89,7 +113,7 @@ fn write_task(module: &mut dyn Module, b: &mut FunctionBuilder, steps: &[FuncId]
 /// `advance(ctx, step, most)`: runs a step on at most `most` threads, then asks the caller whether to go on.
 fn write_advance(b: &mut FunctionBuilder, task: FuncRef, task_address: FuncRef) {
     let flags = MemFlagsData::trusted();
-    let entry = start(b);
+    let entry = begin(b);
     let [ctx, step, most] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
     b.ins().store(flags, step, ctx, context::STEP);
     let threads = b.ins().load(types::I32, flags, ctx, context::THREADS);
@@ -134,11 +158,11 @@ fn write_advance(b: &mut FunctionBuilder, task: FuncRef, task_address: FuncRef) 
     b.seal_all_blocks();
 }
 
-/// `run(model, call)`: checks the call in the order of severity, fills the context, advances through all steps.
-fn write_run(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program, advance: FuncId) {
+/// `start(model, call, wide)`: checks the call in the order of severity, fills the context, advances through all steps.
+fn write_start(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program, advance: FuncId) {
     let mut r = Run { b };
-    let entry = start(r.b);
-    let (model, call) = (r.b.block_params(entry)[0], r.b.block_params(entry)[1]);
+    let entry = begin(r.b);
+    let [model, call, wide] = [0, 1, 2].map(|i| r.b.block_params(entry)[i]);
     r.require_set(model);
     r.require_set(call);
     let bytes =
@@ -183,6 +207,7 @@ fn write_run(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program
         (threads, context::THREADS),
         (on_step, context::ON_STEP),
         (step_context, context::STEP_CONTEXT),
+        (wide, context::WIDE),
     ];
     for (value, offset) in fields {
         r.b.ins().stack_store(types::I64, value, slot, offset);
@@ -205,7 +230,7 @@ fn write_run(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program
     r.b.seal_all_blocks();
 }
 
-/// `run` under construction: each check leaves the builder in the block where it held.
+/// `start` under construction: each check leaves the builder in the block where it held.
 struct Run<'a, 'b> {
     b: &'a mut FunctionBuilder<'b>,
 }
@@ -321,7 +346,7 @@ impl Run<'_, '_> {
 }
 
 /// The block that holds the parameters.
-fn start(b: &mut FunctionBuilder) -> Block {
+fn begin(b: &mut FunctionBuilder) -> Block {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);

@@ -1,7 +1,8 @@
 //! Emission: from a program to functions of a Cranelift module, the same for JIT and object files.
 //!
 //! ```text
-//! run(model, call)      checks the call, fills a Context, advances step by step
+//! run(model, call)      says whether the processor has wide vectors: one function for those that have, one for others
+//!  start(model, call, wide)  checks the call, fills a Context, advances step by step
 //!   advance(ctx, step)  hands the step to the executor or runs it itself, then calls on_step
 //!     task(ctx, index)  jumps to the step
 //!       step_k(ctx, index)  walks this task's share of the step's units
@@ -23,6 +24,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::ir::{Function, Signature, UserFuncName};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Linkage, Module};
+use entry::Entry;
 use std::collections::HashMap;
 
 /// What emission defined.
@@ -30,13 +32,16 @@ use std::collections::HashMap;
 pub struct Emitted {
     /// `int32_t run(const cnnc_model *, const cnnc_call *)`
     pub run: FuncId,
+    /// The same for processors with AVX-512, where the target [has](Target::wide) code for them.
+    pub run_wide: Option<FuncId>,
     /// The most stack that it uses on one thread, the executor's own apart.
     pub stack_bytes: u64,
 }
 
 /// Sees code on its way to the machine.
 pub trait Watch {
-    /// A kernel of the vector assembler before it is code. Tests that must notice a bug put one in here.
+    /// A kernel of the vector assembler before it is code, its twin with wide vectors, `…_wide`, right after it. Tests
+    /// that must notice a bug put one in here.
     fn kernel(&mut self, _kernel: &mut Kernel) {}
 
     /// A function of CLIF, and its name, before Cranelift compiles it.
@@ -73,11 +78,11 @@ pub fn emit(
         steps.push(id);
         deepest_step = deepest_step.max(frame);
     }
-    let (run, frames) = emitter.entry(program, &steps)?;
+    let Entry { run, run_wide, frames } = emitter.entry(program, &steps)?;
     // Each frame besides its own bytes holds a return address and the saved frame pointer.
-    let calls = 5 * 16;
+    let calls = 6 * 16;
     let stack_bytes = (frames + deepest_step + emitter.deepest_kernel + calls).next_multiple_of(16) as u64;
-    Ok(Emitted { run, stack_bytes })
+    Ok(Emitted { run, run_wide, stack_bytes })
 }
 
 /// Code under construction.
@@ -103,7 +108,10 @@ impl Emitter<'_> {
         let stack = match spec.generate(&name) {
             Code::Vector(mut kernel) => {
                 self.watch.kernel(&mut kernel);
-                let size = vasm::define(self.module, id, &kernel, self.target.emitter)?;
+                let twin = format!("{name}_wide");
+                let mut wide = self.target.wide.then(|| spec.generate_wide(&twin)).flatten();
+                wide.iter_mut().for_each(|kernel| self.watch.kernel(kernel));
+                let size = vasm::define(self.module, id, &kernel, wide.as_ref(), self.target.emitter)?;
                 self.grow(size.code)?;
                 size.stack
             }
@@ -178,6 +186,8 @@ mod context {
     pub(super) const ON_STEP: i32 = 64;
     /// What it is given.
     pub(super) const STEP_CONTEXT: i32 = 72;
+    /// Whether kernels run with wide vectors, 1 or 0.
+    pub(super) const WIDE: i32 = 80;
     /// Bytes of the structure.
-    pub(super) const BYTES: u32 = 80;
+    pub(super) const BYTES: u32 = 88;
 }

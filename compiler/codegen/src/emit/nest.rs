@@ -45,6 +45,8 @@ pub(super) struct Nest<'a> {
     pub bases: &'a BTreeMap<Space, Value>,
     pub call: &'a Call,
     pub kernel: FuncRef,
+    /// Whether it runs with wide vectors.
+    pub wide: Value,
 }
 
 /// Where the window of the current unit meets the image.
@@ -101,7 +103,7 @@ impl Nest<'_> {
             b.ins().stack_store(types::I64, value, slot, 8 * i as i32);
         }
         let args = b.ins().stack_addr(types::I64, slot, 0);
-        b.ins().call(self.kernel, &[args]);
+        b.ins().call(self.kernel, &[args, self.wide]);
     }
 
     /// The index of each loop at a unit.

@@ -42,10 +42,11 @@ impl Emitter<'_> {
             b.seal_block(entry);
             let (ctx, task) = (b.block_params(entry)[0], b.block_params(entry)[1]);
             let bases = bases(b, program, step, ctx, task);
+            let wide = b.ins().load(types::I64, MemFlagsData::trusted(), ctx, context::WIDE);
             let nests: Vec<Nest> = step
                 .calls()
                 .zip(&kernels)
-                .map(|(call, &kernel)| Nest { program, bases: &bases, call, kernel })
+                .map(|(call, &kernel)| Nest { program, bases: &bases, call, kernel, wide })
                 .collect();
             match &step.work {
                 Work::Nests(_) | Work::Siblings(_) => {

@@ -63,6 +63,7 @@ impl Grouped {
             let sum = |(p, &x): (usize, &V)| Sum {
                 x,
                 offset: (p as i64 * VECTOR) as i32,
+                upper: None,
                 channel: 0,
                 lanes: self.lanes,
                 stored: LANES,

@@ -95,6 +95,16 @@ specs! {
     winograd_output WinogradOutput,
 }
 
+impl Spec {
+    /// Writes the kernel with wide vectors, where that is quicker: it computes the same bits.
+    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+        match self {
+            Spec::Product(spec) => spec.generate_wide(name),
+            _ => None,
+        }
+    }
+}
+
 impl From<scalar::Scalar> for Spec {
     fn from(spec: scalar::Scalar) -> Spec {
         Spec::Scalar(spec)

@@ -1,7 +1,7 @@
 //! Pointwise functions on a vector register: the stages of a pipe, wherever they run.
 
 use crate::vasm::math::{self, Function};
-use crate::vasm::{Addr, Bin, Builder, Operand, Un, V};
+use crate::vasm::{Addr, Bin, Builder, LANES, Operand, Un, V};
 
 /// Where the second operand of a pointwise function lies, seen from one vector of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -227,8 +227,5 @@ fn select_to(k: &mut Builder, x: V, mask: V, y: V) {
 
 /// The operand at an address, of which only `lanes` lanes exist.
 pub(crate) fn operand(k: &mut Builder, addr: Addr, lanes: usize) -> Operand {
-    match lanes {
-        crate::vasm::LANES => Operand::Mem(addr),
-        _ => Operand::Reg(k.load_lanes(addr, lanes)),
-    }
+    if lanes < LANES { Operand::Reg(k.load_lanes(addr, lanes)) } else { Operand::Mem(addr) }
 }

@@ -59,6 +59,7 @@ impl Pool {
                 let sum = |(p, &x): (usize, &V)| Sum {
                     x,
                     offset: (p as i64 * VECTOR) as i32,
+                    upper: None,
                     channel: 0,
                     lanes: self.lanes,
                     stored: LANES,

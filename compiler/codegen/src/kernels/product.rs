@@ -85,8 +85,36 @@ pub struct Product {
     pub sums: Option<u32>,
 }
 
+/// Vectors of the panel that lie in one register: one, or two in a wide one.
+#[derive(Clone, Copy)]
+struct Strip {
+    first: usize,
+    vectors: usize,
+}
+
+impl Strip {
+    fn lanes(self) -> usize {
+        self.vectors * LANES
+    }
+
+    /// Bytes from the start of the panel.
+    fn offset(self) -> i32 {
+        (self.first as i64 * VECTOR) as i32
+    }
+}
+
+/// How a row is cut into register tiles.
+struct Tiling {
+    /// Pixels of the widest one.
+    widest: usize,
+    strips: Vec<Strip>,
+    /// Cache lines to ask for with every block and row of the window.
+    prefetch: usize,
+}
+
 /// Registers of the row.
-struct Row {
+struct Row<'t> {
+    tiling: &'t Tiling,
     /// Input column of the tile's first pixel and tap.
     input: P,
     /// Bytes from the start of the result.
@@ -131,31 +159,57 @@ impl Product {
 
     /// Writes the kernel.
     pub fn generate(&self, name: &str) -> Kernel {
+        let strips = (0..self.vectors).map(|first| Strip { first, vectors: 1 }).collect();
+        self.write(name, &Tiling { widest: self.tile, strips, prefetch: self.prefetch })
+    }
+
+    /// Writes the kernel with wide vectors: the same sums in the same order, two vectors of them in a register. A
+    /// vector that is not whole in memory has a register of its own. `None`: no two vectors make a wide one.
+    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+        let is_cut = self.to.lanes < LANES;
+        let whole = self.vectors - usize::from(is_cut);
+        let pairs = (0..whole).step_by(2).map(|first| Strip { first, vectors: 2.min(whole - first) });
+        let cut = is_cut.then_some(Strip { first: whole, vectors: 1 });
+        let strips: Vec<Strip> = pairs.chain(cut).collect();
+        if strips[0].vectors < 2 {
+            return None;
+        }
+        let widest = (Target::WIDE_ACCUMULATORS / strips.len()).max(1);
+        // Fewer tiles ask for as much.
+        let tiles = |widest: usize| self.pixels.div_ceil(widest);
+        let prefetch = (self.prefetch * tiles(self.tile)).div_ceil(tiles(widest).max(1));
+        Some(self.write(name, &Tiling { widest, strips, prefetch }))
+    }
+
+    fn write(&self, name: &str, tiling: &Tiling) -> Kernel {
         let mut k = Builder::new(name);
         let input = k.arg(1);
         let row = Row {
+            tiling,
             input: k.offset(input, -(self.pad as i64) * self.column),
             at: k.set(0),
             taps: self.row.map(|_| k.arg(4)),
             skip: self.row.map(|_| k.arg(5)),
-            ahead: (self.prefetch > 0).then(|| k.arg(7)),
+            ahead: (tiling.prefetch > 0).then(|| k.arg(7)),
         };
         if let Some(arg) = self.sums {
             let (sums, zero) = (k.arg(arg), k.splat(0.0));
             (0..self.vectors).for_each(|v| k.store(zero, sums.at((v as i64 * VECTOR) as i32)));
         }
-        let cycles = |pixels| Target::tile_cycles(pixels, self.vectors);
-        self.columns().tiles(&mut k, self.tile, cycles, |k, tile| self.tile(k, &row, tile));
+        let cycles = |pixels| Target::tile_cycles(pixels, tiling.strips.len());
+        self.columns().tiles(&mut k, tiling.widest, cycles, |k, tile| self.tile(k, &row, tile));
         k.finish()
     }
 
     /// One tile; moves the row's registers past it.
     fn tile(&self, k: &mut Builder, row: &Row, tile: &Tile) {
         let bias = self.bias.then(|| k.arg(3));
-        // One list of sums for each vector.
-        let sums: Vec<Vec<V>> = (0..self.vectors)
-            .map(|v| row::sums(k, tile.pixels, bias.map(|b| b.at((v as i64 * VECTOR) as i32))))
-            .collect();
+        // One list of sums for each strip.
+        let of_strip = |strip: &Strip| {
+            let bias = bias.map(|b| b.at(strip.offset()));
+            k.with_lanes(strip.lanes(), |k| row::sums(k, tile.pixels, bias))
+        };
+        let sums: Vec<Vec<V>> = row.tiling.strips.iter().map(of_strip).collect();
         let weights = k.arg(2);
         let block = k.copy(row.input);
         let whole = self.channels / self.block;
@@ -168,7 +222,7 @@ impl Product {
         if rest > 0 {
             self.block(k, row, tile, &sums, block, weights, rest);
         }
-        self.finish(k, row.at, &sums);
+        self.finish(k, row, &sums);
         k.advance(row.input, (tile.pixels * self.stride) as i64 * self.column);
         k.advance(row.at, tile.pixels as i64 * self.to.pixel);
     }
@@ -188,12 +242,13 @@ impl Product {
         let line_of_weights = (self.taps * self.block) as i64 * self.term;
         let line = |k: &mut Builder, x: P| {
             if let Some(ahead) = row.ahead {
-                (0..self.prefetch as i64).for_each(|i| k.prefetch(ahead.at((i * CACHE_LINE) as i32)));
-                k.advance(ahead, self.prefetch as i64 * CACHE_LINE);
+                let lines = row.tiling.prefetch as i64;
+                (0..lines).for_each(|i| k.prefetch(ahead.at((i * CACHE_LINE) as i32)));
+                k.advance(ahead, lines * CACHE_LINE);
             }
             for tap in 0..self.taps {
                 for c in 0..channels {
-                    self.term(k, tile, sums, x, weights, tap, c);
+                    self.term(k, &row.tiling.strips, tile, sums, [x, weights], [tap, c]);
                 }
             }
             k.advance(weights, line_of_weights);
@@ -209,72 +264,88 @@ impl Product {
     }
 
     /// Adds one term: one channel of one tap for all pixels and vectors of the tile.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the registers of one loop level and the indices of the term"
-    )]
-    fn term(&self, k: &mut Builder, tile: &Tile, sums: &[Vec<V>], x: P, weights: P, tap: usize, c: usize) {
+    fn term(
+        &self,
+        k: &mut Builder,
+        strips: &[Strip],
+        tile: &Tile,
+        sums: &[Vec<V>],
+        [x, weights]: [P; 2],
+        [tap, c]: [usize; 2],
+    ) {
         let columns = self.columns();
         let pixels = columns.inside(tile, tap);
         let at = |p: usize| x.at((columns.distance(p, tap) as i64 * self.column) as i32 + 4 * c as i32);
         let term = ((tap * self.block + c) as i64 * self.term) as i32;
-        let weight = |v: usize| weights.at(term + v as i32 * VECTOR as i32);
-        let cut = |v: usize| self.weights_cut && v + 1 == self.vectors && self.to.lanes < LANES;
-        let load = |k: &mut Builder, v: usize| match cut(v) {
-            true => k.load_lanes(weight(v), self.to.lanes),
-            false => k.load(weight(v)),
+        let weight = |strip: &Strip| weights.at(term + strip.offset());
+        let cut = |strip: &Strip| {
+            self.weights_cut && strip.first + strip.vectors == self.vectors && self.to.lanes < LANES
         };
+        let load = |k: &mut Builder, strip: &Strip| match cut(strip) {
+            true => k.load_lanes(weight(strip), self.to.lanes),
+            false => k.with_lanes(strip.lanes(), |k| k.load(weight(strip))),
+        };
+        // Wide strips come first.
+        let spread = |k: &mut Builder, p: usize| k.with_lanes(strips[0].lanes(), |k| k.broadcast(at(p)));
+        let fit =
+            |k: &mut Builder, x: V, strip: &Strip| if strip.lanes() < x.lanes() { k.lower(x) } else { x };
         if let [p] = pixels[..] {
-            let x = k.broadcast(at(p));
-            for (v, sums) in sums.iter().enumerate() {
-                let w = if cut(v) { Operand::Reg(load(k, v)) } else { Operand::Mem(weight(v)) };
+            let x = spread(k, p);
+            for (strip, sums) in strips.iter().zip(sums) {
+                let w = if cut(strip) { Operand::Reg(load(k, strip)) } else { Operand::Mem(weight(strip)) };
+                let x = fit(k, x, strip);
                 k.fma(sums[p], x, w);
             }
-        } else if pixels.len() <= self.vectors {
-            let xs: Vec<V> = pixels.iter().map(|&p| k.broadcast(at(p))).collect();
-            for (v, sums) in sums.iter().enumerate() {
-                let w = if pixels.is_empty() { break } else { load(k, v) };
+        } else if pixels.len() <= strips.len() {
+            let xs: Vec<V> = pixels.iter().map(|&p| spread(k, p)).collect();
+            for (strip, sums) in strips.iter().zip(sums) {
+                let w = if pixels.is_empty() { break } else { load(k, strip) };
                 for (&p, &x) in pixels.iter().zip(&xs) {
+                    let x = fit(k, x, strip);
                     k.fma(sums[p], x, w);
                 }
             }
         } else {
-            let ws: Vec<V> = (0..self.vectors).map(|v| load(k, v)).collect();
+            let ws: Vec<V> = strips.iter().map(|strip| load(k, strip)).collect();
             for &p in &pixels {
-                let x = k.broadcast(at(p));
-                for (v, &w) in ws.iter().enumerate() {
-                    k.fma(sums[v][p], x, w);
+                let x = spread(k, p);
+                for ((strip, sums), &w) in strips.iter().zip(sums).zip(&ws) {
+                    let x = fit(k, x, strip);
+                    k.fma(sums[p], x, w);
                 }
             }
         }
     }
 
     /// Runs the sums through the pipe and stores them, or adds them to those of the row.
-    fn finish(&self, k: &mut Builder, at: P, sums: &[Vec<V>]) {
+    fn finish(&self, k: &mut Builder, row: &Row, sums: &[Vec<V>]) {
         let mut list = Vec::new();
         for p in 0..sums[0].len() {
-            for (v, sums) in sums.iter().enumerate() {
-                let lanes = if v + 1 == self.vectors { self.to.lanes } else { LANES };
+            for (strip, sums) in row.tiling.strips.iter().zip(sums) {
+                let at = p as i64 * self.to.pixel + strip.first as i64 * self.to.vector;
+                let ends = strip.first + strip.vectors == self.vectors;
+                let lanes = strip.lanes() - if ends { LANES - self.to.lanes } else { 0 };
                 list.push(Sum {
                     x: sums[p],
-                    offset: (p as i64 * self.to.pixel + v as i64 * self.to.vector) as i32,
-                    channel: (v as i64 * VECTOR) as i32,
+                    offset: at as i32,
+                    upper: (strip.vectors > 1).then_some((at + self.to.vector) as i32),
+                    channel: strip.offset(),
                     lanes,
-                    stored: if self.to.padded { LANES } else { lanes },
+                    stored: if self.to.padded { strip.lanes() } else { lanes },
                 });
             }
         }
-        let Some(arg) = self.sums else { return row::finish(k, &self.pipe, at, &list) };
-        row::apply(k, &self.pipe, at, &list);
+        let Some(arg) = self.sums else { return row::finish(k, &self.pipe, row.at, &list) };
+        row::apply(k, &self.pipe, row.at, &list);
         for sum in &list {
             sum.clear(k);
             if self.to.stored {
-                sum.store(k, at);
+                sum.store(k, row.at);
             }
         }
-        let row = k.arg(arg);
-        for (v, results) in sums.iter().enumerate() {
-            let so_far = row.at((v as i64 * VECTOR) as i32);
+        let sums_of_row = k.arg(arg);
+        for (strip, results) in row.tiling.strips.iter().zip(sums) {
+            let so_far = sums_of_row.at(strip.offset());
             let sum = results[0];
             // Addition commutes, and the others follow one by one: the width of the tile changes nothing.
             k.bin_to(Bin::Add, sum, sum, Operand::Mem(so_far));

@@ -5,7 +5,7 @@
 //! interior is a loop.
 
 use super::pointwise::{self, Pointwise, Source};
-use crate::vasm::{Bin, Builder, LANES, Operand, P, V};
+use crate::vasm::{Bin, Builder, Operand, P, V};
 
 /// The columns of the image that the windows of a row see.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -143,6 +143,8 @@ pub(super) struct Sum {
     pub x: V,
     /// Bytes from where the tile's results start, the same in operands of the result's shape.
     pub offset: i32,
+    /// The same of the upper half, if the vector is wide.
+    pub upper: Option<i32>,
     /// Bytes to its channels in an operand of one number a channel.
     pub channel: i32,
     /// Lanes that exist.
@@ -166,7 +168,10 @@ pub(super) fn finish(k: &mut Builder, pipe: &[Pointwise], at: P, sums: &[Sum]) {
     // The sums fill the registers: what needs more of them takes the results back one by one.
     let to = k.arg(0);
     for sum in sums {
-        let x = k.load_lanes(to.indexed(at, 1, sum.offset), sum.stored);
+        let x = match sum.upper {
+            Some(upper) => k.load_halves(to.indexed(at, 1, sum.offset), to.indexed(at, 1, upper)),
+            None => k.load_lanes(to.indexed(at, 1, sum.offset), sum.stored),
+        };
         let sum = Sum { x, ..*sum };
         for stage in heavy {
             sum.stage(k, at, stage);
@@ -196,14 +201,26 @@ impl Sum {
 
     pub(super) fn store(&self, k: &mut Builder, at: P) {
         let to = k.arg(0);
-        k.store_lanes(self.x, to.indexed(at, 1, self.offset), self.stored);
+        let low = to.indexed(at, 1, self.offset);
+        match self.upper {
+            Some(upper) => k.store_halves(self.x, low, to.indexed(at, 1, upper)),
+            None => k.store_lanes(self.x, low, self.stored),
+        }
     }
 
     fn stage(&self, k: &mut Builder, at: P, stage: &Pointwise) {
+        k.with_lanes(self.x.lanes(), |k| self.apply(k, at, stage));
+    }
+
+    fn apply(&self, k: &mut Builder, at: P, stage: &Pointwise) {
         stage.apply(k, self.x, &mut |k, source| match source {
             Source::Same(arg) => {
                 let p = k.arg(arg);
-                pointwise::operand(k, p.indexed(at, 1, self.offset), self.stored)
+                let low = p.indexed(at, 1, self.offset);
+                match self.upper {
+                    Some(upper) => Operand::Reg(k.load_halves(low, p.indexed(at, 1, upper))),
+                    None => pointwise::operand(k, low, self.stored),
+                }
             }
             Source::Channel(arg) => {
                 let p = k.arg(arg);
@@ -222,7 +239,7 @@ impl Sum {
 pub(super) fn sums(k: &mut Builder, count: usize, bias: Option<crate::vasm::Addr>) -> Vec<V> {
     let sums: Vec<V> = (0..count).map(|_| k.vector()).collect();
     match bias {
-        Some(bias) => k.load_lanes_to(sums[0], bias, LANES),
+        Some(bias) => k.load_lanes_to(sums[0], bias, sums[0].lanes()),
         None => k.splat_to(sums[0], 0.0),
     }
     for &sum in &sums[1..] {

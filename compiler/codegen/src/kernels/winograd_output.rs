@@ -72,6 +72,7 @@ impl WinogradOutput {
                 let sum = |(w, x)| Sum {
                     x,
                     offset: (w as i64 * VECTOR) as i32,
+                    upper: None,
                     channel: 0,
                     lanes: self.lanes,
                     stored: LANES,

@@ -1,9 +1,10 @@
 //! Writing kernels: one method an instruction, fresh registers as results.
 //!
 //! Methods named after an instruction return a new register; those ending in `_to` write one that exists,
-//! which is how accumulators and moving pointers are kept.
+//! which is how accumulators and moving pointers are kept. A new register has the lanes of the operands; where there
+//! are none, those that [`Builder::with_lanes`] says.
 
-use super::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
+use super::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V, WIDE};
 
 /// Builds a [`Kernel`] instruction by instruction.
 pub struct Builder {
@@ -11,12 +12,13 @@ pub struct Builder {
     open: Vec<Vec<Inst>>,
     vectors: u32,
     pointers: u32,
+    lanes: usize,
 }
 
 impl Builder {
     /// Starts an empty kernel.
     pub fn new(name: impl Into<String>) -> Builder {
-        Builder { name: name.into(), open: vec![Vec::new()], vectors: 0, pointers: 0 }
+        Builder { name: name.into(), open: vec![Vec::new()], vectors: 0, pointers: 0, lanes: LANES }
     }
 
     /// The finished kernel.
@@ -31,10 +33,23 @@ impl Builder {
         }
     }
 
+    /// What `body` writes, in new registers of so many lanes: [`LANES`] or [`WIDE`].
+    pub fn with_lanes<R>(&mut self, lanes: usize, body: impl FnOnce(&mut Builder) -> R) -> R {
+        let before = std::mem::replace(&mut self.lanes, lanes);
+        let result = body(self);
+        self.lanes = before;
+        result
+    }
+
     /// A vector register without a value yet.
     pub fn vector(&mut self) -> V {
         self.vectors += 1;
-        V(self.vectors - 1)
+        V { number: self.vectors - 1, is_wide: self.lanes == WIDE }
+    }
+
+    /// One of as many lanes as another.
+    fn like(&mut self, v: V) -> V {
+        self.with_lanes(v.lanes(), Builder::vector)
     }
 
     /// An integer register without a value yet.
@@ -142,7 +157,7 @@ impl Builder {
 
     /// A full vector from memory.
     pub fn load(&mut self, addr: Addr) -> V {
-        self.load_lanes(addr, LANES)
+        self.load_lanes(addr, self.lanes)
     }
 
     /// `lanes` lanes from memory, zeros above: reads no byte beyond them.
@@ -159,12 +174,31 @@ impl Builder {
 
     /// A full vector to memory.
     pub fn store(&mut self, v: V, addr: Addr) {
-        self.store_lanes(v, addr, LANES);
+        self.store_lanes(v, addr, v.lanes());
     }
 
     /// The first `lanes` lanes to memory: writes no byte beyond them.
     pub fn store_lanes(&mut self, v: V, addr: Addr, lanes: usize) {
         self.push(Inst::Store(v, addr, lanes as u8));
+    }
+
+    /// A wide vector whose halves lie at two addresses.
+    pub fn load_halves(&mut self, low: Addr, high: Addr) -> V {
+        let v = self.with_lanes(WIDE, Builder::vector);
+        self.push(Inst::LoadHalves(v, low, high));
+        v
+    }
+
+    /// The halves of a wide vector to two addresses.
+    pub fn store_halves(&mut self, v: V, low: Addr, high: Addr) {
+        self.push(Inst::StoreHalves(v, low, high));
+    }
+
+    /// The lower half of a wide vector.
+    pub fn lower(&mut self, a: V) -> V {
+        let v = self.with_lanes(LANES, Builder::vector);
+        self.push(Inst::Lower(v, a));
+        v
     }
 
     /// The f32 at an address in every lane.
@@ -196,9 +230,9 @@ impl Builder {
         self.push(Inst::Splat(v, value.to_bits()));
     }
 
-    /// All ones in the first `lanes` lanes, zeros above.
+    /// All ones in the first `lanes` of [`LANES`] lanes, zeros above.
     pub fn lane_mask(&mut self, lanes: usize) -> V {
-        let v = self.vector();
+        let v = self.with_lanes(LANES, Builder::vector);
         let bits = std::array::from_fn(|i| if i < lanes { u32::MAX } else { 0 });
         self.push(Inst::Const(v, bits));
         v
@@ -206,7 +240,7 @@ impl Builder {
 
     /// A copy of `a`.
     pub fn mov(&mut self, a: V) -> V {
-        let v = self.vector();
+        let v = self.like(a);
         self.mov_to(v, a);
         v
     }
@@ -218,7 +252,7 @@ impl Builder {
 
     /// `a op b` in a new register.
     pub fn bin(&mut self, op: Bin, a: V, b: impl Into<Operand>) -> V {
-        let v = self.vector();
+        let v = self.like(a);
         self.bin_to(op, v, a, b);
         v
     }
@@ -230,7 +264,7 @@ impl Builder {
 
     /// `op a` in a new register.
     pub fn un(&mut self, op: Un, a: V) -> V {
-        let v = self.vector();
+        let v = self.like(a);
         self.un_to(op, v, a);
         v
     }
@@ -252,21 +286,21 @@ impl Builder {
 
     /// `mask ? a : b` in a new register.
     pub fn select(&mut self, mask: V, a: V, b: V) -> V {
-        let v = self.vector();
+        let v = self.like(a);
         self.push(Inst::Select(v, mask, a, b));
         v
     }
 
     /// Two lanes of `a`, then two of `b`, within each group of four.
     pub fn shuffle(&mut self, a: V, b: V, imm: u8) -> V {
-        let v = self.vector();
+        let v = self.like(a);
         self.push(Inst::Shuffle(v, a, b, imm));
         v
     }
 
     /// Two groups of four out of `a` and `b`.
     pub fn groups(&mut self, a: V, b: V, imm: u8) -> V {
-        let v = self.vector();
+        let v = self.like(a);
         self.push(Inst::Groups(v, a, b, imm));
         v
     }

@@ -1,4 +1,4 @@
-//! Kernels to CLIF: a vector is a pair of 128-bit values, a pointer or count an `i64`.
+//! Kernels to CLIF: a vector is two or four 128-bit values, a pointer or count an `i64`.
 //!
 //! INVARIANT: the same bits as [`x64`](super::x64), but for the payload of a NaN in which two NaNs meet.
 //! Memory is touched lane by lane where a load or store is partial, and nowhere else than the kernel says.
@@ -11,16 +11,16 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
-use super::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
+use super::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V, WIDE};
 
-/// Lanes of one of the two halves.
-const HALF: usize = LANES / 2;
+/// Lanes of a CLIF value.
+const PART: usize = 4;
 
 /// Bytes of a lane.
 const LANE: i32 = 4;
 
-/// A vector: its lower and upper half.
-type Halves = [Value; 2];
+/// A vector: its values from the lowest lanes up.
+type Parts = Vec<Value>;
 
 /// Writes the body of `function`, which has the kernel [signature](super::signature) and no blocks yet, for a
 /// [verified](super::verify()) kernel.
@@ -36,7 +36,8 @@ pub fn build(
     f.switch_to_block(entry);
     f.seal_block(entry);
     let args = f.block_params(entry)[0];
-    let vectors = (0..kernel.vectors).map(|_| [types::F32X4; 2].map(|ty| f.declare_var(ty))).collect();
+    let vectors = (0..kernel.vectors).map(|_| [types::F32X4; WIDE / PART].map(|ty| f.declare_var(ty)));
+    let vectors = vectors.collect();
     let pointers = (0..kernel.pointers).map(|_| f.declare_var(types::I64)).collect();
     let mut build = Build { f, args, vectors, pointers };
     build.block(&kernel.body);
@@ -48,7 +49,7 @@ pub fn build(
 struct Build<'a> {
     f: FunctionBuilder<'a>,
     args: Value,
-    vectors: Vec<[Variable; 2]>,
+    vectors: Vec<[Variable; WIDE / PART]>,
     pointers: Vec<Variable>,
 }
 
@@ -133,68 +134,85 @@ impl Build<'_> {
                 self.set_p(p, value);
             }
             Inst::Load(v, a, lanes) => {
-                let value = self.load(a, usize::from(lanes));
-                self.set_v(v, value);
+                let parts = self.load(a, usize::from(lanes), v.lanes());
+                self.set_v(v, parts);
             }
-            Inst::Store(v, a, lanes) => self.store(v, a, usize::from(lanes)),
+            Inst::Store(v, a, lanes) => {
+                let parts = self.v(v);
+                self.store(&parts, a, usize::from(lanes));
+            }
+            Inst::LoadHalves(v, low, high) => {
+                let halves = [low, high].map(|a| self.load(a, LANES, LANES));
+                self.set_v(v, halves.concat());
+            }
+            Inst::StoreHalves(v, low, high) => {
+                let parts = self.v(v);
+                for (half, a) in parts.chunks(LANES / PART).zip([low, high]) {
+                    self.store(half, a, LANES);
+                }
+            }
+            Inst::Lower(v, a) => {
+                let parts = self.v(a);
+                self.set_v(v, parts[..LANES / PART].to_vec());
+            }
             Inst::Broadcast(v, a) => {
                 let (base, disp) = self.address(a);
                 let lane = self.f.ins().load(types::F32, flags(), base, disp);
-                let half = self.f.ins().splat(types::F32X4, lane);
-                self.set_v(v, [half; 2]);
+                let part = self.f.ins().splat(types::F32X4, lane);
+                self.set_v(v, vec![part; v.lanes() / PART]);
             }
             Inst::Splat(v, bits) => {
-                let half = self.constant([bits; HALF]);
-                self.set_v(v, [half; 2]);
+                let part = self.constant([bits; PART]);
+                self.set_v(v, vec![part; v.lanes() / PART]);
             }
             Inst::Const(v, [a, b, c, d, e, f, g, h]) => {
-                let halves = [[a, b, c, d], [e, f, g, h]].map(|half| self.constant(half));
-                self.set_v(v, halves);
+                let parts = [[a, b, c, d], [e, f, g, h]].map(|part| self.constant(part));
+                self.set_v(v, parts.to_vec());
             }
             Inst::Mov(v, a) => {
                 let a = self.v(a);
                 self.set_v(v, a);
             }
             Inst::Bin(op, v, a, b) => {
-                let (a, b) = (self.v(a), self.operand(b));
-                let halves = [0, 1].map(|half| self.binary(op, a[half], b[half]));
-                self.set_v(v, halves);
+                let (a, b) = (self.v(a), self.operand(b, v.lanes()));
+                let parts = a.iter().zip(&b).map(|(&a, &b)| self.binary(op, a, b)).collect();
+                self.set_v(v, parts);
             }
             Inst::Un(Un::SwapHalves, v, a) => {
-                let [low, high] = self.v(a);
-                self.set_v(v, [high, low]);
+                let mut parts = self.v(a);
+                parts.reverse();
+                self.set_v(v, parts);
             }
             Inst::Un(op, v, a) => {
-                let halves = self.v(a).map(|a| self.unary(op, a));
-                self.set_v(v, halves);
+                let parts = self.v(a).into_iter().map(|a| self.unary(op, a)).collect();
+                self.set_v(v, parts);
             }
             Inst::Fma(v, a, b) => {
-                let (acc, a, b) = (self.v(v), self.v(a), self.operand(b));
-                let halves = [0, 1].map(|half| self.f.ins().fma(a[half], b[half], acc[half]));
-                self.set_v(v, halves);
+                let (factors, sum) = ([self.v(a), self.operand(b, v.lanes())], self.v(v));
+                self.multiply_add(v, factors, sum);
             }
             Inst::MulAdd(v, a, b) => {
-                let (x, a, b) = (self.v(v), self.v(a), self.operand(b));
-                let halves = [0, 1].map(|half| self.f.ins().fma(x[half], a[half], b[half]));
-                self.set_v(v, halves);
+                let factors = [self.v(v), self.v(a)];
+                let summand = self.operand(b, v.lanes());
+                self.multiply_add(v, factors, summand);
             }
             Inst::Select(v, mask, a, b) => {
                 let (mask, a, b) = (self.v(mask), self.v(a), self.v(b));
-                let halves = [0, 1].map(|half| self.f.ins().bitselect(mask[half], a[half], b[half]));
-                self.set_v(v, halves);
+                let select = |i: usize| self.f.ins().bitselect(mask[i], a[i], b[i]);
+                let parts = (0..mask.len()).map(select).collect();
+                self.set_v(v, parts);
             }
             Inst::Shuffle(v, a, b, imm) => {
                 let (a, b) = (self.v(a), self.v(b));
                 let pick = |i: u8| (imm >> (2 * i)) & 3;
                 let lanes = [pick(0), pick(1), 4 + pick(2), 4 + pick(3)];
-                let halves = [0, 1].map(|half| self.shuffle(a[half], b[half], lanes));
-                self.set_v(v, halves);
+                let parts = a.iter().zip(&b).map(|(&a, &b)| self.shuffle(a, b, lanes)).collect();
+                self.set_v(v, parts);
             }
             Inst::Groups(v, a, b, imm) => {
                 let groups = [self.v(a), self.v(b)].concat();
                 let pick = |shift: u8| groups[usize::from((imm >> shift) & 3)];
-                let halves = [pick(0), pick(4)];
-                self.set_v(v, halves);
+                self.set_v(v, vec![pick(0), pick(4)]);
             }
             // CLIF has no prefetch, and a prefetch has no effect but on time.
             Inst::Prefetch(_) | Inst::Loop(..) => {}
@@ -203,29 +221,31 @@ impl Build<'_> {
 
     // ---- memory
 
-    fn load(&mut self, a: Addr, lanes: usize) -> Halves {
+    /// The first `lanes` lanes of a vector of `all`; the others are zeros.
+    fn load(&mut self, a: Addr, lanes: usize, all: usize) -> Parts {
         let (base, disp) = self.address(a);
-        [0, HALF].map(|first| match lanes.saturating_sub(first) {
-            0 => self.constant([0; HALF]),
-            HALF.. => self.f.ins().load(types::F32X4, flags(), base, disp + LANE * first as i32),
-            n => (0..n).fold(self.constant([0; HALF]), |half, i| {
+        let part = |first: usize| match lanes.saturating_sub(first) {
+            0 => self.constant([0; PART]),
+            PART.. => self.f.ins().load(types::F32X4, flags(), base, disp + LANE * first as i32),
+            n => (0..n).fold(self.constant([0; PART]), |part, i| {
                 let lane = self.f.ins().load(types::F32, flags(), base, disp + LANE * (first + i) as i32);
-                self.f.ins().insertlane(half, lane, i as u8)
+                self.f.ins().insertlane(part, lane, i as u8)
             }),
-        })
+        };
+        (0..all).step_by(PART).map(part).collect()
     }
 
-    fn store(&mut self, v: V, a: Addr, lanes: usize) {
-        let halves = self.v(v);
+    /// Stores the first `lanes` lanes.
+    fn store(&mut self, parts: &[Value], a: Addr, lanes: usize) {
         let (base, disp) = self.address(a);
-        for (half, first) in halves.into_iter().zip([0, HALF]) {
+        for (&part, first) in parts.iter().zip((0..).step_by(PART)) {
             let n = lanes.saturating_sub(first);
-            if n >= HALF {
-                self.f.ins().store(flags(), half, base, disp + LANE * first as i32);
+            if n >= PART {
+                self.f.ins().store(flags(), part, base, disp + LANE * first as i32);
                 continue;
             }
             for i in 0..n {
-                let lane = self.f.ins().extractlane(half, i as u8);
+                let lane = self.f.ins().extractlane(part, i as u8);
                 self.f.ins().store(flags(), lane, base, disp + LANE * (first + i) as i32);
             }
         }
@@ -240,7 +260,7 @@ impl Build<'_> {
             let scaled = self.f.ins().ishl(index, shift);
             base = self.f.ins().iadd(base, scaled);
         }
-        if a.disp.checked_add(LANE * LANES as i32).is_some() {
+        if a.disp.checked_add(LANE * WIDE as i32).is_some() {
             return (base, a.disp);
         }
         let disp = self.f.ins().iconst(types::I64, i64::from(a.disp));
@@ -248,6 +268,12 @@ impl Build<'_> {
     }
 
     // ---- lanes
+
+    /// `v = a * b + c`, rounded once.
+    fn multiply_add(&mut self, v: V, [a, b]: [Parts; 2], c: Parts) {
+        let parts = (0..c.len()).map(|i| self.f.ins().fma(a[i], b[i], c[i])).collect();
+        self.set_v(v, parts);
+    }
 
     fn binary(&mut self, op: Bin, a: Value, b: Value) -> Value {
         match op {
@@ -288,7 +314,7 @@ impl Build<'_> {
             Un::Shl(n) => self.shift(a, n, |f, a, n| f.ins().ishl(a, n)),
             Un::Sar(n) => self.shift(a, n, |f, a, n| f.ins().sshr(a, n)),
             Un::Permute(imm) => self.shuffle(a, a, [0, 1, 2, 3].map(|i| (imm >> (2 * i)) & 3)),
-            // Handled with both halves at hand.
+            // Handled with all parts at hand.
             Un::SwapHalves => a,
         }
     }
@@ -323,7 +349,7 @@ impl Build<'_> {
     }
 
     /// Lanes 0 to 3 are those of `a`, 4 to 7 those of `b`.
-    fn shuffle(&mut self, a: Value, b: Value, lanes: [u8; HALF]) -> Value {
+    fn shuffle(&mut self, a: Value, b: Value, lanes: [u8; PART]) -> Value {
         let bytes: Vec<u8> = lanes.iter().flat_map(|lane| (0..4).map(move |byte| 4 * lane + byte)).collect();
         let mask = self.f.func.dfg.immediates.push(ConstantData::from(bytes));
         let (a, b) = (self.cast(types::I8X16, a), self.cast(types::I8X16, b));
@@ -335,7 +361,7 @@ impl Build<'_> {
         self.f.ins().bitcast(to, MemFlagsData::new().with_endianness(Endianness::Little), value)
     }
 
-    fn constant(&mut self, lanes: [u32; HALF]) -> Value {
+    fn constant(&mut self, lanes: [u32; PART]) -> Value {
         let bytes: Vec<u8> = lanes.iter().flat_map(|bits| bits.to_le_bytes()).collect();
         let constant = self.f.func.dfg.constants.insert(ConstantData::from(bytes));
         self.f.ins().vconst(types::F32X4, constant)
@@ -343,21 +369,22 @@ impl Build<'_> {
 
     // ---- registers
 
-    fn operand(&mut self, operand: Operand) -> Halves {
+    fn operand(&mut self, operand: Operand, lanes: usize) -> Parts {
         match operand {
             Operand::Reg(v) => self.v(v),
-            Operand::Mem(a) => self.load(a, LANES),
-            Operand::Const(bits) => [self.constant([bits; HALF]); 2],
+            Operand::Mem(a) => self.load(a, lanes, lanes),
+            Operand::Const(bits) => vec![self.constant([bits; PART]); lanes / PART],
         }
     }
 
-    fn v(&mut self, v: V) -> Halves {
-        self.vectors[v.0 as usize].map(|half| self.f.use_var(half))
+    fn v(&mut self, v: V) -> Parts {
+        let parts = self.vectors[v.number as usize].into_iter().take(v.lanes() / PART);
+        parts.map(|part| self.f.use_var(part)).collect()
     }
 
-    fn set_v(&mut self, v: V, value: Halves) {
-        for (half, value) in self.vectors[v.0 as usize].into_iter().zip(value) {
-            self.f.def_var(half, value);
+    fn set_v(&mut self, v: V, parts: Parts) {
+        for (part, value) in self.vectors[v.number as usize].into_iter().zip(parts) {
+            self.f.def_var(part, value);
         }
     }
 

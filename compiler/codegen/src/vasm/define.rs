@@ -83,10 +83,11 @@ impl Display for EmitError {
 
 impl std::error::Error for EmitError {}
 
-/// The signature of every kernel: `extern "sysv64" fn(args: *const u64)`.
+/// The signature of every kernel: `extern "sysv64" fn(args: *const u64, wide: u64)`. The second argument says whether
+/// the processor has AVX-512; a kernel written once for all processors does not look at it.
 pub fn signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
-    signature.params.push(AbiParam::new(types::I64));
+    signature.params.extend([AbiParam::new(types::I64); 2]);
     signature
 }
 
@@ -111,7 +112,8 @@ impl Size {
     }
 }
 
-/// Defines `id`, declared with [`signature`], as the kernel's code.
+/// Defines `id`, declared with [`signature`], as the kernel's code. A kernel may have a twin with wide vectors, which
+/// computes the same and runs where the processor has them; of code through CLIF it is no part.
 ///
 /// # Errors
 /// Every [`EmitError`]; the function is then not defined.
@@ -119,13 +121,18 @@ pub fn define(
     module: &mut dyn Module,
     id: FuncId,
     kernel: &Kernel,
+    wide: Option<&Kernel>,
     emitter: Emitter,
 ) -> Result<Size, EmitError> {
     verify(kernel)?;
     let refused = |message: String| EmitError::Refused { kernel: kernel.name.clone(), message };
     match emitter {
         Emitter::X64 => {
-            let code = x64::assemble(kernel)?;
+            let mut code = x64::assemble(kernel)?;
+            if let Some(wide) = wide {
+                verify(wide)?;
+                code = x64::choice(&code, &x64::assemble(wide)?);
+            }
             module
                 .define_function_bytes(id, CODE_ALIGN, &code.bytes, &[])
                 .map_err(|e| refused(e.to_string()))?;

@@ -2,10 +2,10 @@
 //!
 //! A [`Kernel`] is a leaf function `extern "sysv64" fn(args: *const u64)` without calls: straight code and
 //! counted loops over mutable virtual registers. There are two kinds of register: [`V`], a vector of
-//! [`LANES`] 32-bit lanes (f32, or i32 as the instruction says), and [`P`], a 64-bit pointer or count. Two
-//! emitters turn a kernel into code: [`x64`] (AVX2 and FMA bytes, one `ymm` a vector) and [`clif`] (a pair of
-//! 128-bit CLIF values a vector, for every target Cranelift knows). Both compute the same bits, so each is
-//! the other's oracle.
+//! [`LANES`] 32-bit lanes (f32, or i32 as the instruction says), or of [`WIDE`], and [`P`], a 64-bit pointer or
+//! count. Two emitters turn a kernel into code: [`x64`] (AVX2 and FMA bytes, one `ymm` a vector; a kernel with wide
+//! vectors takes AVX-512) and [`clif`] (128-bit CLIF values, two or four a vector, for every target Cranelift
+//! knows). Both compute the same bits, so each is the other's oracle.
 //!
 //! ```text
 //! kernel axpy(args) {
@@ -44,9 +44,22 @@ pub use verify::verify;
 /// four.
 pub const LANES: usize = 8;
 
-/// A virtual vector register of [`LANES`] lanes of 32 bits.
+/// Lanes of a wide vector register: two vectors side by side, a `zmm`.
+pub const WIDE: usize = 2 * LANES;
+
+/// A virtual vector register of [`LANES`] or [`WIDE`] lanes of 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct V(pub(crate) u32);
+pub struct V {
+    pub(crate) number: u32,
+    pub(crate) is_wide: bool,
+}
+
+impl V {
+    /// Its lanes.
+    pub fn lanes(self) -> usize {
+        if self.is_wide { WIDE } else { LANES }
+    }
+}
 
 /// A virtual 64-bit integer register: an address or a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,8 +88,7 @@ impl P {
     }
 }
 
-/// The second operand of a vector instruction: a register, [`LANES`] lanes in memory at any alignment, or a
-/// constant.
+/// The second operand of a vector instruction: a register, as many lanes in memory at any alignment, or a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {
     /// A register.
@@ -165,7 +177,7 @@ pub enum Un {
     Sar(u8),
     /// Within each group of four, lane `i` takes lane `(imm >> 2i) & 3`.
     Permute(u8),
-    /// The two groups of four exchanged.
+    /// The two groups of four exchanged; of [`LANES`] lanes.
     SwapHalves,
 }
 
@@ -216,11 +228,17 @@ pub enum Inst {
     Load(V, Addr, u8),
     /// `lanes in memory = v`, the first n of them.
     Store(V, Addr, u8),
+    /// The lower half of a wide `v` = [`LANES`] lanes at one address, the upper half those at another.
+    LoadHalves(V, Addr, Addr),
+    /// [`LANES`] lanes at one address = the lower half of a wide `v`, those at another the upper half.
+    StoreHalves(V, Addr, Addr),
+    /// `v` = the lower half of a wide register
+    Lower(V, V),
     /// Every lane is the 32-bit word at the address.
     Broadcast(V, Addr),
     /// Every lane is this constant, given by its bits.
     Splat(V, u32),
-    /// Each lane its own constant.
+    /// Each of [`LANES`] lanes its own constant.
     Const(V, [u32; LANES]),
     /// `v = w`
     Mov(V, V),
@@ -236,7 +254,7 @@ pub enum Inst {
     Select(V, V, V, V),
     /// Within each group of four: lanes 0, 1 from a and 2, 3 from b, picked by two bits each of the constant.
     Shuffle(V, V, V, u8),
-    /// The four-lane groups `imm & 3` and `imm >> 4 & 3` of (a.low, a.high, b.low, b.high).
+    /// The four-lane groups `imm & 3` and `imm >> 4 & 3` of (a.low, a.high, b.low, b.high), each of [`LANES`] lanes.
     Groups(V, V, V, u8),
     /// Asks for the cache line at the address, to the second cache level; never faults.
     Prefetch(Addr),
@@ -251,7 +269,7 @@ pub struct Kernel {
     pub name: String,
     /// Its instructions.
     pub body: Vec<Inst>,
-    /// How many `V` there are: all numbers below occur.
+    /// How many `V` there are, wide ones and others: all numbers below occur.
     pub vectors: u32,
     /// How many `P` there are.
     pub pointers: u32,

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
+use super::{Addr, Bin, Inst, Kernel, Operand, P, Trips, Un, V};
 
 impl Display for Kernel {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -38,8 +38,11 @@ fn inst(f: &mut Formatter<'_>, inst: &Inst, depth: usize) -> Result {
         Inst::MulImm(p, q, value) => write!(f, "{p} = mul {q}, {value}"),
         Inst::LoadP(p, a) => write!(f, "{p} = load64 {a}"),
         Inst::LoadI32(p, a) => write!(f, "{p} = load32 {a}"),
-        Inst::Load(v, a, n) => write!(f, "{v} = load{} {a}", Lanes(*n)),
-        Inst::Store(v, a, n) => write!(f, "store{} {a}, {v}", Lanes(*n)),
+        Inst::Load(v, a, n) => write!(f, "{v} = load{} {a}", Lanes(*v, *n)),
+        Inst::Store(v, a, n) => write!(f, "store{} {a}, {v}", Lanes(*v, *n)),
+        Inst::LoadHalves(v, low, high) => write!(f, "{v} = load {low}, {high}"),
+        Inst::StoreHalves(v, low, high) => write!(f, "store {low}, {high}, {v}"),
+        Inst::Lower(v, a) => write!(f, "{v} = lower {a}"),
         Inst::Broadcast(v, a) => write!(f, "{v} = broadcast {a}"),
         Inst::Splat(v, bits) => write!(f, "{v} = splat {}", Bits(*bits)),
         Inst::Const(v, lanes) => {
@@ -73,11 +76,11 @@ fn inst(f: &mut Formatter<'_>, inst: &Inst, depth: usize) -> Result {
 }
 
 /// The suffix of a partial load or store; empty for a full one.
-struct Lanes(u8);
+struct Lanes(V, u8);
 
 impl Display for Lanes {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        if self.0 as usize == LANES { Ok(()) } else { write!(f, ".{}", self.0) }
+        if usize::from(self.1) == self.0.lanes() { Ok(()) } else { write!(f, ".{}", self.1) }
     }
 }
 
@@ -95,7 +98,7 @@ impl Display for Bits {
 
 impl Display for V {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "v{}", self.0)
+        write!(f, "{}{}", if self.is_wide { 'w' } else { 'v' }, self.number)
     }
 }
 

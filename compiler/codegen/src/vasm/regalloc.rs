@@ -123,7 +123,7 @@ impl Live {
 
     fn refer(&mut self, reg: Reg, time: usize) {
         let slot = match reg {
-            Reg::V(v) => &mut self.vectors[v.0 as usize],
+            Reg::V(v) => &mut self.vectors[v.number as usize],
             Reg::P(p) => &mut self.pointers[p.0 as usize],
         };
         slot.get_or_insert(Span { start: time, end: time }).end = time;

@@ -36,11 +36,16 @@ impl Inst {
                 addr(a, f)
             }
             Inst::Prefetch(a) => addr(a, f),
+            Inst::LoadHalves(_, low, high) => [low, high].into_iter().for_each(|a| addr(a, f)),
             Inst::Store(v, a, _) => {
                 f(Reg::V(*v));
                 addr(a, f);
             }
-            Inst::Mov(_, w) | Inst::Un(_, _, w) => f(Reg::V(*w)),
+            Inst::StoreHalves(v, low, high) => {
+                f(Reg::V(*v));
+                [low, high].into_iter().for_each(|a| addr(a, f));
+            }
+            Inst::Mov(_, w) | Inst::Lower(_, w) | Inst::Un(_, _, w) => f(Reg::V(*w)),
             Inst::Bin(_, _, a, b) => {
                 f(Reg::V(*a));
                 operand(b, f);
@@ -72,6 +77,8 @@ impl Inst {
             | Inst::LoadP(p, ..)
             | Inst::LoadI32(p, ..) => Some(Reg::P(*p)),
             Inst::Load(v, ..)
+            | Inst::LoadHalves(v, ..)
+            | Inst::Lower(v, ..)
             | Inst::Broadcast(v, ..)
             | Inst::Splat(v, ..)
             | Inst::Const(v, ..)
@@ -83,7 +90,7 @@ impl Inst {
             | Inst::Select(v, ..)
             | Inst::Shuffle(v, ..)
             | Inst::Groups(v, ..) => Some(Reg::V(*v)),
-            Inst::Store(..) | Inst::Prefetch(..) | Inst::Loop(..) => None,
+            Inst::Store(..) | Inst::StoreHalves(..) | Inst::Prefetch(..) | Inst::Loop(..) => None,
         }
     }
 }

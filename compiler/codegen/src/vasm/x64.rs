@@ -1,4 +1,5 @@
-//! Kernels to x86-64 bytes: AVX2 and FMA, one `ymm` a vector, System V calling convention.
+//! Kernels to x86-64 bytes: AVX2 and FMA, one `ymm` a vector, System V calling convention. A kernel with wide vectors
+//! is written for AVX-512: one `zmm` a wide vector, and the registers of that.
 //!
 //! ```text
 //! push callee-saved registers in use
@@ -9,16 +10,19 @@
 //!
 //! INVARIANT: the bytes have no relocations, touch no memory but what the kernel names and its stack, and
 //! call nothing.
-//! Refuses kernels that need more than 16 vectors or 15 integers at once.
+//! Refuses kernels that need more than 16 vectors, 32 where there are wide ones, or 15 integers at once.
 
 mod code;
+mod forms;
 mod text;
+mod vectors;
 
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::regalloc::{Allocation, Hidden, Machine, allocate};
-use super::{Addr, Bin, EmitError, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
-use code::{Assembly, Constant};
+use super::registers::Reg;
+use super::{Addr, EmitError, Inst, Kernel, P, Trips};
+use code::Assembly;
 pub use text::disassemble;
 
 /// Integer registers by hardware number: `rdi`, where the arguments come in, then those free to use, then
@@ -28,11 +32,19 @@ const POINTERS: [u8; 15] = [7, 6, 2, 1, 0, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15];
 /// Those of [`POINTERS`] that belong to the caller: `rbx`, `rbp`, `r12` to `r15`.
 const CALLEE_SAVED: [u8; 6] = [3, 5, 12, 13, 14, 15];
 
-const VECTORS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const VECTORS: [u8; 32] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+    29, 30, 31,
+];
 
-const MACHINE: Machine = Machine { vectors: &VECTORS, pointers: &POINTERS, hidden };
+/// AVX2: half of the vectors, and masks of partial stores take one.
+const AVX2: Machine =
+    Machine { vectors: VECTORS.split_at(16).0, pointers: &POINTERS, hidden: hidden_with_mask };
 
-/// The register an instruction needs beside its operands.
+/// AVX-512: masks have registers of their own.
+const AVX512: Machine = Machine { vectors: &VECTORS, pointers: &POINTERS, hidden };
+
+/// The register an instruction needs beside its operands, that of a mask apart.
 fn hidden(inst: &Inst) -> Option<Hidden> {
     match inst {
         Inst::Loop(Trips::Imm(1), _) => None,
@@ -40,8 +52,15 @@ fn hidden(inst: &Inst) -> Option<Hidden> {
         Inst::AddImm(_, _, value) | Inst::MulImm(_, _, value) => {
             i32::try_from(*value).err().map(|_| Hidden::Pointer)
         }
-        Inst::Store(_, _, 3 | 5 | 6 | 7) => Some(Hidden::Vector),
         _ => None,
+    }
+}
+
+/// The register an instruction needs beside its operands.
+fn hidden_with_mask(inst: &Inst) -> Option<Hidden> {
+    match inst {
+        Inst::Store(_, _, 3 | 5 | 6 | 7) => Some(Hidden::Vector),
+        _ => hidden(inst),
     }
 }
 
@@ -59,20 +78,46 @@ pub struct Assembled {
 /// # Errors
 /// [`EmitError::TooManyRegisters`], or [`EmitError::Refused`] where an operand has no encoding.
 pub fn assemble(kernel: &Kernel) -> Result<Assembled, EmitError> {
-    let registers = allocate(kernel, &MACHINE)?;
-    let mut saved = registers.used_pointers(&MACHINE);
+    let is_wide = has_wide(&kernel.body);
+    let machine = if is_wide { &AVX512 } else { &AVX2 };
+    let registers = allocate(kernel, machine)?;
+    let mut saved = registers.used_pointers(machine);
     saved.retain(|r| CALLEE_SAVED.contains(r));
-    let mut emit = Emit { code: Assembly::new(), registers, next: 0 };
+    let mut emit = Emit { code: Assembly::new(), registers, is_wide, next: 0 };
     let bytes = emit.function(&kernel.body, &saved).map(|()| emit.code.finish());
     let bytes =
         bytes.map_err(|e| EmitError::Refused { kernel: kernel.name.clone(), message: e.to_string() })?;
     Ok(Assembled { bytes, stack: 8 * saved.len() })
 }
 
+/// One function of two kernels that compute the same: where its second argument is not zero, the one with wide vectors.
+pub fn choice(narrow: &Assembled, wide: &Assembled) -> Assembled {
+    // test esi, esi; jne the wide one
+    let mut bytes = vec![0x85, 0xf6, 0x0f, 0x85, 0, 0, 0, 0];
+    let displacement = 4..bytes.len();
+    bytes.extend(code::lead(bytes.len()));
+    bytes.extend(&narrow.bytes);
+    code::fill(&mut bytes);
+    let distance = (bytes.len() - displacement.end) as i32;
+    bytes[displacement].copy_from_slice(&distance.to_le_bytes());
+    bytes.extend(&wide.bytes);
+    Assembled { bytes, stack: narrow.stack.max(wide.stack) }
+}
+
+/// Whether any vector is wide.
+fn has_wide(body: &[Inst]) -> bool {
+    body.iter().any(|inst| match inst {
+        Inst::Loop(_, body) => has_wide(body),
+        _ => matches!(inst.result(), Some(Reg::V(v)) if v.is_wide),
+    })
+}
+
 /// The walk over a kernel that writes its code, instruction by instruction.
 struct Emit {
     code: Assembly,
     registers: Allocation,
+    /// Whether instructions are those of AVX-512.
+    is_wide: bool,
     /// The number of the next instruction, counted as the allocation counts.
     next: usize,
 }
@@ -155,50 +200,9 @@ impl Emit {
             Inst::LoadI32(p, a) => {
                 self.code.put(Instruction::with2(Code::Movsxd_r64_rm32, self.p(p), self.address(a)))
             }
-            Inst::Load(v, a, n) => self.load(self.v(v), self.address(a), n),
-            Inst::Store(v, a, n) => self.store(self.v(v), self.address(a), n, hidden),
-            Inst::Broadcast(v, a) => {
-                self.code.put(Instruction::with2(Code::VEX_Vbroadcastss_ymm_m32, self.v(v), self.address(a)))
-            }
-            Inst::Splat(v, 0) => {
-                let v = self.v(v);
-                self.code.put(Instruction::with3(Code::VEX_Vxorps_ymm_ymm_ymmm256, v, v, v))
-            }
-            Inst::Splat(v, bits) => {
-                let v = self.v(v);
-                let make = |m| Instruction::with2(Code::VEX_Vbroadcastss_ymm_m32, v, m);
-                self.code.put_reading(Constant::Lane(bits), make)
-            }
-            Inst::Const(v, lanes) => self.set_lanes(self.v(v), lanes),
-            Inst::Mov(v, a) if self.v(v) == self.v(a) => Ok(()),
-            Inst::Mov(v, a) => {
-                self.code.put(Instruction::with2(Code::VEX_Vmovaps_ymm_ymmm256, self.v(v), self.v(a)))
-            }
-            Inst::Bin(op, v, a, b) => {
-                let (code, imm) = binary(op);
-                self.three(code, self.v(v), self.v(a), b, imm)
-            }
-            Inst::Un(op, v, a) => self.unary(op, self.v(v), self.v(a)),
-            Inst::Fma(v, a, b) => {
-                self.three(Code::VEX_Vfmadd231ps_ymm_ymm_ymmm256, self.v(v), self.v(a), b, None)
-            }
-            Inst::MulAdd(v, a, b) => {
-                self.three(Code::VEX_Vfmadd213ps_ymm_ymm_ymmm256, self.v(v), self.v(a), b, None)
-            }
-            Inst::Select(v, mask, a, b) => {
-                let code = Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm;
-                self.code.put(Instruction::with4(code, self.v(v), self.v(b), self.v(a), self.v(mask)))
-            }
-            Inst::Shuffle(v, a, b, imm) => {
-                let code = Code::VEX_Vshufps_ymm_ymm_ymmm256_imm8;
-                self.three(code, self.v(v), self.v(a), Operand::Reg(b), Some(imm))
-            }
-            Inst::Groups(v, a, b, imm) => {
-                let code = Code::VEX_Vperm2f128_ymm_ymm_ymmm256_imm8;
-                self.three(code, self.v(v), self.v(a), Operand::Reg(b), Some(imm))
-            }
             Inst::Prefetch(a) => self.code.put(Instruction::with1(Code::Prefetcht1_m8, self.address(a))),
             Inst::Loop(..) => Ok(()),
+            ref vector => self.vector(vector, hidden),
         }
     }
 
@@ -258,83 +262,7 @@ impl Emit {
         self.code.put(Instruction::with2(Code::Sub_r64_rm64, p, r))
     }
 
-    // ---- vectors
-
-    fn set_lanes(&mut self, v: Register, lanes: [u32; LANES]) -> Done {
-        let make = |m| Instruction::with2(Code::VEX_Vmovaps_ymm_ymmm256, v, m);
-        self.code.put_reading(Constant::Vector(lanes), make)
-    }
-
-    fn load(&mut self, v: Register, from: MemoryOperand, lanes: u8) -> Done {
-        let xmm = v - Register::YMM0 as u32 + Register::XMM0 as u32;
-        let (code, v) = match lanes {
-            1 => (Code::VEX_Vmovss_xmm_m32, xmm),
-            2 => (Code::VEX_Vmovsd_xmm_m64, xmm),
-            4 => (Code::VEX_Vmovups_xmm_xmmm128, xmm),
-            8 => (Code::VEX_Vmovups_ymm_ymmm256, v),
-            _ => {
-                // The mask may stand in the result: it is read before that is written.
-                self.set_lanes(v, lane_mask(lanes))?;
-                return self.code.put(Instruction::with3(Code::VEX_Vmaskmovps_ymm_ymm_m256, v, v, from));
-            }
-        };
-        self.code.put(Instruction::with2(code, v, from))
-    }
-
-    fn store(&mut self, v: Register, to: MemoryOperand, lanes: u8, hidden: Option<u8>) -> Done {
-        let xmm = v - Register::YMM0 as u32 + Register::XMM0 as u32;
-        if let Some(mask) = hidden.map(ymm) {
-            self.set_lanes(mask, lane_mask(lanes))?;
-            return self.code.put(Instruction::with3(Code::VEX_Vmaskmovps_m256_ymm_ymm, to, mask, v));
-        }
-        let (code, v) = match lanes {
-            1 => (Code::VEX_Vmovss_m32_xmm, xmm),
-            2 => (Code::VEX_Vmovsd_m64_xmm, xmm),
-            4 => (Code::VEX_Vmovups_xmmm128_xmm, xmm),
-            _ => (Code::VEX_Vmovups_ymmm256_ymm, v),
-        };
-        self.code.put(Instruction::with2(code, to, v))
-    }
-
-    fn unary(&mut self, op: Un, v: Register, a: Register) -> Done {
-        self.code.put(match op {
-            Un::Sqrt => Instruction::with2(Code::VEX_Vsqrtps_ymm_ymmm256, v, a),
-            // Bit 3 keeps the precision exception out; 0 is to nearest even, 1 is down.
-            Un::Round => Instruction::with3(Code::VEX_Vroundps_ymm_ymmm256_imm8, v, a, 0b1000),
-            Un::Floor => Instruction::with3(Code::VEX_Vroundps_ymm_ymmm256_imm8, v, a, 0b1001),
-            Un::ToInt => Instruction::with2(Code::VEX_Vcvttps2dq_ymm_ymmm256, v, a),
-            Un::ToFloat => Instruction::with2(Code::VEX_Vcvtdq2ps_ymm_ymmm256, v, a),
-            Un::Shl(n) => Instruction::with3(Code::VEX_Vpslld_ymm_ymm_imm8, v, a, i32::from(n)),
-            Un::Sar(n) => Instruction::with3(Code::VEX_Vpsrad_ymm_ymm_imm8, v, a, i32::from(n)),
-            Un::Permute(imm) => {
-                Instruction::with3(Code::VEX_Vpermilps_ymm_ymmm256_imm8, v, a, i32::from(imm))
-            }
-            Un::SwapHalves => Instruction::with4(Code::VEX_Vperm2f128_ymm_ymm_ymmm256_imm8, v, a, a, 0x01),
-        })
-    }
-
-    /// An instruction of three operands, the last of any kind, perhaps with a constant byte.
-    fn three(&mut self, code: Code, v: Register, a: Register, b: Operand, imm: Option<u8>) -> Done {
-        let of_memory = |m: MemoryOperand| match imm {
-            Some(imm) => Instruction::with4(code, v, a, m, i32::from(imm)),
-            None => Instruction::with3(code, v, a, m),
-        };
-        match (b, imm) {
-            (Operand::Mem(b), _) => self.code.put(of_memory(self.address(b))),
-            (Operand::Const(bits), _) => self.code.put_reading(Constant::Vector([bits; LANES]), of_memory),
-            (Operand::Reg(b), Some(imm)) => {
-                self.code.put(Instruction::with4(code, v, a, self.v(b), i32::from(imm)))
-            }
-            (Operand::Reg(b), None) => self.code.put(Instruction::with3(code, v, a, self.v(b))),
-        }
-    }
-
     // ---- operands
-
-    /// The register of `v`. One that is never referenced has none, and no instruction to ask for it.
-    fn v(&self, v: V) -> Register {
-        self.registers.vectors[v.0 as usize].map_or(Register::None, ymm)
-    }
 
     fn p(&self, p: P) -> Register {
         self.registers.pointers[p.0 as usize].map_or(Register::None, gpr)
@@ -350,38 +278,4 @@ impl Emit {
 
 fn gpr(number: u8) -> Register {
     Register::RAX + u32::from(number)
-}
-
-fn ymm(number: u8) -> Register {
-    Register::YMM0 + u32::from(number)
-}
-
-/// All ones in the first `lanes` lanes.
-fn lane_mask(lanes: u8) -> [u32; LANES] {
-    std::array::from_fn(|i| if i < usize::from(lanes) { u32::MAX } else { 0 })
-}
-
-/// The instruction of an operation, and its constant byte if it takes one. Comparisons are ordered and quiet.
-fn binary(op: Bin) -> (Code, Option<u8>) {
-    const COMPARE: Code = Code::VEX_Vcmpps_ymm_ymm_ymmm256_imm8;
-    match op {
-        Bin::Add => (Code::VEX_Vaddps_ymm_ymm_ymmm256, None),
-        Bin::Sub => (Code::VEX_Vsubps_ymm_ymm_ymmm256, None),
-        Bin::Mul => (Code::VEX_Vmulps_ymm_ymm_ymmm256, None),
-        Bin::Div => (Code::VEX_Vdivps_ymm_ymm_ymmm256, None),
-        Bin::Min => (Code::VEX_Vminps_ymm_ymm_ymmm256, None),
-        Bin::Max => (Code::VEX_Vmaxps_ymm_ymm_ymmm256, None),
-        Bin::And => (Code::VEX_Vandps_ymm_ymm_ymmm256, None),
-        Bin::AndNot => (Code::VEX_Vandnps_ymm_ymm_ymmm256, None),
-        Bin::Or => (Code::VEX_Vorps_ymm_ymm_ymmm256, None),
-        Bin::Xor => (Code::VEX_Vxorps_ymm_ymm_ymmm256, None),
-        Bin::AddI => (Code::VEX_Vpaddd_ymm_ymm_ymmm256, None),
-        Bin::SubI => (Code::VEX_Vpsubd_ymm_ymm_ymmm256, None),
-        Bin::Lt => (COMPARE, Some(0x11)),
-        Bin::Le => (COMPARE, Some(0x12)),
-        Bin::Eq => (COMPARE, Some(0x00)),
-        Bin::Unordered => (COMPARE, Some(0x03)),
-        Bin::UnpackLo => (Code::VEX_Vunpcklps_ymm_ymm_ymmm256, None),
-        Bin::UnpackHi => (Code::VEX_Vunpckhps_ymm_ymm_ymmm256, None),
-    }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cnnc_codegen::artifact::{Artifact, CpuFeatures, Error, Interface, Jit};
+use cnnc_codegen::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, Variant};
 use cnnc_runtime::abi::CnncEntry;
 use cnnc_runtime::{Call, Model, RunError, Workspace};
 use cranelift_module::Module;
@@ -31,7 +31,7 @@ fn write(interface: Interface, factor: f32, features: CpuFeatures, paths: &[&Pat
     let mut module = Artifact::module(toy::isa(true)).unwrap();
     let run = toy::emit(&mut module, interface.weights_bytes as usize);
     let embedded = if interface.weights_external { &[] } else { weights.bytes() };
-    let artifact = Artifact::finish(module, interface, run, features, embedded).unwrap();
+    let artifact = Artifact::finish(module, interface, &[Variant { run, features }], embedded).unwrap();
     for path in paths {
         artifact.write(path).unwrap();
     }
@@ -41,7 +41,7 @@ fn jit(interface: &Interface, factor: f32, features: CpuFeatures) -> Model {
     let weights = toy::weights(interface.weights_bytes as usize, factor).share().unwrap();
     let mut jit = Jit::new(toy::isa(false), weights).unwrap();
     let run = toy::emit(jit.module(), interface.weights_bytes as usize);
-    jit.finish(interface, run, features).unwrap()
+    jit.finish(interface, &[Variant { run, features }]).unwrap()
 }
 
 fn run(model: &Model) -> Result<[f32; toy::LENGTH], RunError> {
@@ -111,10 +111,8 @@ fn a_model_without_weights() {
     let so = folder("no-weights").join("toy.so");
     let mut module = Artifact::module(toy::isa(true)).unwrap();
     let run = toy::emit(&mut module, 4);
-    Artifact::finish(module, toy::interface("toy", 0), run, CpuFeatures::NONE, &[])
-        .unwrap()
-        .write(&so)
-        .unwrap();
+    let variant = Variant { run, features: CpuFeatures::NONE };
+    Artifact::finish(module, toy::interface("toy", 0), &[variant], &[]).unwrap().write(&so).unwrap();
     assert!(Model::open(&so).unwrap().weights().is_empty());
     elf::audit(&fs::read(&so).unwrap(), &["cnnc_model_v1", "toy_model"]);
 }
@@ -268,7 +266,8 @@ fn nothing_is_left_of_a_failed_write() {
     let weights = toy::weights(WEIGHTS, 1.0).share().unwrap();
     let mut module = Artifact::module(toy::isa(true)).unwrap();
     let run = toy::emit(&mut module, WEIGHTS);
-    let artifact = Artifact::finish(module, interface, run, avx2(), weights.bytes()).unwrap();
+    let artifact =
+        Artifact::finish(module, interface, &[Variant { run, features: avx2() }], weights.bytes()).unwrap();
 
     fs::create_dir_all(folder.join("net.so/full")).unwrap();
     assert!(matches!(artifact.write(&folder.join("net.so")), Err(Error::Io { .. })));
@@ -295,7 +294,8 @@ fn wrong_interfaces_are_refused() {
         let weights = toy::weights(WEIGHTS, 1.0).share().unwrap();
         let mut module = Artifact::module(toy::isa(true)).unwrap();
         let run = toy::emit(&mut module, WEIGHTS);
-        let result = Artifact::finish(module, interface, run, avx2(), weights.bytes());
+        let result =
+            Artifact::finish(module, interface, &[Variant { run, features: avx2() }], weights.bytes());
         assert!(matches!(result, Err(Error::Invalid(_))));
     }
     assert!(matches!(Artifact::module(toy::isa(false)), Err(Error::Invalid(_))));
@@ -313,7 +313,8 @@ fn code_that_needs_something_from_outside_is_refused() {
         let run = toy::emit(&mut module, WEIGHTS);
         spoil(&mut module);
         let interface = toy::interface("net", WEIGHTS);
-        let artifact = Artifact::finish(module, interface.clone(), run, avx2(), weights.bytes()).unwrap();
+        let variant = [Variant { run, features: avx2() }];
+        let artifact = Artifact::finish(module, interface.clone(), &variant, weights.bytes()).unwrap();
         assert!(matches!(artifact.write(&so), Err(Error::Internal(_))), "{i}");
         assert!(!so.exists());
 
@@ -321,7 +322,13 @@ fn code_that_needs_something_from_outside_is_refused() {
             let mut jit = Jit::new(toy::isa(false), toy::weights(WEIGHTS, 1.0).share().unwrap()).unwrap();
             let run = toy::emit(jit.module(), WEIGHTS);
             spoil(jit.module());
-            assert!(matches!(jit.finish(&interface, run, avx2()), Err(Error::Internal(_))), "{i}");
+            assert!(
+                matches!(
+                    jit.finish(&interface, &[Variant { run, features: avx2() }]),
+                    Err(Error::Internal(_))
+                ),
+                "{i}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What tests of compiled graphs share: a text graph through plan, check and both emitters.
+//! What tests of compiled graphs share: a text graph through plan, check and all ways to code.
 
 use cnnc_codegen::plan::{Goal, Program, check::check, plan, print};
 use cnnc_codegen::{Origin, Target, artifact, jit, pack};
@@ -39,7 +39,8 @@ pub(crate) fn run_program(
     guarded::run_both_ends(&model, inputs, threads).unwrap()
 }
 
-/// Both emitters, and one thread and three, give the same bits, close to the evaluation in f64.
+/// Both emitters, with wide vectors and without, and one thread and three, give the same bits, close to the evaluation
+/// in f64.
 #[allow(dead_code, reason = "not every test has operators that round")]
 pub(crate) fn agree(graph: &str) {
     compare(graph, 1e-5, &Target::x86_64_v3(), |x| x, |w| w);
@@ -92,6 +93,7 @@ fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, 
     let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
     let fast = run(&module, target, &inputs, 1);
     let shared = run(&module, target, &inputs, 3);
+    let narrow = run(&module, &target.clone().narrow(), &inputs, 1);
     let Target { winograd, goal, .. } = *target;
     let slow = run(&module, &Target { winograd, goal, ..Target::clif() }, &inputs, 1);
     has_code_for_arm(&module);
@@ -110,6 +112,7 @@ fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, 
         }
     }
     let bits = |o: &[Tensor]| -> Vec<Vec<u8>> { o.iter().map(|x| x.data().to_le_bytes()).collect() };
+    assert_eq!(bits(&fast), bits(&narrow), "wide vectors and others differ\n{graph}");
     assert_eq!(bits(&fast), bits(&slow), "emitters differ\n{graph}");
     assert_eq!(bits(&fast), bits(&shared), "one thread and three differ\n{graph}");
 }
@@ -124,6 +127,11 @@ pub(crate) fn close(graph: &str, inputs: &[&[f32]], ulps: f64) {
         module.graph.inputs().iter().zip(inputs).map(|(&id, x)| Tensor::of(shape(id), x.to_vec())).collect();
     let wanted = evaluate(&module, &tensors, Precision::F64).unwrap();
     let fast = run(&module, &Target::x86_64_v3(), &tensors, 1);
+    let narrow = run(&module, &Target::x86_64_v3().narrow(), &tensors, 1);
+    assert!(
+        fast.iter().zip(&narrow).all(|(x, y)| x.data().to_le_bytes() == y.data().to_le_bytes()),
+        "{graph}"
+    );
     let slow = run(&module, &Target::clif(), &tensors, 1);
     for ((want, fast), slow) in wanted.iter().zip(&fast).zip(&slow) {
         let (want, fast, slow) = (want.slice::<f64>(), fast.slice::<f32>(), slow.slice::<f32>());

@@ -58,8 +58,8 @@ pub(crate) struct Compilation {
     /// The machine that runs the code
     #[arg(long, value_name = "TRIPLE", value_parser = triples(), default_value = Machine::default().triple())]
     target: String,
-    /// Instruction sets: avx2,fma (own machine code) or sse4.1,fma (through Cranelift); on aarch64 neon
-    /// [default: the first of the target]
+    /// Instruction sets: avx2,fma,avx512 (own machine code; AVX-512 where the processor has it), avx2,fma, or
+    /// sse4.1,fma (through Cranelift); on aarch64 neon [default: the first of the target]
     #[arg(long, value_name = "LIST")]
     target_features: Option<Features>,
     /// Compute every convolution directly: slower, exact where sums of products are

@@ -72,7 +72,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let manifest = open::manifest(&model)?;
     let mut benches =
         args.threads.iter().map(|&threads| Bench::new(&model, threads)).collect::<Result<Vec<_>, Error>>()?;
-    let peak = peak::gflops();
+    let peak = peak::gflops(!manifest.uses.is_empty());
     let progress = Progress::new();
     progress.say("measuring");
     let rounds = rounds(args.seconds);

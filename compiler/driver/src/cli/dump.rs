@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clap::ValueEnum;
-use cnnc::{Compiled, E_INTERNAL, E_OPTION, Error, Features, Module, Options};
+use cnnc::{E_INTERNAL, E_OPTION, Error, Features, Module, Options};
 use cnnc_codegen::kernels::Code;
 use cnnc_codegen::plan;
 use cnnc_codegen::vasm::{Kernel, verify, x64};
@@ -52,14 +52,13 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         (None, Stage::Optimized) => text::print(&cnnc::optimize(module, &options, &mut |_| {})?.0),
         (None, Stage::Plan) => plan::print(cnnc::compile(&module, &options)?.program()),
         (None, Stage::Clif) => cnnc::compile(&module, &options)?.clif()?,
-        (None, Stage::Kernels) => {
-            kernels(&cnnc::compile(&module, &options)?, |kernel| Ok(kernel.to_string()))?
-        }
-        (None, Stage::Asm) if options.features != Features::Avx2 => {
-            let message = "asm is that of cnnc's own emitter, for --target-features avx2,fma";
+        (None, Stage::Kernels) => kernels(&module, &options, |kernel| Ok(kernel.to_string()))?,
+        (None, Stage::Asm) if !matches!(options.features, Features::Avx512 | Features::Avx2) => {
+            let message =
+                "asm is that of cnnc's own emitter, for --target-features avx2,fma,avx512 or avx2,fma";
             return Err(Error::new(E_OPTION, message).with_help("--stage kernels serves every emitter"));
         }
-        (None, Stage::Asm) => kernels(&cnnc::compile(&module, &options)?, asm)?,
+        (None, Stage::Asm) => kernels(&module, &options, asm)?,
     });
     Ok(())
 }
@@ -75,7 +74,13 @@ fn after(module: Module, options: &Options, pass: &str) -> Result<String, Error>
 }
 
 /// The kernels of a program, in the order of their first use; equal specs are one kernel.
-fn kernels(compiled: &Compiled, text: impl Fn(&Kernel) -> Result<String, Error>) -> Result<String, Error> {
+fn kernels(
+    module: &Module,
+    options: &Options,
+    text: impl Fn(&Kernel) -> Result<String, Error>,
+) -> Result<String, Error> {
+    let compiled = cnnc::compile(module, options)?;
+    let has_wide = options.features.target().wide;
     let mut seen = HashSet::new();
     let mut all = String::new();
     for call in compiled.program().steps.iter().flat_map(|step| step.calls()) {
@@ -85,6 +90,9 @@ fn kernels(compiled: &Compiled, text: impl Fn(&Kernel) -> Result<String, Error>)
                 Code::Vector(kernel) => text(&kernel)?,
                 Code::Scalar(kernel) => format!("kernel {name}: by Cranelift, {kernel:#?}\n"),
             };
+            if let Some(wide) = call.kernel.generate_wide(&format!("{name}.wide")).filter(|_| has_wide) {
+                all += &format!("\n{}", text(&wide)?);
+            }
             all.push('\n');
         }
     }

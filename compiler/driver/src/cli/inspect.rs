@@ -39,6 +39,9 @@ fn print(model: &Model, manifest: &Manifest, steps: bool) {
     say("abi", CNNC_ABI_VERSION.to_string());
     say("compiler", manifest.compiler.clone());
     say("target", format!("{}, {} ({})", manifest.triple, manifest.target, manifest.features.join(", ")));
+    if !manifest.uses.is_empty() {
+        say("uses", format!("{} where the processor has them", manifest.uses.join(", ")));
+    }
     say("numerics", manifest.numerics.clone());
     say("source", format!("sha256 {}", hex(&manifest.source_sha256)));
     for option in &manifest.options {
@@ -77,6 +80,7 @@ fn to_json(model: &Model, manifest: &Manifest) -> Value {
         "triple": manifest.triple,
         "target": manifest.target,
         "features": manifest.features,
+        "uses": manifest.uses,
         "numerics": manifest.numerics,
         "source_sha256": hex(&manifest.source_sha256),
         "options": manifest.options.iter().map(|o| json!({ "name": o.name, "value": o.value }))

@@ -68,8 +68,9 @@ impl Panels {
     }
 }
 
-/// The cut that takes the fewest cycles. Panels of four vectors, which read the input least often, win a tie (PERF:
-/// ResNet-50 on Zen 4, least of three interleaved runs: 74.2 ms, against 74.7 where two vectors win).
+/// The cut that takes the fewest cycles; with wide vectors they count twice, as they are half as many. Panels of four
+/// vectors, which read the input least often, win a tie (PERF: ResNet-50 on Zen 4, least of three interleaved runs:
+/// 74.2 ms, against 74.7 where two vectors win).
 pub(super) fn cut(target: &Target, outputs: usize, rows: &[Rows]) -> Panels {
     let vectors = outputs.div_ceil(target.lanes);
     // A single row of one pixel streams its weights: as many sums as hide the latency of a multiply-add.
@@ -77,9 +78,13 @@ pub(super) fn cut(target: &Target, outputs: usize, rows: &[Rows]) -> Panels {
         let widest = vectors.min(target.accumulators.min(8));
         return Panels { vectors: widest, full: vectors / widest, rest: vectors % widest };
     }
-    let cycles = |n: usize| {
-        rows.iter().map(|r| r.count as f64 * Product::row_cycles(r.pixels, n, tile(target, n))).sum::<f64>()
+    let cycles_of = |row: &Rows, n: usize| {
+        let narrow = Product::row_cycles(row.pixels, n, tile(target, n));
+        let registers = n.div_ceil(2);
+        let wide = Product::row_cycles(row.pixels, registers, Target::WIDE_ACCUMULATORS / registers);
+        row.count as f64 * (narrow + 2.0 * wide)
     };
+    let cycles = |n: usize| rows.iter().map(|row| cycles_of(row, n)).sum::<f64>();
     let cost = |n: usize| {
         let rest = vectors % n;
         (vectors / n) as f64 * cycles(n) + if rest > 0 { cycles(rest) } else { 0.0 }

@@ -3,11 +3,11 @@
 //! A kernel reads and writes one buffer, around its middle: pointers drift by at most the instructions run
 //! times [`STEP`], which the buffer has room for.
 
-use super::host::{Compiled, is_able};
+use super::host::{Compiled, emitters, is_able};
 use super::instructions::BINARY;
 use super::interp::Interp;
-use super::{EMITTERS, Random};
-use crate::vasm::{Addr, Builder, EmitError, Inst, Kernel, LANES, Operand, P, Un, V};
+use super::{Random, WIDTHS};
+use crate::vasm::{Addr, Builder, EmitError, Inst, Kernel, LANES, Operand, P, Un, V, WIDE};
 
 const SEEDS: u64 = 500;
 
@@ -32,7 +32,8 @@ const REACH: i64 = 512;
 /// What the code so far has to work with.
 #[derive(Clone)]
 struct Scope {
-    vectors: Vec<V>,
+    /// Of each width, if the kernel has it.
+    vectors: [Vec<V>; 2],
     pointers: Vec<P>,
     counts: Vec<P>,
 }
@@ -47,13 +48,23 @@ impl Generator {
         let mut g = Generator { random: Random(seed), left: LENGTH };
         let mut k = Builder::new(format!("random{seed}"));
         let middle = k.arg(0);
-        let vectors: Vec<V> = (0..6).map(|i| k.load(middle.at(32 * i))).collect();
+        // Every other kernel has vectors of both widths.
+        let vectors = WIDTHS.map(|lanes| {
+            let count = if seed % 2 == 1 {
+                3
+            } else if lanes == LANES {
+                6
+            } else {
+                0
+            };
+            k.with_lanes(lanes, |k| (0..count).map(|i| k.load(middle.at(32 * i))).collect())
+        });
         let counts = vec![k.arg(1), k.arg(2)];
         let mut scope = Scope { vectors, pointers: vec![middle], counts };
         while g.left > 0 {
             g.inst(&mut k, &mut scope, 0);
         }
-        for v in scope.vectors.clone() {
+        for v in scope.vectors.concat() {
             let addr = g.addr(&scope);
             k.store(v, addr);
         }
@@ -66,31 +77,44 @@ impl Generator {
             0..=5 if depth < DEPTH => self.repeat(k, scope, depth),
             0..=14 => self.integer(k, scope),
             15..=24 => {
-                let (v, addr) = (self.v(scope), self.addr(scope));
+                let vectors = self.vectors(scope);
+                let (v, addr) = (self.random.pick(vectors), self.addr(scope));
                 let lanes = 1 + self.random.below(LANES as u64) as usize;
-                k.store_lanes(v, addr, lanes);
+                match v.lanes() {
+                    WIDE if lanes.is_multiple_of(2) => {
+                        let other = self.addr(scope);
+                        k.store_halves(v, addr, other);
+                    }
+                    WIDE => k.store(v, addr),
+                    _ => k.store_lanes(v, addr, lanes),
+                }
             }
             25..=29 => {
                 let addr = self.addr(scope);
                 k.prefetch(addr);
             }
             30..=44 => {
-                let (v, a, b) = (self.v(scope), self.v(scope), self.operand(scope));
+                let vectors = self.vectors(scope);
+                let (v, a) = (self.random.pick(vectors), self.random.pick(vectors));
+                let b = self.operand(vectors, scope);
                 if self.random.below(2) == 0 { k.fma(v, a, b) } else { k.mul_add(v, a, b) }
             }
             45..=69 => {
                 // Over a register that is, which may be an operand too.
-                let (v, a, b) = (self.v(scope), self.v(scope), self.operand(scope));
+                let vectors = self.vectors(scope);
+                let (v, a) = (self.random.pick(vectors), self.random.pick(vectors));
+                let b = self.operand(vectors, scope);
                 let op = self.random.pick(&BINARY);
                 k.bin_to(op, v, a, b);
             }
             _ => {
                 let fresh = self.fresh(k, scope);
-                let place = self.random.below(scope.vectors.len() as u64) as usize;
-                if scope.vectors.len() < 9 {
-                    scope.vectors.push(fresh);
+                let vectors = &mut scope.vectors[usize::from(fresh.lanes() == WIDE)];
+                let place = self.random.below(vectors.len() as u64) as usize;
+                if vectors.len() < 9 {
+                    vectors.push(fresh);
                 } else {
-                    scope.vectors[place] = fresh;
+                    vectors[place] = fresh;
                 }
             }
         }
@@ -98,12 +122,18 @@ impl Generator {
 
     /// A new register by one of the instructions that make one.
     fn fresh(&mut self, k: &mut Builder, scope: &Scope) -> V {
-        let (a, b) = (self.v(scope), self.v(scope));
+        let vectors = self.vectors(scope);
+        let (a, b) = (self.random.pick(vectors), self.random.pick(vectors));
         let imm = self.random.next() as u8;
-        match self.random.below(12) {
+        let is_wide = a.lanes() == WIDE;
+        k.with_lanes(a.lanes(), |k| match self.random.below(12) {
+            0 if is_wide => {
+                let (low, high) = (self.addr(scope), self.addr(scope));
+                k.load_halves(low, high)
+            }
             0 | 1 => {
                 let addr = self.addr(scope);
-                k.load_lanes(addr, 1 + usize::from(imm) % LANES)
+                k.load_lanes(addr, if is_wide { WIDE } else { 1 + usize::from(imm) % LANES })
             }
             2 => {
                 let addr = self.addr(scope);
@@ -113,28 +143,30 @@ impl Generator {
             4 => k.lane_mask(usize::from(imm) % 9),
             5 => k.mov(a),
             6 => k.shuffle(a, b, imm),
+            7 if is_wide => k.lower(a),
             7 => k.groups(a, b, imm & 0x33),
             8 => {
                 let mask = k.bin(self.random.pick(&BINARY[12..16]), a, b);
-                let (x, y) = (self.v(scope), self.v(scope));
+                let (x, y) = (self.random.pick(vectors), self.random.pick(vectors));
                 k.select(mask, x, y)
             }
             9 => {
-                let operand = self.operand(scope);
+                let operand = self.operand(vectors, scope);
                 k.bin(self.random.pick(&BINARY), a, operand)
             }
             _ => {
                 let n = imm % 32;
                 let all = [Un::Sqrt, Un::Round, Un::Floor, Un::ToInt, Un::ToFloat, Un::SwapHalves];
+                let all = if is_wide { &all[..5] } else { &all };
                 let op = match self.random.below(9) {
                     0 => Un::Shl(n),
                     1 => Un::Sar(n),
                     2 => Un::Permute(imm),
-                    _ => self.random.pick(&all),
+                    _ => self.random.pick(all),
                 };
                 k.un(op, a)
             }
-        }
+        })
     }
 
     fn integer(&mut self, k: &mut Builder, scope: &mut Scope) {
@@ -196,15 +228,19 @@ impl Generator {
         }
     }
 
-    fn v(&mut self, scope: &Scope) -> V {
-        self.random.pick(&scope.vectors)
+    /// The vectors of one of the widths that the kernel has.
+    fn vectors<'s>(&mut self, scope: &'s Scope) -> &'s [V] {
+        match scope.vectors[1].is_empty() {
+            true => &scope.vectors[0],
+            false => &scope.vectors[self.random.below(2) as usize],
+        }
     }
 
-    fn operand(&mut self, scope: &Scope) -> Operand {
+    fn operand(&mut self, vectors: &[V], scope: &Scope) -> Operand {
         match self.random.below(6) {
             0 => Operand::Const(self.random.word()),
             1 => Operand::Mem(self.addr(scope)),
-            _ => Operand::Reg(self.v(scope)),
+            _ => Operand::Reg(self.random.pick(vectors)),
         }
     }
 
@@ -250,7 +286,7 @@ fn random_kernels_agree() {
             open[at / 4] = true;
             open[at.div_ceil(4)] = true;
         }
-        for emitter in EMITTERS {
+        for emitter in emitters(if seed % 2 == 1 { WIDE } else { LANES }) {
             let compiled = match Compiled::new(&kernel, emitter) {
                 Ok(compiled) => compiled,
                 Err(EmitError::TooManyRegisters { .. }) => {

@@ -5,7 +5,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 
-use crate::vasm::{EmitError, Emitter, Kernel, define, signature};
+use crate::vasm::{EmitError, Emitter, Kernel, WIDE, define, signature};
 
 /// Whether this machine runs what both emitters write. Says so on stderr when it does not.
 pub(super) fn is_able() -> bool {
@@ -17,6 +17,22 @@ pub(super) fn is_able() -> bool {
         eprintln!("SKIPPED: this machine has no AVX2 and FMA");
     }
     able
+}
+
+/// The emitters whose code for vectors of so many lanes this machine runs. Says so on stderr when one is left out.
+pub(super) fn emitters(lanes: usize) -> Vec<Emitter> {
+    #[cfg(target_arch = "x86_64")]
+    let has_wide = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512dq");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has_wide = false;
+    let runs_x64 = lanes < WIDE || has_wide;
+    if !runs_x64 {
+        eprintln!("SKIPPED: this machine has no AVX-512, wide vectors run through CLIF alone");
+    }
+    [Emitter::X64, Emitter::Clif]
+        .into_iter()
+        .filter(|&emitter| emitter == Emitter::Clif || runs_x64)
+        .collect()
 }
 
 fn isa() -> OwnedTargetIsa {
@@ -38,10 +54,19 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn new(kernel: &Kernel, emitter: Emitter) -> Result<Compiled, EmitError> {
+        Compiled::of(kernel, None, emitter)
+    }
+
+    /// A kernel and its wide twin.
+    pub(super) fn choice(kernel: &Kernel, wide: &Kernel) -> Result<Compiled, EmitError> {
+        Compiled::of(kernel, Some(wide), Emitter::X64)
+    }
+
+    fn of(kernel: &Kernel, wide: Option<&Kernel>, emitter: Emitter) -> Result<Compiled, EmitError> {
         let mut module = JITModule::new(JITBuilder::with_isa(isa(), default_libcall_names()));
         let id =
             module.declare_function(&kernel.name, Linkage::Export, &signature()).expect("one declaration");
-        let stack = define(&mut module, id, kernel, emitter).map(|size| size.stack);
+        let stack = define(&mut module, id, kernel, wide, emitter).map(|size| size.stack);
         module.finalize_definitions().expect("nothing to link");
         let code = if stack.is_ok() { module.get_finalized_function(id) } else { std::ptr::null() };
         stack.map(|stack| Compiled { module: Some(module), code, stack })
@@ -52,9 +77,18 @@ impl Compiled {
     /// # Safety
     /// The kernel must be right about the memory its arguments name.
     pub(super) unsafe fn run(&self, args: &[u64]) {
+        // SAFETY: the caller vouches for the memory.
+        unsafe { self.run_as(args, 0) }
+    }
+
+    /// Runs the kernel, or its wide twin.
+    ///
+    /// # Safety
+    /// As for [`Compiled::run`].
+    pub(super) unsafe fn run_as(&self, args: &[u64], wide: u64) {
         // SAFETY: the code has this signature and lives as long as `self`.
-        let f: extern "sysv64" fn(*const u64) = unsafe { std::mem::transmute(self.code) };
-        f(args.as_ptr());
+        let f: extern "sysv64" fn(*const u64, u64) = unsafe { std::mem::transmute(self.code) };
+        f(args.as_ptr(), wide);
     }
 }
 

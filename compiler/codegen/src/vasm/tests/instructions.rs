@@ -1,8 +1,8 @@
 //! Each vector instruction on all pairs of special values.
 
 use super::host::is_able;
-use super::{PAIR_BYTES, PAIRS, SPECIAL, compare, over_pairs, pairs};
-use crate::vasm::{Bin, Operand, Un};
+use super::{PAIR_BYTES, PAIRS, SPECIAL, WIDTHS, compare, over_pairs, pairs};
+use crate::vasm::{Bin, LANES, Operand, Un};
 
 pub(super) const BINARY: [Bin; 18] = [
     Bin::Add,
@@ -48,28 +48,27 @@ fn binary_instructions_on_special_values() {
         return;
     }
     let input = pairs();
-    for op in BINARY {
-        let registers = over_pairs("registers", |k, x, y| {
+    for (op, lanes) in BINARY.into_iter().flat_map(|op| WIDTHS.map(|lanes| (op, lanes))) {
+        let registers = over_pairs(lanes, "registers", |k, x, y| {
             let (a, b) = (k.load(x.at(0)), k.load(x.at(PAIR_BYTES)));
             let r = k.bin(op, a, b);
             k.store(r, y.at(0));
         });
-        let memory = over_pairs("memory", |k, x, y| {
+        let memory = over_pairs(lanes, "memory", |k, x, y| {
             let a = k.load(x.at(0));
             let r = k.bin(op, a, x.at(PAIR_BYTES));
             k.store(r, y.at(0));
         });
-        let least =
-            if matches!(op, Bin::Add | Bin::Sub | Bin::Mul | Bin::Div) { 2 * PAIRS - 24 } else { 2 * PAIRS };
-        assert!(compare(&registers, &input, PAIRS) >= least, "{op}");
-        assert!(compare(&memory, &input, PAIRS) >= least, "{op}");
+        let least = if matches!(op, Bin::Add | Bin::Sub | Bin::Mul | Bin::Div) { PAIRS - 12 } else { PAIRS };
+        assert!(compare(lanes, &registers, &input, PAIRS) >= least, "{op}");
+        assert!(compare(lanes, &memory, &input, PAIRS) >= least, "{op}");
         for bits in SPECIAL {
-            let constant = over_pairs("constant", |k, x, y| {
+            let constant = over_pairs(lanes, "constant", |k, x, y| {
                 let a = k.load(x.at(PAIR_BYTES));
                 let r = k.bin(op, a, Operand::Const(bits));
                 k.store(r, y.at(0));
             });
-            assert!(compare(&constant, &input, PAIRS) >= PAIRS, "{op}");
+            assert!(compare(lanes, &constant, &input, PAIRS) >= PAIRS / 2, "{op}");
         }
     }
 }
@@ -80,15 +79,18 @@ fn unary_instructions_on_special_values() {
         return;
     }
     let input = pairs();
-    for op in UNARY {
-        let kernel = over_pairs("unary", |k, x, y| {
+    for (op, lanes) in UNARY.into_iter().flat_map(|op| WIDTHS.map(|lanes| (op, lanes))) {
+        if op == Un::SwapHalves && lanes > LANES {
+            continue;
+        }
+        let kernel = over_pairs(lanes, "unary", |k, x, y| {
             let a = k.load(x.at(PAIR_BYTES));
             let r = k.un(op, a);
             k.store(r, y.at(0));
         });
         // One special value in four is an integer that fits.
-        let least = if op == Un::ToInt { PAIRS / 2 } else { 2 * PAIRS };
-        assert!(compare(&kernel, &input, PAIRS) >= least, "{op}");
+        let least = if op == Un::ToInt { PAIRS / 4 } else { PAIRS };
+        assert!(compare(lanes, &kernel, &input, PAIRS) >= least, "{op}");
     }
 }
 
@@ -98,8 +100,8 @@ fn instructions_of_three_operands_on_special_values() {
         return;
     }
     let input = pairs();
-    for bits in SPECIAL {
-        let kernel = over_pairs("fma", |k, x, y| {
+    for (bits, lanes) in SPECIAL.into_iter().flat_map(|bits| WIDTHS.map(|lanes| (bits, lanes))) {
+        let kernel = over_pairs(lanes, "fma", |k, x, y| {
             let (a, b) = (k.load(x.at(0)), k.load(x.at(PAIR_BYTES)));
             let c = k.splat_bits(bits);
             let accs = [k.mov(a), k.mov(c), k.mov(b), k.mov(a), k.mov(b)];
@@ -115,7 +117,7 @@ fn instructions_of_three_operands_on_special_values() {
             let r = k.select(mask, c, a);
             k.store(r, y.at(5 * PAIR_BYTES));
         });
-        assert!(compare(&kernel, &input, 6 * PAIRS) >= 9 * PAIRS);
+        assert!(2 * compare(lanes, &kernel, &input, 6 * PAIRS) >= 9 * PAIRS);
     }
 }
 
@@ -125,14 +127,19 @@ fn shuffles_of_two_vectors() {
         return;
     }
     let input = pairs();
-    for imm in 0..=u8::MAX {
-        let kernel = over_pairs("shuffle", |k, x, y| {
+    for (imm, lanes) in (0..=u8::MAX).flat_map(|imm| WIDTHS.map(|lanes| (imm, lanes))) {
+        let kernel = over_pairs(lanes, "shuffle", |k, x, y| {
             let (a, b) = (k.load(x.at(0)), k.load(x.at(PAIR_BYTES)));
             let r = k.shuffle(a, b, imm);
             k.store(r, y.at(0));
+            let lower =
+                |k: &mut super::Builder, v: super::super::V| if lanes > LANES { k.lower(v) } else { v };
+            let (a, b) = (lower(k, a), lower(k, b));
             let r = k.groups(a, b, imm & 0x33);
             k.store(r, y.at(PAIR_BYTES));
+            let r = k.un(Un::SwapHalves, b);
+            k.store(r, y.at(PAIR_BYTES + 4 * (lanes - LANES) as i32));
         });
-        assert_eq!(compare(&kernel, &input, 2 * PAIRS), 4 * PAIRS);
+        assert_eq!(compare(lanes, &kernel, &input, 2 * PAIRS), 2 * PAIRS);
     }
 }

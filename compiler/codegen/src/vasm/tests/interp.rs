@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::vasm::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V};
+use crate::vasm::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V, WIDE};
 
 /// The NaN that x86 makes of no NaN.
 const NAN: u32 = 0xffc0_0000;
@@ -18,7 +18,8 @@ struct Lane {
     unsure: bool,
 }
 
-type Lanes = [Lane; LANES];
+/// Those of a vector that is not wide stand in the lower half.
+type Lanes = [Lane; WIDE];
 
 /// Registers, and which words of memory are unsure.
 #[derive(Default)]
@@ -62,24 +63,31 @@ impl Interp {
                     self.set_p(p, i64::from(word) as u64);
                 }
                 Inst::Load(v, a, n) => self.set_v(v, self.load(a, n)),
-                Inst::Store(v, a, n) => {
-                    let to = self.address(a);
-                    for (i, lane) in self.v(v).into_iter().take(n.into()).enumerate() {
-                        self.write(to + 4 * i as u64, lane);
-                    }
+                Inst::Store(v, a, n) => self.store(&self.v(v)[..n.into()], a),
+                Inst::LoadHalves(v, low, high) => {
+                    let [low, high] = [low, high].map(|a| self.load(a, LANES as u8));
+                    self.set_v(v, each(|i| if i < LANES { low[i] } else { high[i - LANES] }));
                 }
-                Inst::Broadcast(v, a) => self.set_v(v, [self.read(self.address(a)); LANES]),
-                Inst::Splat(v, bits) => self.set_v(v, [sure(bits); LANES]),
-                Inst::Const(v, lanes) => self.set_v(v, lanes.map(sure)),
+                Inst::StoreHalves(v, low, high) => {
+                    let lanes = self.v(v);
+                    self.store(&lanes[..LANES], low);
+                    self.store(&lanes[LANES..], high);
+                }
+                Inst::Lower(v, a) => self.set_v(v, self.v(a)),
+                Inst::Broadcast(v, a) => self.set_v(v, [self.read(self.address(a)); WIDE]),
+                Inst::Splat(v, bits) => self.set_v(v, [sure(bits); WIDE]),
+                Inst::Const(v, lanes) => self.set_v(v, each(|i| sure(*lanes.get(i).unwrap_or(&0)))),
                 Inst::Mov(v, a) => self.set_v(v, self.v(a)),
-                Inst::Bin(op, v, a, b) => self.set_v(v, binary(op, self.v(a), self.operand(b))),
+                Inst::Bin(op, v, a, b) => {
+                    self.set_v(v, binary(op, self.v(a), self.operand(b, v.lanes())));
+                }
                 Inst::Un(op, v, a) => self.set_v(v, unary(op, self.v(a))),
                 Inst::Fma(v, a, b) => {
-                    let (acc, a, b) = (self.v(v), self.v(a), self.operand(b));
+                    let (acc, a, b) = (self.v(v), self.v(a), self.operand(b, v.lanes()));
                     self.set_v(v, each(|i| number(&[a[i], b[i], acc[i]], |x| x[0].mul_add(x[1], x[2]))));
                 }
                 Inst::MulAdd(v, a, b) => {
-                    let (x, a, b) = (self.v(v), self.v(a), self.operand(b));
+                    let (x, a, b) = (self.v(v), self.v(a), self.operand(b, v.lanes()));
                     self.set_v(v, each(|i| number(&[x[i], a[i], b[i]], |x| x[0].mul_add(x[1], x[2]))));
                 }
                 Inst::Select(v, mask, a, b) => {
@@ -95,13 +103,13 @@ impl Interp {
                 }
                 Inst::Shuffle(v, a, b, imm) => {
                     let (a, b) = (self.v(a), self.v(b));
-                    let lane = |i: usize| (i & 4) + usize::from(imm >> (2 * (i & 3)) & 3);
+                    let lane = |i: usize| (i & !3) + usize::from(imm >> (2 * (i & 3)) & 3);
                     self.set_v(v, each(|i| if i & 3 < 2 { a[lane(i)] } else { b[lane(i)] }));
                 }
                 Inst::Groups(v, a, b, imm) => {
-                    let all = [self.v(a), self.v(b)].concat();
+                    let all = [a, b].map(|v| self.v(v)[..LANES].to_vec()).concat();
                     let group = |i: usize| usize::from(if i < 4 { imm & 3 } else { imm >> 4 & 3 });
-                    self.set_v(v, each(|i| all[4 * group(i) + (i & 3)]));
+                    self.set_v(v, each(|i| if i < LANES { all[4 * group(i) + (i & 3)] } else { sure(0) }));
                 }
                 Inst::Prefetch(_) => {}
                 Inst::Loop(trips, ref body) => {
@@ -116,11 +124,11 @@ impl Interp {
     }
 
     fn v(&self, v: V) -> Lanes {
-        self.vectors[v.0 as usize]
+        self.vectors[v.number as usize]
     }
 
     fn set_v(&mut self, v: V, lanes: Lanes) {
-        self.vectors[v.0 as usize] = lanes;
+        self.vectors[v.number as usize] = lanes;
     }
 
     fn p(&self, p: P) -> u64 {
@@ -131,11 +139,18 @@ impl Interp {
         self.pointers[p.0 as usize] = value;
     }
 
-    fn operand(&self, operand: Operand) -> Lanes {
+    fn operand(&self, operand: Operand, lanes: usize) -> Lanes {
         match operand {
             Operand::Reg(v) => self.v(v),
-            Operand::Mem(a) => self.load(a, LANES as u8),
-            Operand::Const(bits) => [sure(bits); LANES],
+            Operand::Mem(a) => self.load(a, lanes as u8),
+            Operand::Const(bits) => [sure(bits); WIDE],
+        }
+    }
+
+    fn store(&mut self, lanes: &[Lane], a: Addr) {
+        let to = self.address(a);
+        for (i, &lane) in lanes.iter().enumerate() {
+            self.write(to + 4 * i as u64, lane);
         }
     }
 
@@ -152,7 +167,9 @@ impl Interp {
     fn read(&self, address: u64) -> Lane {
         // SAFETY: the caller of `run` vouches for the memory.
         let bits = unsafe { (address as *const u32).read_unaligned() };
-        Lane { bits, unsure: self.unsure.contains(&address) }
+        // A word that is not aligned may overlap with others.
+        let unsure = (address - 3..=address + 3).any(|word| self.unsure.contains(&word));
+        Lane { bits, unsure }
     }
 
     fn write(&mut self, address: u64, lane: Lane) {
@@ -221,10 +238,10 @@ fn binary(op: Bin, a: Lanes, b: Lanes) -> Lanes {
         Bin::Eq => test(|a, b| a == b),
         Bin::Unordered => test(|a, b| a.is_nan() || b.is_nan()),
         Bin::UnpackLo => {
-            each(|i| if i & 1 == 0 { a[(i & 4) + (i & 3) / 2] } else { b[(i & 4) + (i & 3) / 2] })
+            each(|i| if i & 1 == 0 { a[(i & !3) + (i & 3) / 2] } else { b[(i & !3) + (i & 3) / 2] })
         }
         Bin::UnpackHi => {
-            each(|i| if i & 1 == 0 { a[(i & 4) + 2 + (i & 3) / 2] } else { b[(i & 4) + 2 + (i & 3) / 2] })
+            each(|i| if i & 1 == 0 { a[(i & !3) + 2 + (i & 3) / 2] } else { b[(i & !3) + 2 + (i & 3) / 2] })
         }
     }
 }
@@ -243,7 +260,7 @@ fn unary(op: Un, a: Lanes) -> Lanes {
         Un::ToFloat => bits(&|x| (x as i32 as f32).to_bits()),
         Un::Shl(n) => bits(&|x| x << n),
         Un::Sar(n) => bits(&|x| (x as i32 >> n) as u32),
-        Un::Permute(imm) => each(|i| a[(i & 4) + usize::from(imm >> (2 * (i & 3)) & 3)]),
+        Un::Permute(imm) => each(|i| a[(i & !3) + usize::from(imm >> (2 * (i & 3)) & 3)]),
         Un::SwapHalves => each(|i| a[i ^ 4]),
     }
 }

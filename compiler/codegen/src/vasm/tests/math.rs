@@ -1,8 +1,8 @@
 //! The functions of [`math`](crate::vasm::math) against f64, a million points each: floats of all bit patterns, and
 //! many where the function bends.
 
-use super::host::{Compiled, is_able};
-use super::{EMITTERS, Random, SPECIAL, VECTOR_BYTES};
+use super::host::{Compiled, emitters, is_able};
+use super::{Random, SPECIAL, WIDTHS};
 use crate::vasm::{Bin, Builder, LANES, V, math};
 
 const POINTS: usize = 1_000_000;
@@ -38,7 +38,7 @@ fn check_up_to(name: &str, function: Function, exact: impl Fn(f64) -> f64, bend:
     let mut worst = Worst::new(name);
     for (i, &x) in points.iter().enumerate().take(POINTS) {
         if x.abs() <= reach || !x.is_finite() {
-            worst.see(&[x], [results[0][i], results[1][i]], exact(x.into()));
+            worst.see(&[x], &results.iter().map(|of| of[i]).collect::<Vec<f32>>(), exact(x.into()));
         } else {
             assert!(!results[0][i].is_nan(), "{name}({x}) = {}", results[0][i]);
         }
@@ -47,26 +47,32 @@ fn check_up_to(name: &str, function: Function, exact: impl Fn(f64) -> f64, bend:
     assert!(worst.numbers > least);
 }
 
-/// The results of a function by both emitters, at points of as many coordinates as it has operands.
-fn run(name: &str, points: &[&[f32]], function: impl Fn(&mut Builder, &[V]) -> V) -> [Vec<f32>; 2] {
-    let mut k = Builder::new(name);
-    let args: Vec<_> = (0..=points.len() as u32).map(|i| k.arg(i)).collect();
-    k.repeat((POINTS / LANES) as u64, |k| {
-        let operands: Vec<V> = args[1..].iter().map(|arg| k.load(arg.at(0))).collect();
-        let result = function(k, &operands);
-        k.store(result, args[0].at(0));
-        args.iter().for_each(|&arg| k.advance(arg, VECTOR_BYTES));
-    });
-    let kernel = k.finish();
-    EMITTERS.map(|emitter| {
-        let mut results = vec![0_f32; POINTS];
-        let compiled = Compiled::new(&kernel, emitter).expect("few registers");
-        let mut words = vec![results.as_mut_ptr() as u64];
-        words.extend(points.iter().map(|x| x.as_ptr() as u64));
-        // SAFETY: all arrays are of POINTS lanes.
-        unsafe { compiled.run(&words) };
-        results
-    })
+/// The results of a function by the emitters for either width, at points of as many coordinates as it has operands.
+fn run(name: &str, points: &[&[f32]], function: impl Fn(&mut Builder, &[V]) -> V) -> Vec<Vec<f32>> {
+    let mut all = Vec::new();
+    for lanes in WIDTHS {
+        let mut k = Builder::new(name);
+        let args: Vec<_> = (0..=points.len() as u32).map(|i| k.arg(i)).collect();
+        k.repeat((POINTS / lanes) as u64, |k| {
+            k.with_lanes(lanes, |k| {
+                let operands: Vec<V> = args[1..].iter().map(|arg| k.load(arg.at(0))).collect();
+                let result = function(k, &operands);
+                k.store(result, args[0].at(0));
+            });
+            args.iter().for_each(|&arg| k.advance(arg, 4 * lanes as i64));
+        });
+        let kernel = k.finish();
+        for emitter in emitters(lanes) {
+            let mut results = vec![0_f32; POINTS];
+            let compiled = Compiled::new(&kernel, emitter).expect("few registers");
+            let mut words = vec![results.as_mut_ptr() as u64];
+            words.extend(points.iter().map(|x| x.as_ptr() as u64));
+            // SAFETY: all arrays are of POINTS lanes.
+            unsafe { compiled.run(&words) };
+            all.push(results);
+        }
+    }
+    all
 }
 
 /// The worst error so far, and where.
@@ -82,15 +88,15 @@ impl<'a> Worst<'a> {
         Worst { name, error: 0.0, at: Vec::new(), numbers: 0 }
     }
 
-    /// Compares what both emitters got with what is right.
-    fn see(&mut self, at: &[f32], [got, other]: [f32; 2], want: f64) {
-        let name = self.name;
+    /// Compares what all emitters got with what is right.
+    fn see(&mut self, at: &[f32], all: &[f32], want: f64) {
+        let (name, got) = (self.name, all[0]);
         self.numbers += usize::from(!at.iter().any(|x| x.is_nan()));
         if want.is_nan() {
-            assert!(got.is_nan() && other.is_nan(), "{name}{at:?} = {got}, {other}");
+            assert!(all.iter().all(|x| x.is_nan()), "{name}{at:?} = {all:?}");
             return;
         }
-        assert_eq!(got.to_bits(), other.to_bits(), "{name}{at:?} = {got}, {other}");
+        assert!(all.iter().all(|x| x.to_bits() == got.to_bits()), "{name}{at:?} = {all:?}");
         let error = ulps(got, want);
         assert!(error <= 4.0, "{name}{at:?} = {got:e}, {error} ulp from {want:e}");
         if at[0] == 0.0 {
@@ -136,7 +142,8 @@ fn powers_are_within_four_ulps() {
     let results = run("pow", &[&x, &y], |k, x| math::pow(k, x[0], x[1]));
     let mut worst = Worst::new("pow");
     for i in 0..POINTS {
-        worst.see(&[x[i], y[i]], [results[0][i], results[1][i]], f64::from(x[i]).powf(y[i].into()));
+        let all: Vec<f32> = results.iter().map(|of| of[i]).collect();
+        worst.see(&[x[i], y[i]], &all, f64::from(x[i]).powf(y[i].into()));
     }
     assert!(worst.numbers > POINTS * 9 / 10);
 }
@@ -224,7 +231,7 @@ fn functions_hold_at_the_ends() {
         let result = function(&mut k, v);
         k.store(result, y.at(0));
         let kernel = k.finish();
-        for emitter in EMITTERS {
+        for emitter in emitters(LANES) {
             let mut got = [f32::NAN; LANES];
             let compiled = Compiled::new(&kernel, emitter).expect("few registers");
             // SAFETY: both arrays are one vector.

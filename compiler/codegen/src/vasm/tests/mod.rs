@@ -7,11 +7,12 @@ mod instructions;
 mod interp;
 mod math;
 
-use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, verify, x64};
-use host::{Compiled, Guarded, is_able};
+use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, WIDE, verify, x64};
+use host::{Compiled, Guarded, emitters, is_able};
 use interp::Interp;
 
-const EMITTERS: [Emitter; 2] = [Emitter::X64, Emitter::Clif];
+/// Lanes of vectors.
+const WIDTHS: [usize; 2] = [LANES, WIDE];
 
 /// Zeros, ones, halves, integers, denormals, extremes, infinities and NaNs.
 const SPECIAL: [u32; 24] = [
@@ -72,16 +73,17 @@ impl Random {
     }
 }
 
-/// Runs a kernel of arguments (input, output) by the interpreter and both emitters on `input`, and compares
-/// the `outputs` words it writes. Gives how many words were compared.
-fn compare(kernel: &Kernel, input: &[u32], outputs: usize) -> usize {
+/// Runs a kernel of arguments (input, output) by the interpreter and by the emitters for its `lanes` on `input`, and
+/// compares the `outputs` words it writes. Gives how many words were compared for each emitter.
+fn compare(lanes: usize, kernel: &Kernel, input: &[u32], outputs: usize) -> usize {
     let mut want = vec![0xdead_beef_u32; outputs];
     let mut interp = Interp::default();
     // SAFETY: kernels of these tests stay within input and output.
     unsafe { interp.run(kernel, &[input.as_ptr() as u64, want.as_mut_ptr() as u64]) };
     let address = want.as_ptr() as u64;
     let mut compared = 0;
-    for emitter in EMITTERS {
+    let emitters = emitters(lanes);
+    for &emitter in &emitters {
         let mut got = vec![0xdead_beef_u32; outputs];
         let compiled = Compiled::new(kernel, emitter).expect("a kernel both emitters take");
         // SAFETY: as above.
@@ -97,7 +99,7 @@ fn compare(kernel: &Kernel, input: &[u32], outputs: usize) -> usize {
             }
         }
     }
-    compared
+    compared / emitters.len()
 }
 
 /// All pairs of special values: 72 vectors of first operands, then 72 of second ones.
@@ -111,14 +113,14 @@ const PAIRS: usize = SPECIAL.len() * SPECIAL.len();
 const PAIR_BYTES: i32 = 4 * PAIRS as i32;
 const VECTOR_BYTES: i64 = 4 * LANES as i64;
 
-/// A kernel that loops over all pairs.
-fn over_pairs(name: &str, body: impl FnOnce(&mut Builder, super::P, super::P)) -> Kernel {
+/// A kernel that loops over all pairs, in vectors of so many lanes.
+fn over_pairs(lanes: usize, name: &str, body: impl FnOnce(&mut Builder, super::P, super::P)) -> Kernel {
     let mut k = Builder::new(name);
     let (x, y) = (k.arg(0), k.arg(1));
-    k.repeat((PAIRS / LANES) as u64, |k| {
-        body(k, x, y);
-        k.advance(x, VECTOR_BYTES);
-        k.advance(y, VECTOR_BYTES);
+    k.repeat((PAIRS / lanes) as u64, |k| {
+        k.with_lanes(lanes, |k| body(k, x, y));
+        k.advance(x, 4 * lanes as i64);
+        k.advance(y, 4 * lanes as i64);
     });
     k.finish()
 }
@@ -137,7 +139,7 @@ fn partial_lanes_touch_nothing_else() {
         let w = k.arg(2);
         k.store(v, w.at(0));
         let kernel = k.finish();
-        for emitter in EMITTERS {
+        for emitter in emitters(LANES) {
             let compiled = Compiled::new(&kernel, emitter).expect("a small kernel");
             for at_end in [false, true] {
                 let (mut from, mut to, mut whole) = (Guarded::new(), Guarded::new(), [FILL; LANES]);
@@ -218,7 +220,7 @@ fn integers_of_every_width() {
     let mut input = vec![0x3f80_0000; 12];
     input[8..12].copy_from_slice(&[-64_i32 as u32, u32::MAX, -32_i32 as u32, 0x7fff_ffff]);
     let outputs = 8 * count as usize;
-    assert_eq!(compare(&kernel, &input, outputs), 2 * outputs);
+    assert_eq!(compare(LANES, &kernel, &input, outputs), outputs);
 }
 
 #[test]
@@ -250,22 +252,21 @@ fn loops_of_no_trips_are_skipped() {
         let nothing = k.set(0);
         k.repeat(nothing, |_| {});
     });
-    assert_eq!(compare(&k.finish(), &pairs(), 40), 80);
+    assert_eq!(compare(LANES, &k.finish(), &pairs(), 40), 40);
 }
 
-#[test]
-fn sixteen_registers_fit_and_seventeen_do_not() {
-    if !is_able() {
-        return;
-    }
-    let tile = |rows: usize| {
-        let mut k = Builder::new("tile");
-        let (x, y) = (k.arg(0), k.arg(1));
+/// A kernel that wants `5 * rows + 1` vectors at once, in which every other store is of five lanes where vectors are
+/// not wide; it writes `4 * rows` vectors.
+fn tile(lanes: usize, rows: usize) -> Kernel {
+    let mut k = Builder::new("tile");
+    let (x, y) = (k.arg(0), k.arg(1));
+    let bytes = 4 * lanes as i32;
+    k.with_lanes(lanes, |k| {
         let accs: Vec<_> = (0..4 * rows).map(|_| k.splat(0.0)).collect();
         k.repeat(4, |k| {
-            let columns: Vec<_> = (0..rows).map(|i| k.load(x.at(32 * i as i32))).collect();
+            let columns: Vec<_> = (0..rows).map(|i| k.load(x.at(bytes * i as i32))).collect();
             for row in 0..4 {
-                let a = k.broadcast(x.at(256 + 4 * row));
+                let a = k.broadcast(x.at(512 + 4 * row));
                 for (i, column) in columns.iter().enumerate() {
                     k.fma(accs[4 * i + row as usize], a, *column);
                 }
@@ -273,16 +274,105 @@ fn sixteen_registers_fit_and_seventeen_do_not() {
             k.advance(x, VECTOR_BYTES);
         });
         for (i, acc) in accs.into_iter().enumerate() {
-            k.store_lanes(acc, y.at(32 * i as i32), if i % 2 == 0 { 8 } else { 5 });
+            k.store_lanes(acc, y.at(bytes * i as i32), if i % 2 == 1 && lanes == LANES { 5 } else { lanes });
         }
+    });
+    k.finish()
+}
+
+#[test]
+fn registers_fit_up_to_their_number() {
+    if !is_able() {
+        return;
+    }
+    let input: Vec<u32> = (0..256).map(|i| (i as f32 * 0.37 - 20.0).to_bits()).collect();
+    for (lanes, rows, have) in [(LANES, 3, 16), (WIDE, 6, 32)] {
+        let outputs = 4 * rows * lanes;
+        assert_eq!(compare(lanes, &tile(lanes, rows), &input, outputs), outputs);
+        let more = tile(lanes, rows + 1);
+        let needed = 5 * (rows + 1) + 1;
+        let want = EmitError::TooManyRegisters { kernel: "tile".into(), kind: "vector", needed, have };
+        assert_eq!(Compiled::new(&more, Emitter::X64).err(), Some(want));
+        assert!(Compiled::new(&more, Emitter::Clif).expect("spills").stack > 0);
+    }
+}
+
+#[test]
+fn wide_vectors_touch_nothing_else() {
+    if !is_able() {
+        return;
+    }
+    const FILL: u32 = 0x5555_5555;
+    let mut k = Builder::new("copy");
+    let args: Vec<_> = (0..6).map(|i| k.arg(i)).collect();
+    let whole = k.with_lanes(WIDE, |k| k.load(args[0].at(0)));
+    k.store(whole, args[1].at(0));
+    let halves = k.load_halves(args[0].at(32), args[2].at(0));
+    k.store_halves(halves, args[1].at(64), args[3].at(0));
+    let low = k.lower(halves);
+    k.store_lanes(low, args[4].at(0), 3);
+    let few = k.load_lanes(args[5].at(0), 7);
+    k.store(few, args[4].at(12));
+    let kernel = k.finish();
+    for emitter in emitters(WIDE) {
+        let compiled = Compiled::new(&kernel, emitter).expect("a small kernel");
+        // Bytes that the kernel reads or writes at each argument.
+        let bytes = [64, 96, 32, 32, 44, 28];
+        let mut pages: Vec<Guarded> = bytes.iter().map(|_| Guarded::new()).collect();
+        let number = |page: usize, word: usize| ((page << 8) + word) as u32;
+        for at_end in [false, true] {
+            for (p, page) in pages.iter_mut().enumerate() {
+                let is_read = [0, 2, 5].contains(&p);
+                let words = page.words().iter_mut().enumerate();
+                words.for_each(|(i, word)| *word = if is_read { number(p, i) } else { FILL });
+            }
+            let first = |words: usize, bytes: u64| if at_end { words - bytes as usize / 4 } else { 0 };
+            let place =
+                |(page, bytes): (&Guarded, u64)| if at_end { page.end() - bytes } else { page.start() };
+            let args: Vec<u64> = pages.iter().zip(bytes).map(place).collect();
+            // SAFETY: the kernel stays within the pages, or the test dies here.
+            unsafe { compiled.run(&args) };
+            let words = pages[0].words().len();
+            let read: Vec<usize> = bytes.iter().map(|&bytes| first(words, bytes)).collect();
+            let range = |page: usize, from: usize, count: usize| {
+                (0..count).map(move |i| number(page, from + i)).collect::<Vec<u32>>()
+            };
+            let want = [
+                (1, [range(0, read[0], 16), range(0, read[0] + 8, 8)].concat()),
+                (3, range(2, read[2], 8)),
+                (4, [range(0, read[0] + 8, 3), range(5, read[5], 7), vec![0]].concat()),
+            ];
+            for (p, want) in want {
+                let mut expected = vec![FILL; words];
+                expected[read[p]..read[p] + want.len()].copy_from_slice(&want);
+                assert!(pages[p].words() == expected, "{emitter:?}, argument {p}, at the end: {at_end}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_choice_runs_the_one_or_the_other() {
+    if !is_able() || emitters(WIDE).len() < 2 {
+        return;
+    }
+    let store = |lanes: usize| {
+        let mut k = Builder::new("choice");
+        let y = k.arg(0);
+        k.with_lanes(lanes, |k| {
+            let v = k.splat(lanes as f32);
+            k.store(v, y.at(0));
+        });
         k.finish()
     };
-    let input: Vec<u32> = (0..128).map(|i| (i as f32 * 0.37 - 20.0).to_bits()).collect();
-    assert_eq!(compare(&tile(3), &input, 8 * 12), 2 * 8 * 12);
-    let full = Compiled::new(&tile(4), Emitter::X64).err();
-    let want = EmitError::TooManyRegisters { kernel: "tile".into(), kind: "vector", needed: 21, have: 16 };
-    assert_eq!(full, Some(want));
-    assert!(Compiled::new(&tile(4), Emitter::Clif).expect("spills").stack > 0);
+    let compiled = Compiled::choice(&store(LANES), &store(WIDE)).expect("small kernels");
+    for (wide, lanes) in [(0, LANES), (1, WIDE)] {
+        let mut got = [0.0_f32; WIDE];
+        // SAFETY: the kernels write one vector.
+        unsafe { compiled.run_as(&[got.as_mut_ptr() as u64], wide) };
+        let want: [f32; WIDE] = std::array::from_fn(|i| if i < lanes { lanes as f32 } else { 0.0 });
+        assert_eq!(got, want);
+    }
 }
 
 #[test]
@@ -310,7 +400,7 @@ fn callee_saved_registers_come_back() {
     assert_eq!(pushed, ["rbx", "rbp", "r12", "r13", "r14", "r15"]);
     assert_eq!(pushed, popped);
     assert_eq!(code.stack, 48);
-    assert_eq!(compare(&kernel, &pairs(), 8 * 26), 2 * 8 * 26);
+    assert_eq!(compare(LANES, &kernel, &pairs(), 8 * 26), 8 * 26);
 }
 
 #[test]
@@ -352,6 +442,40 @@ fn broken_kernels_are_refused() {
         k.groups(v, v, 0x80);
     });
     assert!(groups.contains("(K7)"), "{groups}");
+    let widths: [fn(&mut Builder); 7] = [
+        |k| {
+            let (v, w) = (k.splat(0.0), k.with_lanes(WIDE, |k| k.splat(0.0)));
+            k.fma(w, w, v);
+        },
+        |k| {
+            let (v, w) = (k.splat(0.0), k.with_lanes(WIDE, |k| k.splat(0.0)));
+            k.mov_to(v, w);
+        },
+        |k| {
+            let w = k.with_lanes(WIDE, |k| k.splat(0.0));
+            k.un(Un::SwapHalves, w);
+        },
+        |k| {
+            let w = k.with_lanes(WIDE, |k| k.splat(0.0));
+            k.groups(w, w, 0);
+        },
+        |k| {
+            let v = k.splat(0.0);
+            k.lower(v);
+        },
+        |k| {
+            let (v, p) = (k.splat(0.0), k.arg(0));
+            k.store_halves(v, p.at(0), p.at(32));
+        },
+        |k| {
+            let (w, p) = (k.with_lanes(WIDE, |k| k.splat(0.0)), k.arg(0));
+            k.store_lanes(w, p.at(0), LANES);
+        },
+    ];
+    for (i, build) in widths.into_iter().enumerate() {
+        let message = refused(build);
+        assert!(message.contains(if i == 6 { "(K3)" } else { "(K8)" }), "{i}: {message}");
+    }
 }
 
 #[test]

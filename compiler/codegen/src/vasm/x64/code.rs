@@ -35,6 +35,19 @@ const NOPS: [&[u8]; 9] = [
 /// The instruction that traps.
 const TRAP: u8 = 0xcc;
 
+/// Fills bytes that nothing runs into up to a multiple of [`ALIGN`].
+pub(super) fn fill(bytes: &mut Vec<u8>) {
+    bytes.resize(bytes.len().next_multiple_of(ALIGN), TRAP);
+}
+
+/// No-operations that lead from `len` bytes to the next multiple of [`ALIGN`].
+pub(super) fn lead(len: usize) -> impl Iterator<Item = u8> {
+    let missing = len.next_multiple_of(ALIGN) - len;
+    let longest = std::iter::repeat_n(NOPS[NOPS.len() - 1], missing / NOPS.len());
+    let last = (missing % NOPS.len()).checked_sub(1).map(|i| NOPS[i]);
+    longest.chain(last).flatten().copied()
+}
+
 /// A constant in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Constant {
@@ -98,14 +111,10 @@ impl Assembly {
 
     /// Pads to a multiple of [`ALIGN`] with no-operations.
     pub(super) fn align(&mut self) {
-        let missing = self.len.next_multiple_of(ALIGN) - self.len;
-        let mut left = missing;
-        while left > 0 {
-            let nop = NOPS[left.min(NOPS.len()) - 1];
-            nop.iter().for_each(|byte| self.encoder.write_u8(*byte));
-            left -= nop.len();
+        for byte in lead(self.len) {
+            self.encoder.write_u8(byte);
         }
-        self.len += missing;
+        self.len = self.len.next_multiple_of(ALIGN);
     }
 
     /// The place of the next instruction.
@@ -136,7 +145,7 @@ impl Assembly {
         let mut bytes = self.encoder.take_buffer();
         if !self.reads.is_empty() {
             // Padding that traps: nothing runs into the constants.
-            bytes.resize(bytes.len().next_multiple_of(ALIGN), TRAP);
+            fill(&mut bytes);
         }
         self.reads.sort_by_key(|read| matches!(read.target, Constant::Lane(_)));
         let mut placed: HashMap<Constant, usize> = HashMap::new();
