@@ -14,13 +14,13 @@
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), weights (at that row's taps), bias, rows
 //! inside the image, bytes of weights to skip a block for rows outside, the table of a ring, the weights to prefetch,
-//! then the operands of the pipe.
+//! whole blocks, then the operands of the pipe.
 //! Weights lie as `[block][u][t][c in block][panel]`, the last block padded.
 
 use super::pointwise::Pointwise;
 use super::row::{self, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, V};
+use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, Trips, V};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -49,10 +49,12 @@ pub struct Product {
     pub vectors: usize,
     /// Pixels of the widest register tile.
     pub tile: usize,
-    /// Input channels: terms of one tap.
-    pub channels: usize,
     /// Channels that lie side by side in the input.
     pub block: usize,
+    /// Whole blocks of input channels, none or one; `None`: as many as an argument says.
+    pub blocks: Option<usize>,
+    /// Input channels behind the whole blocks.
+    pub rest: usize,
     /// Columns of the window.
     pub taps: usize,
     /// Columns a result moves.
@@ -147,9 +149,9 @@ impl Product {
         full as f64 * Target::tile_cycles(widest, vectors) + tail
     }
 
-    /// Multiply-adds of vectors in a row.
+    /// Multiply-adds of vectors in a row, for an input channel.
     pub fn work(&self) -> u64 {
-        [self.pixels, self.vectors, self.taps, self.channels].map(|n| n.max(1) as u64).iter().product()
+        [self.pixels, self.vectors, self.taps].map(|n| n.max(1) as u64).iter().product()
     }
 
     fn columns(&self) -> Columns {
@@ -212,15 +214,15 @@ impl Product {
         let sums: Vec<Vec<V>> = row.tiling.strips.iter().map(of_strip).collect();
         let weights = k.arg(2);
         let block = k.copy(row.input);
-        let whole = self.channels / self.block;
-        let rest = self.channels % self.block;
-        if whole > 1 {
-            k.repeat(whole as u64, |k| self.block(k, row, tile, &sums, block, weights, self.block));
-        } else if whole == 1 {
-            self.block(k, row, tile, &sums, block, weights, self.block);
+        let trips = match self.blocks {
+            Some(blocks) => Trips::from(blocks as u64),
+            None => Trips::from(k.arg(8)),
+        };
+        if self.blocks != Some(0) {
+            k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.block));
         }
-        if rest > 0 {
-            self.block(k, row, tile, &sums, block, weights, rest);
+        if self.rest > 0 {
+            self.block(k, row, tile, &sums, block, weights, self.rest);
         }
         self.finish(k, row, &sums);
         k.advance(row.input, (tile.pixels * self.stride) as i64 * self.column);

@@ -203,8 +203,9 @@ impl Planes {
             pixels: 0,
             vectors: 0,
             tile: 0,
-            channels: filter.inputs,
             block,
+            blocks: None,
+            rest: 0,
             taps: columns.taps,
             stride: columns.stride,
             pad: columns.pad,
@@ -231,6 +232,7 @@ impl Planes {
         Ok(Part {
             outer,
             rows: cut,
+            channels: filter.inputs,
             kernel,
             window: window.zip(step).map(|(window, (_, table))| Sliding { window, row: from.row, table }),
             input: self.input.moved(skipped),

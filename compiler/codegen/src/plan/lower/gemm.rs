@@ -157,8 +157,9 @@ impl Matrices<'_> {
             pixels: 0,
             vectors: 0,
             tile: 0,
-            channels: k,
             block: lanes,
+            blocks: None,
+            rest: 0,
             taps: 1,
             stride: 1,
             pad: 0,
@@ -189,6 +190,7 @@ impl Matrices<'_> {
             parts: vec![Part {
                 outer: batch,
                 rows: panel::rows(p.target, m, 4 * n as i64, row),
+                channels: k,
                 kernel,
                 window: None,
                 input: left,

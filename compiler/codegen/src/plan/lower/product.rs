@@ -46,6 +46,8 @@ pub(super) struct Job<'a> {
 pub(super) struct Part {
     pub outer: Vec<Outer>,
     pub rows: Vec<Rows>,
+    /// Input channels.
+    pub channels: usize,
     pub kernel: Product,
     /// The sliding window, where rows are those of an image and see others.
     pub window: Option<Sliding>,
@@ -97,7 +99,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
             same: &[],
             same_span: 0..0,
             channel: Some((&channel, 0..0)),
-            first_arg: 8,
+            first_arg: 9,
         };
         let (pipe, fused) = pipe::fuse(p, job.id, &job.stages, &view)?;
         taken = fused;
@@ -169,6 +171,8 @@ impl Nest<'_> {
             pixels: rows.pixels,
             vectors: panel.vectors,
             tile: panel::tile(p.target, panel.vectors),
+            blocks: Some(part.channels / part.kernel.block).filter(|&blocks| blocks < 2),
+            rest: part.channels % part.kernel.block,
             term: if in_rows { part.kernel.term } else { (panel.vectors * lanes * 4) as i64 },
             bias: job.bias.is_some(),
             to: Destination { lanes: panel.lanes, stored: self.to.is_some(), ..part.kernel.to.clone() },
@@ -250,7 +254,7 @@ impl Nest<'_> {
         };
         let weight_span = match kernel.weights_cut {
             true => {
-                (kernel.channels as i64 - 1) * kernel.term + vectors(panel.vectors - 1) + 4 * to.lanes as i64
+                (part.channels as i64 - 1) * kernel.term + vectors(panel.vectors - 1) + 4 * to.lanes as i64
             }
             false => panel.vectors as i64 * self.per_vector,
         };
@@ -267,6 +271,7 @@ impl Nest<'_> {
             Arg::SkippedTaps(line),
             part.window.as_ref().map_or(Arg::Taps, |s| s.table.clone()),
             ahead,
+            Arg::Number { from: (part.channels / kernel.block) as i64, dim: 0, step: 0 },
         ];
         let sources = self.pipe.functions.iter().filter_map(|f| f.source());
         let in_memory = sources.filter(|s| !matches!(s, Source::Constant(_)));
@@ -283,7 +288,7 @@ impl Nest<'_> {
     /// How often a row comes to a block and a row of the window.
     fn steps(&self, kernel: &Product, rows: &Rows) -> usize {
         let taps = self.part.window.as_ref().map_or(1, |s| s.window.kernel as usize);
-        rows.pixels.div_ceil(kernel.tile) * kernel.channels.div_ceil(kernel.block) * taps
+        rows.pixels.div_ceil(kernel.tile) * self.part.channels.div_ceil(kernel.block) * taps
     }
 
     /// Cache lines to ask for at each step, so that the next panel is in the second cache level when its turn comes.
@@ -297,14 +302,15 @@ impl Nest<'_> {
 
     /// The bytes of the input that a unit may touch: of rows that may be any of the image, the last one too.
     fn input_span(&self, kernel: &Product, rows: &Rows) -> std::ops::Range<i64> {
-        let blocks = kernel.channels.div_ceil(kernel.block) as i64;
+        let channels = self.part.channels;
+        let blocks = channels.div_ceil(kernel.block) as i64;
         let line = match &self.part.window {
             Some(_) => kernel.width as i64 * kernel.column,
             None => (rows.pixels as i64 - 1) * kernel.column + 4 * kernel.block as i64,
         };
         // The last block of a matrix's row may be cut.
         let cut = match self.job.layout {
-            Layout::Plain => 4 * (blocks * kernel.block as i64 - kernel.channels as i64),
+            Layout::Plain => 4 * (blocks * kernel.block as i64 - channels as i64),
             Layout::Blocked => 0,
         };
         0..(blocks - 1) * kernel.block_bytes + line - cut

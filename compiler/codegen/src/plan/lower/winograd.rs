@@ -256,8 +256,9 @@ impl Tiling {
             pixels: 0,
             vectors: 0,
             tile: 0,
-            channels: inputs,
             block: lanes,
+            blocks: None,
+            rest: 0,
             taps: 1,
             stride: 1,
             pad: 0,
@@ -277,6 +278,7 @@ impl Tiling {
         let part = Part {
             outer,
             rows,
+            channels: inputs,
             kernel,
             window: None,
             input: from.place,
