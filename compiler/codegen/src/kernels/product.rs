@@ -243,15 +243,17 @@ impl Product {
     ) {
         let line_of_weights = (self.taps * self.block) as i64 * self.term;
         let line = |k: &mut Builder, x: P| {
-            if let Some(ahead) = row.ahead {
-                let lines = row.tiling.prefetch as i64;
-                (0..lines).for_each(|i| k.prefetch(ahead.at((i * CACHE_LINE) as i32)));
-                k.advance(ahead, lines * CACHE_LINE);
-            }
-            for tap in 0..self.taps {
-                for c in 0..channels {
-                    self.term(k, &row.tiling.strips, tile, sums, [x, weights], [tap, c]);
+            let (lines, terms) = (row.tiling.prefetch, self.taps * channels);
+            for (i, (tap, c)) in (0..self.taps).flat_map(|tap| (0..channels).map(move |c| (tap, c))).enumerate() {
+                if let Some(ahead) = row.ahead {
+                    // Evenly: a burst would stand in the way of what the terms load.
+                    let due = i * lines / terms..(i + 1) * lines / terms;
+                    due.for_each(|line| k.prefetch(ahead.at((line as i64 * CACHE_LINE) as i32)));
                 }
+                self.term(k, &row.tiling.strips, tile, sums, [x, weights], [tap, c]);
+            }
+            if let Some(ahead) = row.ahead {
+                k.advance(ahead, lines as i64 * CACHE_LINE);
             }
             k.advance(weights, line_of_weights);
         };
