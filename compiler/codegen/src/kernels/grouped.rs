@@ -15,7 +15,7 @@
 //! row's taps), bias, rows inside the image, the table of a ring, then the operands of the pipe.
 
 use super::pointwise::Pointwise;
-use super::row::{self, Columns, RowStep, Sum, Tile};
+use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
 use crate::vasm::{Builder, Kernel, LANES, P, Un, V};
 
@@ -62,9 +62,8 @@ impl Grouped {
             });
             let sum = |(p, &x): (usize, &V)| Sum {
                 x,
-                offset: (p as i64 * VECTOR) as i32,
+                place: At { offset: (p as i64 * VECTOR) as i32, channel: 0 },
                 upper: None,
-                channel: 0,
                 lanes: self.lanes,
                 stored: LANES,
             };

@@ -13,7 +13,7 @@
 
 use super::fold::Fold;
 use super::pointwise::Pointwise;
-use super::row::{self, Columns, RowStep, Sum, Tile};
+use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
 use crate::vasm::{Bin, Builder, Kernel, LANES, P, V};
 use std::collections::BTreeMap;
@@ -58,9 +58,8 @@ impl Pool {
                 self.divide(k, tile, &sums);
                 let sum = |(p, &x): (usize, &V)| Sum {
                     x,
-                    offset: (p as i64 * VECTOR) as i32,
+                    place: At { offset: (p as i64 * VECTOR) as i32, channel: 0 },
                     upper: None,
-                    channel: 0,
                     lanes: self.lanes,
                     stored: LANES,
                 };

@@ -18,7 +18,7 @@
 //! Weights lie as `[block][u][t][c in block][panel]`, the last block padded.
 
 use super::pointwise::Pointwise;
-use super::row::{self, Columns, RowStep, Sum, Tile};
+use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
 use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, Trips, V};
 
@@ -244,7 +244,9 @@ impl Product {
         let line_of_weights = (self.taps * self.block) as i64 * self.term;
         let line = |k: &mut Builder, x: P| {
             let (lines, terms) = (row.tiling.prefetch, self.taps * channels);
-            for (i, (tap, c)) in (0..self.taps).flat_map(|tap| (0..channels).map(move |c| (tap, c))).enumerate() {
+            for (i, (tap, c)) in
+                (0..self.taps).flat_map(|tap| (0..channels).map(move |c| (tap, c))).enumerate()
+            {
                 if let Some(ahead) = row.ahead {
                     // Evenly: a burst would stand in the way of what the terms load.
                     let due = i * lines / terms..(i + 1) * lines / terms;
@@ -326,14 +328,16 @@ impl Product {
         let mut list = Vec::new();
         for p in 0..sums[0].len() {
             for (strip, sums) in row.tiling.strips.iter().zip(sums) {
-                let at = p as i64 * self.to.pixel + strip.first as i64 * self.to.vector;
+                let place = |vector: usize| At {
+                    offset: (p as i64 * self.to.pixel + vector as i64 * self.to.vector) as i32,
+                    channel: (vector as i64 * VECTOR) as i32,
+                };
                 let ends = strip.first + strip.vectors == self.vectors;
                 let lanes = strip.lanes() - if ends { LANES - self.to.lanes } else { 0 };
                 list.push(Sum {
                     x: sums[p],
-                    offset: at as i32,
-                    upper: (strip.vectors > 1).then_some((at + self.to.vector) as i32),
-                    channel: strip.offset(),
+                    place: place(strip.first),
+                    upper: (strip.vectors > 1).then(|| place(strip.first + 1)),
                     lanes,
                     stored: if self.to.padded { strip.lanes() } else { lanes },
                 });

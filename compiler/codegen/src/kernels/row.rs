@@ -5,7 +5,7 @@
 //! interior is a loop.
 
 use super::pointwise::{self, Pointwise, Source};
-use crate::vasm::{Bin, Builder, Operand, P, V};
+use crate::vasm::{Addr, Bin, Builder, Operand, P, V};
 
 /// The columns of the image that the windows of a row see.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -138,15 +138,21 @@ impl RowStep {
     }
 }
 
+/// Where a vector of results goes.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    /// Bytes from where the tile's results start, the same in operands of the result's shape.
+    pub offset: i32,
+    /// Bytes to its channels in an operand of one number a channel.
+    pub channel: i32,
+}
+
 /// A vector of results in a register, and where it goes.
 pub(super) struct Sum {
     pub x: V,
-    /// Bytes from where the tile's results start, the same in operands of the result's shape.
-    pub offset: i32,
-    /// The same of the upper half, if the vector is wide.
-    pub upper: Option<i32>,
-    /// Bytes to its channels in an operand of one number a channel.
-    pub channel: i32,
+    pub place: At,
+    /// Of the upper half, if the vector is wide.
+    pub upper: Option<At>,
     /// Lanes that exist.
     pub lanes: usize,
     /// Lanes that are there in memory; those that do not exist become zero.
@@ -168,9 +174,9 @@ pub(super) fn finish(k: &mut Builder, pipe: &[Pointwise], at: P, sums: &[Sum]) {
     // The sums fill the registers: what needs more of them takes the results back one by one.
     let to = k.arg(0);
     for sum in sums {
-        let x = match sum.upper {
-            Some(upper) => k.load_halves(to.indexed(at, 1, sum.offset), to.indexed(at, 1, upper)),
-            None => k.load_lanes(to.indexed(at, 1, sum.offset), sum.stored),
+        let x = match sum.halves(|place| to.indexed(at, 1, place.offset)) {
+            (low, None) => k.load_lanes(low, sum.stored),
+            (low, high) => k.load_halves([Some(low), high]),
         };
         let sum = Sum { x, ..*sum };
         for stage in heavy {
@@ -201,10 +207,22 @@ impl Sum {
 
     pub(super) fn store(&self, k: &mut Builder, at: P) {
         let to = k.arg(0);
-        let low = to.indexed(at, 1, self.offset);
-        match self.upper {
-            Some(upper) => k.store_halves(self.x, low, to.indexed(at, 1, upper)),
-            None => k.store_lanes(self.x, low, self.stored),
+        match self.halves(|place| to.indexed(at, 1, place.offset)) {
+            (low, None) => k.store_lanes(self.x, low, self.stored),
+            (low, Some(high)) => k.store_halves(self.x, [low, high]),
+        }
+    }
+
+    /// The addresses of its halves, or of all of it.
+    fn halves(&self, address: impl Fn(At) -> Addr) -> (Addr, Option<Addr>) {
+        (address(self.place), self.upper.map(address))
+    }
+
+    /// What lies beside it in an operand.
+    fn operand(&self, k: &mut Builder, address: impl Fn(At) -> Addr) -> Operand {
+        match self.halves(address) {
+            (low, None) => pointwise::operand(k, low, self.stored),
+            (low, high) => Operand::Reg(k.load_halves([Some(low), high])),
         }
     }
 
@@ -216,15 +234,11 @@ impl Sum {
         stage.apply(k, self.x, &mut |k, source| match source {
             Source::Same(arg) => {
                 let p = k.arg(arg);
-                let low = p.indexed(at, 1, self.offset);
-                match self.upper {
-                    Some(upper) => Operand::Reg(k.load_halves(low, p.indexed(at, 1, upper))),
-                    None => pointwise::operand(k, low, self.stored),
-                }
+                self.operand(k, |place| p.indexed(at, 1, place.offset))
             }
             Source::Channel(arg) => {
                 let p = k.arg(arg);
-                pointwise::operand(k, p.at(self.channel), self.stored)
+                self.operand(k, |place| p.at(place.channel))
             }
             Source::Scalar(arg) => {
                 let p = k.arg(arg);

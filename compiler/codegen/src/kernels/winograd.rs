@@ -24,7 +24,7 @@
 //! Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308; the choice of points:
 //! Alam et al., Winograd Convolution for Deep Neural Networks: Efficient Point Selection, ACM TECS 2022.
 
-use crate::vasm::{Bin, Builder, V};
+use crate::vasm::{Bin, Builder, LANES, V};
 
 /// Taps along one dimension, at most.
 const MOST_TAPS: usize = 8;
@@ -234,8 +234,8 @@ impl Phase {
             return;
         }
         let rows = self.input();
-        let terms = |c: &dyn Fn(usize) -> f64| -> Vec<(f64, V)> {
-            d.iter().enumerate().filter_map(|(i, v)| v.map(|v| (c(i), v))).collect()
+        let terms = |c: &dyn Fn(usize) -> f64| -> Vec<(f64, Option<V>)> {
+            d.iter().enumerate().map(|(i, &v)| (c(i), v)).collect()
         };
         let behind_pairs = 1 + 2 * self.points().0.len();
         for row in std::iter::once(0).chain(behind_pairs..rows.len()) {
@@ -275,8 +275,8 @@ impl Phase {
         let mut results = Vec::with_capacity(count);
         for (i, row) in self.output().iter().enumerate().take(count) {
             let alone = std::iter::once(0).chain(behind_pairs..m.len());
-            let mut terms: Vec<(f64, V)> = alone.map(|p| (row[p], m[p])).collect();
-            terms.extend(pairs.iter().enumerate().map(|(p, pair)| (row[1 + 2 * p], pair[i % 2])));
+            let mut terms: Vec<(f64, Option<V>)> = alone.map(|p| (row[p], Some(m[p]))).collect();
+            terms.extend(pairs.iter().enumerate().map(|(p, pair)| (row[1 + 2 * p], Some(pair[i % 2]))));
             results.extend(linear(k, &terms));
         }
         results
@@ -290,21 +290,23 @@ fn accumulate<const N: usize>(sum: &mut [f64; N], c: f64, x: &[f64; N]) {
     }
 }
 
-/// The sum of vectors times constants in a new register; `None`: there is no term.
-fn linear(k: &mut Builder, terms: &[(f64, V)]) -> Option<V> {
-    let mut terms: Vec<(f32, V)> = terms.iter().map(|&(c, v)| (c as f32, v)).filter(|t| t.0 != 0.0).collect();
+/// The sum of vectors times constants in a new register, of which those that are not there are zeros; `None`: none is
+/// there. Their order is that of all terms, so that a zero in a register gives the same bits as none.
+fn linear(k: &mut Builder, terms: &[(f64, Option<V>)]) -> Option<V> {
+    let terms = terms.iter().map(|&(c, v)| (c as f32, v)).filter(|t| t.0 != 0.0);
+    let mut terms: Vec<(f32, Option<V>)> = terms.collect();
     // One that needs no product comes first.
     let first = terms.iter().position(|t| t.0 == 1.0).unwrap_or(0);
-    if terms.is_empty() {
-        return None;
+    if let Some(terms) = terms.get_mut(..first + 1) {
+        terms.rotate_right(1);
     }
-    let (c, v) = terms.remove(first);
-    let sum = match (c, terms.first()) {
-        (1.0, Some(&(1.0, other))) => {
-            terms.remove(0);
-            k.bin(Bin::Add, v, other)
-        }
-        (1.0, _) => k.mov(v),
+    let mut terms = terms.into_iter().filter_map(|(c, v)| v.map(|v| (c, v))).peekable();
+    let (c, v) = terms.next()?;
+    let sum = match c {
+        1.0 => match terms.next_if(|next| next.0 == 1.0) {
+            Some((_, other)) => k.bin(Bin::Add, v, other),
+            None => k.mov(v),
+        },
         _ => k.bin(Bin::Mul, v, c),
     };
     for (c, v) in terms {
@@ -317,22 +319,46 @@ fn linear(k: &mut Builder, terms: &[(f64, V)]) -> Option<V> {
     Some(sum)
 }
 
-/// Calls `tile` for `count` tiles of a row: those that are alike, one behind the other, as a loop, without its number.
+/// Tiles of a row that are transformed side by side, in registers of as many vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Abreast {
+    /// The first one, or `None` in the loop over those that are alike.
+    pub first: Option<usize>,
+    /// How many: one, or two in wide vectors.
+    pub count: usize,
+}
+
+impl Abreast {
+    /// Lanes of the registers that they take.
+    pub(super) fn lanes(self) -> usize {
+        self.count * LANES
+    }
+
+    /// Their numbers, where they are known.
+    pub(super) fn tiles(self) -> impl Iterator<Item = Option<usize>> {
+        (0..self.count).map(move |i| self.first.map(|first| first + i))
+    }
+}
+
+/// Calls `tile` for `count` tiles of a row, `abreast` of them at once as long as there are so many: those that are
+/// alike, one behind the other, as a loop.
 pub(super) fn tiles(
     k: &mut Builder,
     count: usize,
+    abreast: usize,
     is_whole: impl Fn(usize) -> bool,
-    mut tile: impl FnMut(&mut Builder, Option<usize>),
+    mut tile: impl FnMut(&mut Builder, Abreast),
 ) {
     let mut t = 0;
     while t < count {
-        let run = (t..count).take_while(|&t| is_whole(t)).count();
+        let abreast = abreast.min(count - t);
+        let run = (t..count).take_while(|&t| is_whole(t)).count() / abreast;
         if run > 1 {
-            k.repeat(run as u64, |k| tile(k, None));
+            k.repeat(run as u64, |k| tile(k, Abreast { first: None, count: abreast }));
         } else {
-            tile(k, Some(t));
+            tile(k, Abreast { first: Some(t), count: abreast });
         }
-        t += run.max(1);
+        t += run.max(1) * abreast;
     }
 }
 

@@ -12,8 +12,8 @@
 //! above it, rows outside of it, the table of a ring.
 
 use super::row::RowStep;
-use super::winograd::{self, Axis, Transform};
-use crate::vasm::{Builder, Kernel, LANES, P, V};
+use super::winograd::{self, Abreast, Axis, Transform};
+use crate::vasm::{Addr, Builder, Kernel, LANES, P, V};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -38,6 +38,15 @@ pub struct WinogradInput {
 impl WinogradInput {
     /// Writes the kernel.
     pub fn generate(&self, name: &str) -> Kernel {
+        self.write(name, 1)
+    }
+
+    /// Writes the kernel with wide vectors: two tiles at once.
+    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+        (self.tiles > 1).then(|| self.write(name, 2))
+    }
+
+    fn write(&self, name: &str, abreast: usize) -> Kernel {
         let mut k = Builder::new(name);
         let (to, input, taps, above, outside) = (k.arg(0), k.arg(1), k.arg(2), k.arg(3), k.arg(4));
         let below = k.difference(outside, above);
@@ -48,37 +57,51 @@ impl WinogradInput {
         let column =
             |tile: usize, j: usize| (tile * step + j).checked_sub(self.pad).filter(|&c| c < self.width);
         let is_whole = |tile: usize| (0..n).all(|j| column(tile, j).is_some());
-        winograd::tiles(&mut k, self.tiles, is_whole, |k, tile| {
-            let inside = |j: usize| tile.is_none_or(|tile| column(tile, j).is_some());
+        winograd::tiles(&mut k, self.tiles, abreast, is_whole, |k, tiles| {
             let at = k.copy(to);
-            self.zeros(k, above, at);
+            self.zeros(k, tiles, above, at);
             self.row.walk(k, taps, 5, x, |k, x| {
-                let load = |j: usize| inside(j).then(|| k.load(x.at((j as i64 * VECTOR) as i32)));
+                let load = |j: usize| {
+                    let inside = tiles.tiles().map(|tile| tile.is_none_or(|tile| column(tile, j).is_some()));
+                    let places = inside
+                        .enumerate()
+                        .map(|(i, inside)| inside.then(|| x.at(((i * step + j) as i64 * VECTOR) as i32)));
+                    match places.collect::<Vec<Option<Addr>>>()[..] {
+                        [place] => place.map(|place| k.load(place)),
+                        [None, None] => None,
+                        [low, high, ..] => Some(k.load_halves([low, high])),
+                        [] => None,
+                    }
+                };
                 let line: Vec<Option<V>> = (0..n).map(load).collect();
-                columns.spread(k, &line, |k, j, v| k.store(v, at.at((j as i64 * self.element) as i32)));
+                k.with_lanes(tiles.lanes(), |k| {
+                    columns.spread(k, &line, |k, j, v| k.store(v, at.at((j as i64 * self.element) as i32)));
+                });
                 k.advance(at, n as i64 * self.element);
             });
-            self.zeros(k, below, at);
+            self.zeros(k, tiles, below, at);
             if rows != Axis::ONE {
                 let at = k.copy(to);
                 k.repeat(n as u64, |k| {
                     let row = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
-                    let line: Vec<Option<V>> = (0..rows.size()).map(|i| Some(k.load(row(i)))).collect();
-                    rows.spread(k, &line, |k, i, v| k.store(v, row(i)));
+                    k.with_lanes(tiles.lanes(), |k| {
+                        let line: Vec<Option<V>> = (0..rows.size()).map(|i| Some(k.load(row(i)))).collect();
+                        rows.spread(k, &line, |k, i, v| k.store(v, row(i)));
+                    });
                     k.advance(at, self.element);
                 });
             }
-            k.advance(x, step as i64 * VECTOR);
-            k.advance(to, VECTOR);
+            k.advance(x, (tiles.count * step) as i64 * VECTOR);
+            k.advance(to, tiles.count as i64 * VECTOR);
         });
         k.finish()
     }
 
     /// Stores `rows` rows of zeros; moves `at` past them.
-    fn zeros(&self, k: &mut Builder, rows: P, at: P) {
+    fn zeros(&self, k: &mut Builder, tiles: Abreast, rows: P, at: P) {
         let n = self.transform.columns.size() as i64;
         k.repeat(rows, |k| {
-            let zero = k.splat(0.0);
+            let zero = k.with_lanes(tiles.lanes(), |k| k.splat(0.0));
             for j in 0..n {
                 k.store(zero, at.at((j * self.element) as i32));
             }

@@ -10,9 +10,9 @@
 //! Arguments: result, products, bias, rows inside the image, then the operands of the pipe.
 
 use super::pointwise::Pointwise;
-use super::row::{self, Sum};
+use super::row::{self, At, Sum};
 use super::winograd::{self, Axis, Transform};
-use crate::vasm::{Bin, Builder, Kernel, LANES, V};
+use crate::vasm::{Bin, Builder, Kernel, LANES, V, WIDE};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -37,6 +37,16 @@ pub struct WinogradOutput {
 impl WinogradOutput {
     /// Writes the kernel.
     pub fn generate(&self, name: &str) -> Kernel {
+        self.write(name, 1)
+    }
+
+    /// Writes the kernel with wide vectors: two tiles at once, where all lanes are there.
+    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+        let tiles = self.width.div_ceil(self.transform.columns.results);
+        (tiles > 1 && self.lanes == LANES).then(|| self.write(name, 2))
+    }
+
+    fn write(&self, name: &str, abreast: usize) -> Kernel {
         let mut k = Builder::new(name);
         let (products, inside) = (k.arg(1), k.arg(3));
         let bias = self.bias.then(|| k.arg(2));
@@ -45,46 +55,60 @@ impl WinogradOutput {
         let Transform { rows, columns } = self.transform;
         let (n, m) = (columns.size(), columns.results);
         let row = self.width as i64 * VECTOR;
-        let count = |tile: usize| m.min(self.width - tile * m);
-        let is_whole = |tile: usize| count(tile) == m;
-        winograd::tiles(&mut k, self.width.div_ceil(m), is_whole, |k, tile| {
-            let count = tile.map_or(m, count);
+        let count = |tile: Option<usize>| tile.map_or(m, |tile| m.min(self.width - tile * m));
+        let is_whole = |tile: usize| count(Some(tile)) == m;
+        winograd::tiles(&mut k, self.width.div_ceil(m), abreast, is_whole, |k, tiles| {
+            let lanes = tiles.lanes();
             if rows != Axis::ONE {
                 let at = k.copy(from);
                 k.repeat(n as u64, |k| {
                     let line = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
-                    let column: Vec<V> = (0..rows.size()).map(|i| k.load(line(i))).collect();
-                    for (i, v) in rows.gather(k, &column, rows.results).into_iter().enumerate() {
-                        k.store(v, line(i));
-                    }
+                    k.with_lanes(lanes, |k| {
+                        let column: Vec<V> = (0..rows.size()).map(|i| k.load(line(i))).collect();
+                        for (i, v) in rows.gather(k, &column, rows.results).into_iter().enumerate() {
+                            k.store(v, line(i));
+                        }
+                    });
                     k.advance(at, self.element);
                 });
             }
+            // Results of each tile.
+            let counts: Vec<usize> = tiles.tiles().map(count).collect();
             let (at, result) = (k.copy(from), k.copy(to));
             k.repeat(inside, |k| {
-                let line: Vec<V> = (0..n).map(|j| k.load(at.at((j as i64 * self.element) as i32))).collect();
-                let results = columns.gather(k, &line, count);
+                let results = k.with_lanes(lanes, |k| {
+                    let line: Vec<V> =
+                        (0..n).map(|j| k.load(at.at((j as i64 * self.element) as i32))).collect();
+                    columns.gather(k, &line, counts[0])
+                });
+                let wide = bias.filter(|_| tiles.count > 1).map(|bias| k.load_halves([Some(bias.at(0)); 2]));
                 for &x in &results {
-                    if let Some(bias) = bias {
-                        k.bin_to(Bin::Add, x, x, bias.at(0));
+                    match (wide, bias) {
+                        (Some(bias), _) => k.bin_to(Bin::Add, x, x, bias),
+                        (_, Some(bias)) => k.bin_to(Bin::Add, x, x, bias.at(0)),
+                        _ => {}
                     }
                 }
-                let sum = |(w, x)| Sum {
-                    x,
-                    offset: (w as i64 * VECTOR) as i32,
-                    upper: None,
-                    channel: 0,
-                    lanes: self.lanes,
-                    stored: LANES,
-                };
-                let sums: Vec<Sum> = results.into_iter().enumerate().map(sum).collect();
+                let sums = results.into_iter().enumerate().map(|(w, x)| self.sum(k, &counts, w, x));
+                let sums: Vec<Sum> = sums.collect();
                 row::finish(k, &self.pipe, result, &sums);
                 k.advance(at, n as i64 * self.element);
                 k.advance(result, row);
             });
-            k.advance(from, VECTOR);
-            k.advance(to, m as i64 * VECTOR);
+            k.advance(from, tiles.count as i64 * VECTOR);
+            k.advance(to, (tiles.count * m) as i64 * VECTOR);
         });
         k.finish()
+    }
+
+    /// The results at column `w` of tiles side by side that have so many columns, the first of them at least that.
+    fn sum(&self, k: &mut Builder, counts: &[usize], w: usize, x: V) -> Sum {
+        let m = self.transform.columns.results;
+        let at = |tile: usize| At { offset: ((tile * m + w) as i64 * VECTOR) as i32, channel: 0 };
+        let upper = counts.get(1).filter(|&&count| w < count).map(|_| at(1));
+        let x = if counts.len() > 1 && upper.is_none() { k.lower(x) } else { x };
+        let stored = if upper.is_some() { WIDE } else { LANES };
+        let lanes = if upper.is_some() { WIDE } else { self.lanes };
+        Sum { x, place: at(0), upper, lanes, stored }
     }
 }

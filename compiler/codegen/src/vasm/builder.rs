@@ -182,16 +182,16 @@ impl Builder {
         self.push(Inst::Store(v, addr, lanes as u8));
     }
 
-    /// A wide vector whose halves lie at two addresses.
-    pub fn load_halves(&mut self, low: Addr, high: Addr) -> V {
+    /// A wide vector whose halves, lower and upper, lie at two addresses, or are zeros.
+    pub fn load_halves(&mut self, halves: [Option<Addr>; 2]) -> V {
         let v = self.with_lanes(WIDE, Builder::vector);
-        self.push(Inst::LoadHalves(v, low, high));
+        self.push(Inst::LoadHalves(v, halves));
         v
     }
 
     /// The halves of a wide vector to two addresses.
-    pub fn store_halves(&mut self, v: V, low: Addr, high: Addr) {
-        self.push(Inst::StoreHalves(v, low, high));
+    pub fn store_halves(&mut self, v: V, halves: [Addr; 2]) {
+        self.push(Inst::StoreHalves(v, halves));
     }
 
     /// The lower half of a wide vector.

@@ -141,13 +141,16 @@ impl Build<'_> {
                 let parts = self.v(v);
                 self.store(&parts, a, usize::from(lanes));
             }
-            Inst::LoadHalves(v, low, high) => {
-                let halves = [low, high].map(|a| self.load(a, LANES, LANES));
+            Inst::LoadHalves(v, halves) => {
+                let halves = halves.map(|half| match half {
+                    Some(a) => self.load(a, LANES, LANES),
+                    None => vec![self.constant([0; PART]); LANES / PART],
+                });
                 self.set_v(v, halves.concat());
             }
-            Inst::StoreHalves(v, low, high) => {
+            Inst::StoreHalves(v, halves) => {
                 let parts = self.v(v);
-                for (half, a) in parts.chunks(LANES / PART).zip([low, high]) {
+                for (half, a) in parts.chunks(LANES / PART).zip(halves) {
                     self.store(half, a, LANES);
                 }
             }

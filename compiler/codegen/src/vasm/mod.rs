@@ -228,10 +228,11 @@ pub enum Inst {
     Load(V, Addr, u8),
     /// `lanes in memory = v`, the first n of them.
     Store(V, Addr, u8),
-    /// The lower half of a wide `v` = [`LANES`] lanes at one address, the upper half those at another.
-    LoadHalves(V, Addr, Addr),
+    /// The lower half of a wide `v` = [`LANES`] lanes at one address, the upper half those at another; without an
+    /// address a half is zeros.
+    LoadHalves(V, [Option<Addr>; 2]),
     /// [`LANES`] lanes at one address = the lower half of a wide `v`, those at another the upper half.
-    StoreHalves(V, Addr, Addr),
+    StoreHalves(V, [Addr; 2]),
     /// `v` = the lower half of a wide register
     Lower(V, V),
     /// Every lane is the 32-bit word at the address.

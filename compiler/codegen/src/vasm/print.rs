@@ -40,8 +40,8 @@ fn inst(f: &mut Formatter<'_>, inst: &Inst, depth: usize) -> Result {
         Inst::LoadI32(p, a) => write!(f, "{p} = load32 {a}"),
         Inst::Load(v, a, n) => write!(f, "{v} = load{} {a}", Lanes(*v, *n)),
         Inst::Store(v, a, n) => write!(f, "store{} {a}, {v}", Lanes(*v, *n)),
-        Inst::LoadHalves(v, low, high) => write!(f, "{v} = load {low}, {high}"),
-        Inst::StoreHalves(v, low, high) => write!(f, "store {low}, {high}, {v}"),
+        Inst::LoadHalves(v, [low, high]) => write!(f, "{v} = load {}, {}", Half(low), Half(high)),
+        Inst::StoreHalves(v, [low, high]) => write!(f, "store {low}, {high}, {v}"),
         Inst::Lower(v, a) => write!(f, "{v} = lower {a}"),
         Inst::Broadcast(v, a) => write!(f, "{v} = broadcast {a}"),
         Inst::Splat(v, bits) => write!(f, "{v} = splat {}", Bits(*bits)),
@@ -81,6 +81,18 @@ struct Lanes(V, u8);
 impl Display for Lanes {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         if usize::from(self.1) == self.0.lanes() { Ok(()) } else { write!(f, ".{}", self.1) }
+    }
+}
+
+/// Half of a vector in memory.
+struct Half<'a>(&'a Option<Addr>);
+
+impl Display for Half<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self.0 {
+            Some(a) => write!(f, "{a}"),
+            None => write!(f, "0"),
+        }
     }
 }
 

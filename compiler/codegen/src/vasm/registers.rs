@@ -36,14 +36,14 @@ impl Inst {
                 addr(a, f)
             }
             Inst::Prefetch(a) => addr(a, f),
-            Inst::LoadHalves(_, low, high) => [low, high].into_iter().for_each(|a| addr(a, f)),
+            Inst::LoadHalves(_, halves) => halves.iter().flatten().for_each(|a| addr(a, f)),
             Inst::Store(v, a, _) => {
                 f(Reg::V(*v));
                 addr(a, f);
             }
-            Inst::StoreHalves(v, low, high) => {
+            Inst::StoreHalves(v, halves) => {
                 f(Reg::V(*v));
-                [low, high].into_iter().for_each(|a| addr(a, f));
+                halves.iter().for_each(|a| addr(a, f));
             }
             Inst::Mov(_, w) | Inst::Lower(_, w) | Inst::Un(_, _, w) => f(Reg::V(*w)),
             Inst::Bin(_, _, a, b) => {

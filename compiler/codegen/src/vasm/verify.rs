@@ -72,9 +72,8 @@ fn block(body: &[Inst], mut written: Written) -> Result<Written, String> {
 fn constants(inst: &Inst) -> Option<&'static str> {
     let scaled = |a: &Addr| a.index.is_none_or(|(_, scale)| matches!(scale, 1 | 2 | 4 | 8));
     let addr = match inst {
-        Inst::LoadHalves(_, low, high) | Inst::StoreHalves(_, low, high) => {
-            [low, high].into_iter().find(|a| !scaled(a))
-        }
+        Inst::LoadHalves(_, halves) => halves.iter().flatten().find(|a| !scaled(a)),
+        Inst::StoreHalves(_, halves) => halves.iter().find(|a| !scaled(a)),
         Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Store(_, a, _) => Some(a),
         Inst::Broadcast(_, a) | Inst::Prefetch(a) => Some(a),
         Inst::Bin(_, _, _, Operand::Mem(a)) => Some(a),

@@ -83,7 +83,7 @@ impl Generator {
                 match v.lanes() {
                     WIDE if lanes.is_multiple_of(2) => {
                         let other = self.addr(scope);
-                        k.store_halves(v, addr, other);
+                        k.store_halves(v, [addr, other]);
                     }
                     WIDE => k.store(v, addr),
                     _ => k.store_lanes(v, addr, lanes),
@@ -129,7 +129,12 @@ impl Generator {
         k.with_lanes(a.lanes(), |k| match self.random.below(12) {
             0 if is_wide => {
                 let (low, high) = (self.addr(scope), self.addr(scope));
-                k.load_halves(low, high)
+                k.load_halves(match imm % 4 {
+                    0 => [Some(low), None],
+                    1 => [None, Some(high)],
+                    2 => [Some(low); 2],
+                    _ => [Some(low), Some(high)],
+                })
             }
             0 | 1 => {
                 let addr = self.addr(scope);

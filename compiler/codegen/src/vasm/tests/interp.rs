@@ -64,11 +64,12 @@ impl Interp {
                 }
                 Inst::Load(v, a, n) => self.set_v(v, self.load(a, n)),
                 Inst::Store(v, a, n) => self.store(&self.v(v)[..n.into()], a),
-                Inst::LoadHalves(v, low, high) => {
-                    let [low, high] = [low, high].map(|a| self.load(a, LANES as u8));
-                    self.set_v(v, each(|i| if i < LANES { low[i] } else { high[i - LANES] }));
+                Inst::LoadHalves(v, halves) => {
+                    let zeros = [sure(0); WIDE];
+                    let halves = halves.map(|half| half.map_or(zeros, |a| self.load(a, LANES as u8)));
+                    self.set_v(v, each(|i| halves[i / LANES][i % LANES]));
                 }
-                Inst::StoreHalves(v, low, high) => {
+                Inst::StoreHalves(v, [low, high]) => {
                     let lanes = self.v(v);
                     self.store(&lanes[..LANES], low);
                     self.store(&lanes[LANES..], high);

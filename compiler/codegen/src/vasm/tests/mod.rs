@@ -307,8 +307,8 @@ fn wide_vectors_touch_nothing_else() {
     let args: Vec<_> = (0..6).map(|i| k.arg(i)).collect();
     let whole = k.with_lanes(WIDE, |k| k.load(args[0].at(0)));
     k.store(whole, args[1].at(0));
-    let halves = k.load_halves(args[0].at(32), args[2].at(0));
-    k.store_halves(halves, args[1].at(64), args[3].at(0));
+    let halves = k.load_halves([Some(args[0].at(32)), Some(args[2].at(0))]);
+    k.store_halves(halves, [args[1].at(64), args[3].at(0)]);
     let low = k.lower(halves);
     k.store_lanes(low, args[4].at(0), 3);
     let few = k.load_lanes(args[5].at(0), 7);
@@ -465,7 +465,7 @@ fn broken_kernels_are_refused() {
         },
         |k| {
             let (v, p) = (k.splat(0.0), k.arg(0));
-            k.store_halves(v, p.at(0), p.at(32));
+            k.store_halves(v, [p.at(0), p.at(32)]);
         },
         |k| {
             let (w, p) = (k.with_lanes(WIDE, |k| k.splat(0.0)), k.arg(0));

@@ -5,7 +5,7 @@
 
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
-use super::super::{Bin, Inst, LANES, Operand, Un, V};
+use super::super::{Addr, Bin, Inst, LANES, Operand, Un, V};
 use super::code::Constant;
 use super::forms::{self, Form, Forms};
 use super::{Done, Emit};
@@ -19,13 +19,8 @@ impl Emit {
         match *inst {
             Inst::Load(v, a, n) => self.load(v, self.address(a), n),
             Inst::Store(v, a, n) => self.store(v, self.address(a), n, hidden),
-            Inst::LoadHalves(v, low, high) => {
-                let (v, ymm) = (self.v(v), self.half(v));
-                self.put2(forms::LOAD.code(Form::Ymm), ymm, self.address(low))?;
-                let code = Code::EVEX_Vinsertf32x8_zmm_k1z_zmm_ymmm256_imm8;
-                self.code.put(Instruction::with4(code, v, v, self.address(high), 1))
-            }
-            Inst::StoreHalves(v, low, high) => {
+            Inst::LoadHalves(v, halves) => self.load_halves(v, halves),
+            Inst::StoreHalves(v, [low, high]) => {
                 let (v, ymm) = (self.v(v), self.half(v));
                 self.code.put(Instruction::with2(forms::STORE.code(Form::Ymm), self.address(low), ymm))?;
                 let code = Code::EVEX_Vextractf32x8_ymmm256_k1z_zmm_imm8;
@@ -109,6 +104,21 @@ impl Emit {
                 self.code.put(masked(Instruction::with2(code, ymm, from), true))
             }
         }
+    }
+
+    fn load_halves(&mut self, v: V, [low, high]: [Option<Addr>; 2]) -> Done {
+        let (zmm, ymm) = (self.v(v), self.half(v));
+        match (low, high) {
+            (Some(low), Some(high)) if low == high => {
+                return self.put2(Code::EVEX_Vbroadcastf32x8_zmm_k1z_m256, zmm, self.address(low));
+            }
+            // What is written to the lower half makes the upper one zeros.
+            (Some(low), _) => self.put2(forms::LOAD.code(Form::Ymm), ymm, self.address(low))?,
+            (None, _) => self.code.put(Instruction::with3(forms::XOR.code(Form::Ymm), ymm, ymm, ymm))?,
+        }
+        let Some(high) = high else { return Ok(()) };
+        let code = Code::EVEX_Vinsertf32x8_zmm_k1z_zmm_ymmm256_imm8;
+        self.code.put(Instruction::with4(code, zmm, zmm, self.address(high), 1))
     }
 
     fn store(&mut self, v: V, to: MemoryOperand, lanes: u8, hidden: Option<u8>) -> Done {
