@@ -17,7 +17,7 @@
 use super::pointwise::Pointwise;
 use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Builder, Kernel, LANES, P, Un, V};
+use crate::vasm::{Builder, Kernel, LANES, P, Un, V, WIDE};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 4 * LANES as i64;
@@ -41,59 +41,110 @@ pub struct Grouped {
     pub pipe: Vec<Pointwise>,
 }
 
+/// Neighbouring pixels whose sums lie in one register: one, or two in a wide one.
+struct Run {
+    /// The first one, counted in the tile.
+    first: usize,
+    /// Its sum, or theirs.
+    sum: V,
+}
+
 impl Grouped {
     /// Writes the kernel.
     pub fn generate(&self, name: &str) -> Kernel {
+        self.write(name, 1)
+    }
+
+    /// Writes the kernel with wide vectors: two pixels side by side, where their windows are.
+    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+        (self.columns.stride == 1 && self.columns.pixels > 1 && self.lanes == LANES)
+            .then(|| self.write(name, 2))
+    }
+
+    fn write(&self, name: &str, abreast: usize) -> Kernel {
         let mut k = Builder::new(name);
         let from = k.arg(1);
         let input = k.offset(from, -(self.columns.pad as i64) * VECTOR);
         let at = k.set(0);
         let taps = k.arg(4);
-        let cycles = |pixels| self.group as f64 * Target::tile_cycles(pixels, 1);
-        self.columns.tiles(&mut k, self.tile, cycles, |k, tile| {
-            let bias = self.bias.then(|| k.arg(3).at(0));
-            let sums = row::sums(k, tile.pixels, bias);
+        let cycles = |pixels: usize| self.group as f64 * Target::tile_cycles(pixels.div_ceil(abreast), 1);
+        self.columns.tiles(&mut k, abreast * self.tile, cycles, |k, tile| {
+            let runs = self.runs(k, tile, abreast);
             let weights = k.arg(2);
             self.row.walk(k, taps, 5, input, |k, x| {
                 for tap in 0..self.columns.taps {
-                    self.tap(k, tile, &sums, x, weights, tap);
+                    self.tap(k, tile, &runs, x, weights, tap);
                 }
                 k.advance(weights, (self.columns.taps * self.group) as i64 * VECTOR);
             });
-            let sum = |(p, &x): (usize, &V)| Sum {
-                x,
-                place: At { offset: (p as i64 * VECTOR) as i32, channel: 0 },
-                upper: None,
-                lanes: self.lanes,
-                stored: LANES,
-            };
-            row::finish(k, &self.pipe, at, &sums.iter().enumerate().map(sum).collect::<Vec<Sum>>());
+            row::finish(k, &self.pipe, at, &runs.iter().map(|run| self.sum(run)).collect::<Vec<Sum>>());
             k.advance(input, (tile.pixels * self.columns.stride) as i64 * VECTOR);
             k.advance(at, tile.pixels as i64 * VECTOR);
         });
         k.finish()
     }
 
+    /// The pixels of a tile, up to `abreast` of them side by side as long as they see the image through the same taps;
+    /// their sums start.
+    fn runs(&self, k: &mut Builder, tile: &Tile, abreast: usize) -> Vec<Run> {
+        let taps = |pixel: &usize| -> Vec<bool> {
+            (0..self.columns.taps).map(|tap| self.columns.inside(tile, tap).contains(pixel)).collect()
+        };
+        let bias = self.bias.then(|| k.arg(3).at(0));
+        let (mut runs, mut first) = (Vec::new(), 0);
+        while first < tile.pixels {
+            let is_pair = abreast > 1 && first + 1 < tile.pixels && taps(&first) == taps(&(first + 1));
+            let sum = match (is_pair, bias) {
+                (true, Some(bias)) => k.load_halves([Some(bias); 2]),
+                (false, Some(bias)) => k.load(bias),
+                (true, None) => k.with_lanes(WIDE, |k| k.splat(0.0)),
+                (false, None) => k.splat(0.0),
+            };
+            runs.push(Run { first, sum });
+            first += if is_pair { 2 } else { 1 };
+        }
+        runs
+    }
+
     /// Adds the terms of one tap of a row of the window, for all pixels of the tile.
-    fn tap(&self, k: &mut Builder, tile: &Tile, sums: &[V], x: P, weights: P, tap: usize) {
-        let pixels = self.columns.inside(tile, tap);
-        if pixels.is_empty() {
+    fn tap(&self, k: &mut Builder, tile: &Tile, runs: &[Run], x: P, weights: P, tap: usize) {
+        let inside = self.columns.inside(tile, tap);
+        let runs: Vec<&Run> = runs.iter().filter(|run| inside.contains(&run.first)).collect();
+        let is_wide = runs.iter().any(|run| run.sum.lanes() == WIDE);
+        if runs.is_empty() {
             return;
         }
         let weight = |s: usize| weights.at(((tap * self.group + s) as i64 * VECTOR) as i32);
-        let w: Vec<V> = (0..self.group).map(|s| k.load(weight(s))).collect();
-        for p in pixels {
-            let at = x.at((self.columns.distance(p, tap) as i64 * VECTOR) as i32);
+        let load = |s: usize| if is_wide { k.load_halves([Some(weight(s)); 2]) } else { k.load(weight(s)) };
+        let w: Vec<V> = (0..self.group).map(load).collect();
+        // The same for single pixels.
+        let is_mixed = is_wide && runs.iter().any(|run| run.sum.lanes() < WIDE);
+        let single: Vec<V> = if is_mixed { w.iter().map(|&w| k.lower(w)).collect() } else { w.clone() };
+        for &&Run { first, sum } in &runs {
+            let w = if sum.lanes() == WIDE { &w } else { &single };
+            let at = x.at((self.columns.distance(first, tap) as i64 * VECTOR) as i32);
             if self.group == 1 {
-                k.fma(sums[p], w[0], at);
+                k.fma(sum, w[0], at);
                 continue;
             }
-            let pixel = k.load(at);
-            k.fma(sums[p], pixel, w[0]);
+            let pixels = k.with_lanes(sum.lanes(), |k| k.load(at));
+            k.fma(sum, pixels, w[0]);
             for (s, &w) in w.iter().enumerate().skip(1) {
-                let rotated = k.un(Un::Permute(rotation(self.group, s)), pixel);
-                k.fma(sums[p], rotated, w);
+                let rotated = k.un(Un::Permute(rotation(self.group, s)), pixels);
+                k.fma(sum, rotated, w);
             }
+        }
+    }
+
+    fn sum(&self, run: &Run) -> Sum {
+        let at = |pixel: usize| At { offset: (pixel as i64 * VECTOR) as i32, channel: 0 };
+        let is_wide = run.sum.lanes() == WIDE;
+        Sum {
+            x: run.sum,
+            place: at(run.first),
+            upper: is_wide.then(|| at(run.first + 1)),
+            lanes: if is_wide { WIDE } else { self.lanes },
+            stored: run.sum.lanes(),
         }
     }
 }

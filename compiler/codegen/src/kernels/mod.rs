@@ -100,6 +100,7 @@ impl Spec {
     pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
         match self {
             Spec::Product(spec) => spec.generate_wide(name),
+            Spec::Grouped(spec) => spec.generate_wide(name),
             Spec::WinogradInput(spec) => spec.generate_wide(name),
             Spec::WinogradOutput(spec) => spec.generate_wide(name),
             _ => None,

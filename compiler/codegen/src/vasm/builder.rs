@@ -185,13 +185,19 @@ impl Builder {
     /// A wide vector whose halves, lower and upper, lie at two addresses, or are zeros.
     pub fn load_halves(&mut self, halves: [Option<Addr>; 2]) -> V {
         let v = self.with_lanes(WIDE, Builder::vector);
-        self.push(Inst::LoadHalves(v, halves));
+        self.push(match halves {
+            [Some(low), Some(high)] if is_behind(high, low) => Inst::Load(v, low, WIDE as u8),
+            _ => Inst::LoadHalves(v, halves),
+        });
         v
     }
 
     /// The halves of a wide vector to two addresses.
-    pub fn store_halves(&mut self, v: V, halves: [Addr; 2]) {
-        self.push(Inst::StoreHalves(v, halves));
+    pub fn store_halves(&mut self, v: V, [low, high]: [Addr; 2]) {
+        self.push(match is_behind(high, low) {
+            true => Inst::Store(v, low, WIDE as u8),
+            false => Inst::StoreHalves(v, [low, high]),
+        });
     }
 
     /// The lower half of a wide vector.
@@ -309,4 +315,9 @@ impl Builder {
     pub fn prefetch(&mut self, addr: Addr) {
         self.push(Inst::Prefetch(addr));
     }
+}
+
+/// Whether an address is that of the vector right behind another one.
+fn is_behind(high: Addr, low: Addr) -> bool {
+    low.disp.checked_add(4 * LANES as i32) == Some(high.disp) && Addr { disp: low.disp, ..high } == low
 }

@@ -465,7 +465,7 @@ fn broken_kernels_are_refused() {
         },
         |k| {
             let (v, p) = (k.splat(0.0), k.arg(0));
-            k.store_halves(v, [p.at(0), p.at(32)]);
+            k.store_halves(v, [p.at(0), p.at(64)]);
         },
         |k| {
             let (w, p) = (k.with_lanes(WIDE, |k| k.splat(0.0)), k.arg(0));
