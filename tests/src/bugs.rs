@@ -44,7 +44,7 @@ fn wrong_tap(inst: &mut Inst) -> bool {
 }
 
 fn late_store(inst: &mut Inst) -> bool {
-    let (Inst::Store(_, address, _) | Inst::StoreHalves(_, address, _)) = inst else { return false };
+    let (Inst::Store(_, address, _) | Inst::StoreHalves(_, [address, _])) = inst else { return false };
     address.disp += 4;
     true
 }
@@ -142,9 +142,13 @@ fn spoil(inst: &mut Inst, random: &mut Random) -> bool {
         Inst::Load(_, address, _) | Inst::Store(_, address, _) | Inst::Broadcast(_, address) => {
             moved(address, random);
         }
-        Inst::LoadHalves(_, low, high) | Inst::StoreHalves(_, low, high) => {
-            moved(if random.once_in(2) { low } else { high }, random);
+        Inst::LoadHalves(_, halves) => {
+            // A half that is zeros stays so.
+            let which = random.below(2);
+            let Some(address) = &mut halves[which] else { return false };
+            moved(address, random);
         }
+        Inst::StoreHalves(_, halves) => moved(&mut halves[random.below(2)], random),
         Inst::Fma(_, _, Operand::Mem(address)) | Inst::MulAdd(_, _, Operand::Mem(address)) => {
             moved(address, random);
         }
