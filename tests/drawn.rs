@@ -17,6 +17,7 @@ use cnnc_tests::compiled::{self, planned};
 use cnnc_tests::count::{number, report};
 use cnnc_tests::drawn::Drawing;
 use cnnc_tests::onnxruntime;
+use cnnc_tests::steps::idle_lanes;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -165,6 +166,7 @@ fn compiled_results(module: &Module, inputs: &[Tensor]) -> Result<Vec<Vec<f64>>,
     let program = planned(module, &target);
     let origin = Origin { name: "drawn".into(), ..Origin::default() };
     let model = cnnc_codegen::jit(module, &program, &target, &origin).map_err(|e| e.to_string())?;
+    idle_lanes(&model, &program, inputs)?;
     let outputs = compiled::run(&model, inputs, 1);
     Ok(outputs.into_iter().map(|o| o.into_iter().map(f64::from).collect()).collect())
 }

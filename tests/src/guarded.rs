@@ -1,7 +1,7 @@
 //! Memory that ends, or begins, at a page which nobody may touch, and runs of models in such memory.
 
 use cnnc_ir::{DType, Data, Shape, Tensor};
-use cnnc_runtime::abi::{CnncCall, CnncModel};
+use cnnc_runtime::abi::{CnncCall, CnncModel, CnncOnStep};
 use cnnc_runtime::{Model, Pool, TensorInfo};
 use std::ffi::c_void;
 use std::io::Error;
@@ -89,6 +89,23 @@ pub fn run_guarded(
     tight: Tight,
     fill: u8,
 ) -> Result<Vec<Tensor>, String> {
+    run_observed(model, inputs, threads, (tight, fill), None)
+}
+
+/// Sees a step, and the bytes of the workspace and of the outputs after it.
+pub type Observer<'o> = &'o mut dyn FnMut(usize, &[&[u8]]);
+
+/// As [`run_guarded`]; somebody may see the memory after each step.
+///
+/// # Errors
+/// As [`run_guarded`].
+pub fn run_observed(
+    model: &Model,
+    inputs: &[Tensor],
+    threads: u32,
+    (tight, fill): (Tight, u8),
+    observer: Option<Observer>,
+) -> Result<Vec<Tensor>, String> {
     assert_eq!(inputs.len(), model.inputs().len(), "inputs");
     let read_only = |bytes: &[u8], align| {
         let mut memory = Guarded::new(bytes.len(), align, tight, 0);
@@ -108,6 +125,10 @@ pub fn run_guarded(
     let given: Vec<*const c_void> = inputs.iter().map(|x| x.as_ptr().cast::<c_void>().cast_const()).collect();
     let results: Vec<*mut c_void> = outputs.iter().map(|y| y.as_ptr().cast()).collect();
     let pool = (threads > 1).then(|| Pool::new(threads).unwrap());
+    let written = std::iter::once(&workspace).chain(&outputs).map(|m| (m.as_ptr().cast_const(), m.bytes));
+    let written: Vec<(*const u8, usize)> = written.collect();
+    let on_step: Option<CnncOnStep> = if observer.is_some() { Some(observe) } else { None };
+    let mut observed = observer.map(|observer| Observed { observer, written });
     let call = CnncCall {
         struct_bytes: size_of::<CnncCall>() as u32,
         flags: 0,
@@ -118,8 +139,8 @@ pub fn run_guarded(
         weights: weights.as_ptr().cast(),
         weights_bytes: model.weights().len() as u64,
         executor: pool.as_ref().map_or(std::ptr::null(), Pool::executor),
-        on_step: None,
-        step_context: std::ptr::null_mut(),
+        on_step,
+        step_context: observed.as_mut().map_or(std::ptr::null_mut(), |observed| (&raw mut *observed).cast()),
     };
     let raw: *const CnncModel = model.as_raw();
     // SAFETY: every pointer of the call is to a live buffer of the size that the model asks for.
@@ -128,6 +149,24 @@ pub fn run_guarded(
         return Err(format!("status {status}"));
     }
     Ok(model.outputs().iter().zip(&mut outputs).map(|(info, y)| tensor(info, y.bytes())).collect())
+}
+
+/// What `on_step` is given.
+struct Observed<'o> {
+    observer: Observer<'o>,
+    /// Workspace and outputs.
+    written: Vec<(*const u8, usize)>,
+}
+
+extern "C" fn observe(context: *mut c_void, step: u32) -> i32 {
+    // SAFETY: the context is that of `run_observed`, whose run is on this thread, with nothing running beside it; its
+    // memory lives.
+    unsafe {
+        let Observed { observer, written } = &mut *context.cast::<Observed>();
+        let memory = written.iter().map(|&(start, bytes)| std::slice::from_raw_parts(start, bytes));
+        observer(step as usize, &memory.collect::<Vec<&[u8]>>());
+    }
+    0
 }
 
 /// Runs a model with its buffers tight against either end, over NaN and over other garbage: the way every compiled

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the models beside the project, compiled models in every form, guarded memory,
 //! calls that are ready to run, C programs around models, the cases of the onnx package, mutants of models
-//! and what may become of them, bugs for kernels and plans, drawn networks and how far their results may be off.
+//! and what may become of them, bugs for kernels and plans, what steps leave in memory, drawn networks and how far
+//! their results may be off.
 
 pub mod bound;
 pub mod bugs;
@@ -19,3 +20,4 @@ pub mod onnxruntime;
 pub mod random;
 pub mod ready;
 pub mod skeleton;
+pub mod steps;
