@@ -62,8 +62,8 @@ pub struct Target {
     pub lanes: usize,
     /// Sums that a register tile holds at once.
     pub accumulators: usize,
-    /// Whether kernels have a twin with wide vectors, for processors that have AVX-512. The plan is the same, and so
-    /// are the bits of results.
+    /// Whether kernels have a twin with wide vectors, for processors that have AVX-512. Panels are cut to suit both;
+    /// results have the same bits with twins and without.
     pub wide: bool,
     /// Whether convolutions may be transformed, see [`winograd`](crate::kernels::winograd): the same function with
     /// other rounding errors.

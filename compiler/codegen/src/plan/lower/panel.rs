@@ -81,8 +81,8 @@ pub(super) fn cut(target: &Target, outputs: usize, rows: &[Rows]) -> Panels {
     let cycles_of = |row: &Rows, n: usize| {
         let narrow = Product::row_cycles(row.pixels, n, tile(target, n));
         let registers = n.div_ceil(2);
-        let wide = Product::row_cycles(row.pixels, registers, Target::WIDE_ACCUMULATORS / registers);
-        row.count as f64 * (narrow + 2.0 * wide)
+        let wide = || Product::row_cycles(row.pixels, registers, Target::WIDE_ACCUMULATORS / registers);
+        row.count as f64 * if target.wide { narrow + 2.0 * wide() } else { narrow }
     };
     let cycles = |n: usize| rows.iter().map(|row| cycles_of(row, n)).sum::<f64>();
     let cost = |n: usize| {

@@ -10,8 +10,9 @@ use crate::kernels::product::{CACHE_LINE, Destination, Product};
 use crate::plan::{Access, Arg, Call, Layout, Place, Planner, Term, Window};
 use cnnc_ir::{NodeId, Stage};
 
-/// Bytes of a panel that is asked for while the one before is at work: both stay in the second cache level.
-const MOST_AHEAD: i64 = 512 << 10;
+/// Bytes of a panel that is asked for while the one before is at work: most of both stays in the second cache level
+/// (PERF: a window of 3x3 over 512 channels, 7x7 results of stride 2: 1398 -> 922 us with wide vectors).
+const MOST_AHEAD: i64 = 640 << 10;
 
 /// A loop around panels and rows: images, groups, or matrices of a batch. Strides in bytes.
 #[derive(Clone, Copy, Default)]
