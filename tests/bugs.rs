@@ -72,8 +72,8 @@ const NETWORKS: [&str; 6] = [
 }",
 ];
 
-/// What inputs are made of numbers from -1 to 1: those, small ones, and some of which the largest is so much larger than
-/// the others that a softmax needs it.
+/// What inputs are made of numbers from -1 to 1: those, small ones, and some of which the largest is so much larger
+/// than the others that a softmax needs it.
 const INPUTS: [fn(f32) -> f32; 3] = [|x| x, |x| x / 100.0, |x| 1e4 * x.powi(9)];
 
 /// A network for a target, with what it must give.
