@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! any value <= limit    inputs + constants <= limit    weights + workspace + inputs + outputs <= limit
+//! workspace <= its own limit
 //! ```
 //!
 //! The importer has judged ONNX files before, node by node; this is for networks from elsewhere, and for what passes
@@ -12,7 +13,7 @@ use cnnc_codegen::plan::{Program, Space, Step};
 use cnnc_frontends::onnx::{Diagnostic, E_LIMIT};
 use cnnc_ir::{Module, Op};
 
-use crate::Error;
+use crate::{Error, Options};
 
 /// Buffers that a message names.
 const LARGEST: usize = 3;
@@ -39,18 +40,26 @@ pub(crate) fn declared(module: &Module, limit: u64) -> Result<(), Error> {
 }
 
 /// Judges the memory of a run on one thread.
-pub(crate) fn needed(program: &Program, limit: u64) -> Result<(), Error> {
+pub(crate) fn needed(program: &Program, options: &Options) -> Result<(), Error> {
+    let limit = options.memory();
     let given = program.buffers.iter().filter(|b| matches!(b.space, Space::Input(_) | Space::Output(_)));
     let tensors = given.fold(0u64, |sum, buffer| sum.saturating_add(buffer.bytes));
     let (weights, workspace) = (program.weights.len() as u64, program.arena_bytes + program.scratch_bytes);
     let needed = tensors.saturating_add(weights).saturating_add(workspace);
-    let Some(excess) = needed.checked_sub(limit).filter(|&excess| excess > 0) else { return Ok(()) };
-    let message = format!(
-        "a run takes {needed} bytes, {weights} of weights, {workspace} of workspace, {tensors} of inputs and outputs: \
-         {excess} more than the limit of {limit}{}",
-        peak(program)
-    );
-    Err(Diagnostic { code: E_LIMIT, node: None, op: None, message, help: None }.into())
+    let over = |bytes: u64, limit: u64| bytes.checked_sub(limit).filter(|&excess| excess > 0);
+    let (message, help) = if let Some(excess) = over(needed, limit) {
+        let parts =
+            format!("{weights} of weights, {workspace} of workspace, {tensors} of inputs and outputs");
+        (format!("a run takes {needed} bytes, {parts}: {excess} more than the limit of {limit}"), None)
+    } else if let Some((limit, excess)) = options.max_workspace.and_then(|l| Some((l, over(workspace, l)?))) {
+        let message =
+            format!("a run takes {workspace} bytes of workspace, {excess} more than the limit of {limit}");
+        (message, Some("use smaller shapes, or raise --max-workspace".into()))
+    } else {
+        return Ok(());
+    };
+    let message = format!("{message}{}", peak(program));
+    Err(Diagnostic { code: E_LIMIT, node: None, op: None, message, help }.into())
 }
 
 /// Where the workspace is fullest, as the end of a sentence.

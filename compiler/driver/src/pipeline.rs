@@ -35,10 +35,10 @@ pub fn optimize(
     Ok((module, report))
 }
 
-/// Plans an optimised network: as the options say, or for memory where a run would be over `max_memory` otherwise.
+/// Plans an optimised network: as the options say, or for memory where a run would be over a limit otherwise.
 ///
 /// # Errors
-/// All nodes that cannot be compiled; times of other layers; a run over `max_memory` by any plan; a plan that is proved
+/// All nodes that cannot be compiled; times of other layers; a run over a limit by any plan; a plan that is proved
 /// wrong, which is a bug of cnnc.
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
     let (options, program) = fit(&module, options)?;
@@ -64,7 +64,7 @@ fn fit(module: &Module, options: &Options) -> Result<(Options, Program), Error> 
     let mut refusal = Error::new(E_INTERNAL, "no plan was tried");
     for options in [options.clone(), smaller, smallest] {
         let program = plan::plan(module, &options.target())?;
-        match memory::needed(&program, options.memory()) {
+        match memory::needed(&program, &options) {
             Ok(()) => return Ok((options, program)),
             Err(error) => refusal = error,
         }

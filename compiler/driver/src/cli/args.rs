@@ -80,6 +80,9 @@ pub(crate) struct Compilation {
     /// The most memory that a value, the weights, or a run may take; for a run over it a smaller plan is looked for
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = bytes)]
     max_memory: u64,
+    /// The most workspace that a run on one thread may take; for a run over it a smaller plan is looked for
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    max_workspace: Option<u64>,
     /// The most bytes that the code may take, the weights apart
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = bytes)]
     max_code: u64,
@@ -124,6 +127,7 @@ impl Compilation {
             name: None,
             sync: false,
             max_memory: self.max_memory,
+            max_workspace: self.max_workspace,
             max_code: self.max_code,
         })
     }

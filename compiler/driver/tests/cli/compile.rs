@@ -65,11 +65,19 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
     assert_ne!(quick, small);
     assert_eq!(first_line("--max-memory 500000"), small);
     assert_eq!(first_line("--max-memory 3000000"), quick);
+    assert_eq!(first_line("--max-workspace 330KiB"), small);
+    assert_eq!(first_line("--max-workspace 1MiB"), quick);
     let refused = "compile net.cnn -o net.so --max-memory 400000";
     folder.cnnc(refused).refuses(&[
         "E_LIMIT",
         "more than the limit of 400000",
         "the workspace is fullest at %y",
+    ]);
+    folder.cnnc("compile net.cnn -o net.so --max-workspace 4KiB").refuses(&[
+        "E_LIMIT",
+        "bytes of workspace",
+        "more than the limit of 4096; the workspace is fullest at %y",
+        "raise --max-workspace",
     ]);
     let refused = "compile net.cnn -o net.so --max-code 2KiB";
     folder.cnnc(refused).refuses(&["E_LIMIT", "the code takes more than 2048 bytes; help: raise --max-code"]);
