@@ -66,7 +66,7 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
     assert_eq!(first_line("--max-memory 500000"), small);
     assert_eq!(first_line("--max-memory 3000000"), quick);
     assert_eq!(first_line("--max-workspace 330KiB"), small);
-    assert_eq!(first_line("--max-workspace 1MiB"), quick);
+    assert_eq!(first_line("--max-workspace 3MiB"), quick);
     let refused = "compile net.cnn -o net.so --max-memory 400000";
     folder.cnnc(refused).refuses(&[
         "E_LIMIT",
