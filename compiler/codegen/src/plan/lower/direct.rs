@@ -17,7 +17,7 @@ use super::reorder;
 use super::sums;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Over, Place, Planner, Space, Window, at, weights};
-use cnnc_ir::NodeId;
+use cnnc_ir::{NodeId, Stage};
 
 /// Windows along one dimension of a plane, and the results that they make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
     for phase in direct.phases {
         parts.push(plan.part(p, phase)?);
     }
+    // Of groups apart each lies like a map of its own, which no operand does.
+    let alone = |stage: &&Stage| stage.operands.is_empty() && pipe::is_vector(p, &stage.op, &[]);
+    let taken = if apart { expr.stages.iter().take_while(alone).count() } else { expr.stages.len() };
     let job = Job {
         id,
         op,
@@ -117,7 +120,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
         bias,
         to,
         layout: Layout::Blocked,
-        stages: if apart { Vec::new() } else { expr.stages.clone() },
+        stages: expr.stages[..taken].to_vec(),
         summed,
         macs: direct.macs,
     };
@@ -125,7 +128,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
     let Some(apart) = to else { return Ok(()) };
     let plain = p.result(id, Layout::Plain);
     reorder::images(p, &p.name(id), [n * groups, outputs, oh * ow], apart, plain, false);
-    super::finish(p, id, plain, Layout::Plain, expr.stages)
+    super::finish(p, id, plain, Layout::Plain, expr.stages[taken..].to_vec())
 }
 
 /// Where the planes of a convolution lie.
