@@ -121,7 +121,7 @@ pub struct Options {
     /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
     /// beyond [`Options::MOST_MEMORY`] counts as that.
     pub max_memory: u64,
-    /// Bytes of workspace that a run on one thread may take; for a network that takes more a smaller plan is looked for.
+    /// Bytes of workspace that a run on one thread may take; a smaller plan is looked for where a network takes more.
     pub max_workspace: Option<u64>,
     /// Bytes that the code of the model may take: 64 MiB.
     pub max_code: u64,
