@@ -181,8 +181,8 @@ fn every_form_gives_the_same_bits() {
         let library = folder.path().join("drawn.so");
         compiled::write(module.clone(), &Target::x86_64_v3(), &[&library]);
         let library = Model::open(&library).map_err(|e| e.to_string())?;
-        let twins = compiled::twins().map(|target| compiled::jit(module.clone(), &target));
-        let forms: Vec<Model> = twins.into_iter().chain([library]).collect();
+        let models = compiled::targets().map(|target| compiled::jit(module.clone(), &target));
+        let forms: Vec<Model> = models.into_iter().chain([library]).collect();
         let runs = [1, 3].iter().flat_map(|&threads| forms.iter().map(move |model| (model, threads)));
         let all = runs.map(|(model, threads)| compiled::bits(&compiled::run(model, &inputs, threads)));
         let all: Vec<Vec<u32>> = all.collect();

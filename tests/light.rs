@@ -2,7 +2,7 @@
 
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
-use cnnc_tests::compiled::{bits, jit, run, twins};
+use cnnc_tests::compiled::{bits, jit, run, targets};
 use cnnc_tests::count::report;
 use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, root, tensors};
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn random(name: &str) {
     let folders: Vec<PathBuf> = made(&path(0)).into_iter().chain(more).collect();
     for (seed, folder) in folders.iter().enumerate() {
         let module = import(&folder.join("model.onnx"), 1);
-        let [model, others @ ..] = twins().map(|target| jit(module.clone(), &target));
+        let [model, others @ ..] = targets().map(|target| jit(module.clone(), &target));
         for (inputs, wanted) in data_sets(folder) {
             let got = run(&model, &inputs, 2);
             assert_eq!(got.len(), wanted.len());
@@ -42,7 +42,7 @@ fn random(name: &str) {
             assert!(d <= 3e-5, "{name}: relative L2 {d:e}");
             eprintln!("{name}: relative L2 of the logits {d:.1e}");
             for other in &others {
-                assert!(bits(&run(other, &inputs, 2)) == bits(&got), "{name}: twins give different bits");
+                assert!(bits(&run(other, &inputs, 2)) == bits(&got), "{name}: other bits by another way");
             }
             // A plain run has one seed, and no time for all of this.
             for threads in if seed == 0 { 1..=1 } else { 1..=8 } {

@@ -5,8 +5,8 @@
 //! CNNC_EVERY=1 cargo test -p cnnc-tests --test machines operators     all cases of the onnx package
 //! ```
 //!
-//! The Arm gives the bits of this machine, whose outputs other tests hold against those wanted: one plan, one order of
-//! every sum, one FMA a term. Only the sign and payload of a NaN that an instruction makes may differ.
+//! The Arm gives the bits of this machine, whose outputs other tests hold against those wanted: one order of every sum,
+//! one FMA a term. Only the sign and payload of a NaN that an instruction makes may differ.
 
 use cnnc::{Features, Options};
 use cnnc_codegen::Target;
@@ -161,16 +161,17 @@ fn operators_on_aarch64() {
     assert!(ran * 2 > cases.len(), "only {ran} of {} cases were compared", cases.len());
 }
 
-/// Code for AVX2 and FMA runs where they are, and says what is missing where one of them is not.
+/// Code runs where the features are that it is for, and says so where one of them is not.
 #[test]
 fn processors_of_this_architecture() {
     const fn cpu(arguments: &'static [&'static str]) -> Toolchain {
         Toolchain { compiler: "cc", runner: arguments }
     }
     const HASWELL: Toolchain = cpu(&["qemu-x86_64", "-cpu", "Haswell"]);
-    const TOO_OLD: [Toolchain; 4] = [
+    // Such were made between the first FMA and AVX2.
+    const PILEDRIVER: Toolchain = cpu(&["qemu-x86_64", "-cpu", "Haswell,-avx2,-bmi1,-bmi2,-movbe,-abm"]);
+    const TOO_OLD: [Toolchain; 3] = [
         cpu(&["qemu-x86_64", "-cpu", "Nehalem"]),
-        cpu(&["qemu-x86_64", "-cpu", "Haswell,-avx2"]),
         cpu(&["qemu-x86_64", "-cpu", "Haswell,-fma"]),
         cpu(&["qemu-x86_64", "-cpu", "Haswell,-xsave"]),
     ];
@@ -180,13 +181,23 @@ fn processors_of_this_architecture() {
     }
     let folder = tempfile::tempdir().unwrap();
     let module = import(&network.join("model.onnx"), 1);
-    written(folder.path(), module.clone(), &Target::x86_64_v3(), &["so", "h"]);
     let (inputs, _) = data_sets(&network).remove(0);
-    let wanted = bits(&run(&jit(module, &Target::x86_64_v3()), &inputs, 1));
-    assert_eq!(HASWELL.link(folder.path(), "model.so").bits(&inputs), wanted);
-    for processor in &TOO_OLD {
-        let output = processor.link(folder.path(), "model.so").run(&inputs);
-        let unsupported = Some(CNNC_CPU_UNSUPPORTED);
-        assert_eq!((output.status.code(), output.stdout.len()), (unsupported, 0), "{:?}", processor.runner);
+    let wanted = bits(&run(&jit(module.clone(), &Target::x86_64_v3()), &inputs, 1));
+    for (target, is_old) in [(Target::x86_64_v3(), false), (Target::clif(), true)] {
+        written(folder.path(), module.clone(), &target, &["so", "h"]);
+        let bits = |processor: &Toolchain| processor.link(folder.path(), "model.so").bits(&inputs);
+        assert!(bits(&HASWELL) == wanted, "{}", target.name());
+        let too_old = TOO_OLD.iter().chain((!is_old).then_some(&PILEDRIVER));
+        for processor in too_old {
+            let output = processor.link(folder.path(), "model.so").run(&inputs);
+            let unsupported = Some(CNNC_CPU_UNSUPPORTED);
+            assert_eq!(
+                (output.status.code(), output.stdout.len()),
+                (unsupported, 0),
+                "{:?}",
+                processor.runner
+            );
+        }
+        assert!(!is_old || bits(&PILEDRIVER) == wanted, "{} on an older processor", target.name());
     }
 }

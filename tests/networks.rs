@@ -3,7 +3,7 @@
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
 use cnnc_runtime::Model;
-use cnnc_tests::compiled::{jit, run, twins, write};
+use cnnc_tests::compiled::{jit, run, targets, write};
 use cnnc_tests::guarded::run_everywhere;
 use cnnc_tests::models::{data_sets, difference, import, planes, shared, top, top_n};
 use cnnc_tests::onnxruntime;
@@ -17,8 +17,8 @@ fn expected(name: &str) {
     let Some(folder) = shared(name) else { return };
     for (set, (inputs, outputs)) in data_sets(&folder).into_iter().enumerate() {
         let module = import(&folder.join("model.onnx"), inputs[0].shape()[0]);
-        let twins = twins().map(|target| jit(module.clone(), &target));
-        let got = run_everywhere(&twins, &inputs).unwrap_or_else(|e| panic!("{name}, data set {set}: {e}"));
+        let models = targets().map(|target| jit(module.clone(), &target));
+        let got = run_everywhere(&models, &inputs).unwrap_or_else(|e| panic!("{name}, data set {set}: {e}"));
         assert_eq!(got.len(), outputs.len());
         for (wanted, got) in outputs.iter().zip(&got) {
             let d = difference(wanted.slice::<f32>(), got.slice());
@@ -158,7 +158,7 @@ fn quantised_pictures() {
 fn quantised_library(name: &str) {
     let Some(folder) = shared(name) else { return };
     let path = folder.join("model.onnx");
-    let twins = twins().map(|target| {
+    let models = targets().map(|target| {
         let folder = tempfile::tempdir().unwrap();
         let library = folder.path().join("quantised.so");
         write(import(&path, 1), &target, &[&library]);
@@ -169,7 +169,7 @@ fn quantised_library(name: &str) {
     let mirrored = Tensor::of(picture.shape(), mirrored);
     for x in [picture, mirrored] {
         let inputs = [x];
-        let got = run_everywhere(&twins, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let got = run_everywhere(&models, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
         let Some(wanted) = onnxruntime::run(&path, &inputs) else { continue };
         let (wanted, got) = (wanted[0].slice::<f32>(), got[0].slice::<f32>());
         assert_eq!(wanted.len(), got.len());

@@ -69,13 +69,13 @@ fn compiled(module: Module, inputs: &[Tensor]) -> Result<(Vec<Tensor>, bool), St
     let compiled = cnnc::compile(&module, &options).map_err(|e| format!("compile: {e}"))?;
     let graph = &compiled.module().graph;
     let constant = graph.outputs().iter().all(|&id| graph[id].is_const());
-    let mut twins = vec![compiled.jit().map_err(|e| format!("compile: {e}"))?];
+    let mut models = vec![compiled.jit().map_err(|e| format!("compile: {e}"))?];
     for features in [Features::Avx2, Features::Sse41] {
         let options = Options { features, ..options.clone() };
         let twin = cnnc::compile(&module, &options).and_then(|compiled| compiled.jit());
-        twins.push(twin.map_err(|e| format!("compile: {e}"))?);
+        models.push(twin.map_err(|e| format!("compile: {e}"))?);
     }
-    let outputs = run_everywhere(&twins, inputs).map_err(|e| format!("run: {e}"))?;
+    let outputs = run_everywhere(&models, inputs).map_err(|e| format!("run: {e}"))?;
     Ok((outputs, constant))
 }
 

@@ -3,7 +3,7 @@
 use crate::guarded::run_both_ends;
 use cnnc_codegen::artifact::c_identifier;
 use cnnc_codegen::plan::{Program, check::check, plan, print};
-use cnnc_codegen::{Origin, Target};
+use cnnc_codegen::{Machine, Origin, Target};
 use cnnc_ir::{Module, Tensor};
 use cnnc_passes::PassOptions;
 use cnnc_runtime::{Model, Workspace};
@@ -28,20 +28,13 @@ pub fn planned(module: &Module, target: &Target) -> Program {
 
 /// The targets of this machine that give the same bits: with wide vectors where the processor has them, without, and
 /// through CLIF.
-pub fn twins() -> [Target; 3] {
+pub fn targets() -> [Target; 3] {
     [Target::x86_64_v3(), Target::x86_64_v3().narrow(), Target::clif()]
 }
 
 /// Whether this machine runs code with wide vectors. Says so where it does not.
 pub fn has_wide() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let has = is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512cd")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has = false;
+    let has = Machine::host_is_wide();
     if !has {
         eprintln!("skipped: this machine has no AVX-512, so no code with wide vectors");
     }

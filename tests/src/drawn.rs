@@ -151,7 +151,7 @@ impl Net {
                 let a = self.pointwise(pooled)?;
                 self.conv(a)
             }
-            23 => self.twins(x),
+            23 => self.branches(x),
             _ => self.quiet(x),
         }
     }
@@ -192,7 +192,7 @@ impl Net {
     }
 
     /// Two convolutions of one value and their sum, as in networks that are trained with branches.
-    fn twins(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
+    fn branches(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
         let (o, stride) = (self.random.pick(&[1, 8]), self.random.pick(&[Hw(1, 1), Hw(2, 2)]));
         let pad = Pad { top: 1, left: 1, bottom: 1, right: 1 };
         let wide = self.correlate(x, Conv { stride, pad, ..Conv::default() }, o, Hw(3, 3))?;

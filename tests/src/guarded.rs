@@ -188,12 +188,12 @@ pub fn run_both_ends(model: &Model, inputs: &[Tensor], threads: u32) -> Result<V
 ///
 /// # Errors
 /// See [`run_both_ends`]; and bits that differ.
-pub fn run_everywhere(twins: &[Model], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let outputs = run_both_ends(&twins[0], inputs, 1)?;
-    for (i, model) in twins.iter().enumerate() {
+pub fn run_everywhere(models: &[Model], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let outputs = run_both_ends(&models[0], inputs, 1)?;
+    for (i, model) in models.iter().enumerate() {
         for threads in 1..=8 {
             if bytes(&run_both_ends(model, inputs, threads)?) != bytes(&outputs) {
-                return Err(format!("twin {i} gives other bits on {threads} threads"));
+                return Err(format!("model {i} gives other bits on {threads} threads"));
             }
         }
     }

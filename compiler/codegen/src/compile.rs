@@ -97,7 +97,7 @@ pub fn artifact<'w>(
 /// The ways to run what was emitted, the best first.
 fn variants(isa: &dyn TargetIsa, emitted: Emitted) -> Result<Vec<Variant>, Error> {
     let features = CpuFeatures::of_isa(isa)?;
-    let wide = CpuFeatures::of_names(CpuFeatures::WIDE)?.union(features);
+    let wide = CpuFeatures::of_names(CpuFeatures::AVX512)?.union(features);
     let wide = emitted.run_wide.map(|run| Variant { run, features: wide });
     Ok(wide.into_iter().chain([Variant { run: emitted.run, features }]).collect())
 }
@@ -201,8 +201,8 @@ fn manifest(
         target: target.name().into(),
         triple: isa.triple().to_string(),
         features,
-        uses: if target.wide { CpuFeatures::WIDE.map(String::from).to_vec() } else { Vec::new() },
-        numerics: "f32".into(),
+        uses: if target.wide { CpuFeatures::AVX512.map(String::from).to_vec() } else { Vec::new() },
+        numerics: if program.is_transformed() { "f32-winograd" } else { "f32" }.into(),
         options: origin
             .options
             .iter()
@@ -275,7 +275,15 @@ impl Target {
         let triple = self.machine.triple();
         let mut isa = cranelift_codegen::isa::lookup_by_name(triple).map_err(|e| refused(&e))?;
         match self.machine {
-            Machine::X86_64 => isa.enable("haswell").map_err(|e| refused(&e))?,
+            Machine::X86_64 => match self.emitter {
+                Emitter::X64 => isa.enable("haswell").map_err(|e| refused(&e))?,
+                // FMA and what every processor with it has.
+                Emitter::Clif => {
+                    for flag in ["sse3", "ssse3", "sse41", "sse42", "popcnt", "avx", "fma"] {
+                        isa.enable(&format!("has_{flag}")).map_err(|e| refused(&e))?;
+                    }
+                }
+            },
             // Vectors and fused multiply-add are in the baseline.
             Machine::Aarch64 => {}
         }

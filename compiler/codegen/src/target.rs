@@ -23,6 +23,20 @@ impl Machine {
         Machine::ALL.into_iter().find(|machine| machine.architecture() == std::env::consts::ARCH)
     }
 
+    /// Whether the machine that this code runs on has the wide vectors of AVX-512, by [`CpuFeatures::AVX512`].
+    ///
+    /// [`CpuFeatures::AVX512`]: crate::artifact::CpuFeatures::AVX512
+    pub fn host_is_wide() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl");
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// The target triple.
     pub fn triple(self) -> &'static str {
         match self {
@@ -98,9 +112,10 @@ impl Target {
 
     /// The name of the profile.
     pub fn name(&self) -> &'static str {
-        match self.machine {
-            Machine::X86_64 => "x86-64-v3",
-            Machine::Aarch64 => "armv8-a",
+        match (self.machine, self.emitter) {
+            (Machine::X86_64, Emitter::X64) => "x86-64-v3",
+            (Machine::X86_64, Emitter::Clif) => "x86-64-v2+fma",
+            (Machine::Aarch64, _) => "armv8-a",
         }
     }
 
@@ -109,20 +124,23 @@ impl Target {
         Target { wide: false, ..self }
     }
 
-    /// The same profile through 128-bit CLIF: slower, and the oracle of the other. A sum takes two of its sixteen
+    /// The profile `x86-64-v2` with FMA, through 128-bit CLIF: slower, and the oracle of the other. Panels and tiles may
+    /// differ from the other's; neither enters a sum, so the results have the same bits. A sum takes two of sixteen
     /// registers, and so does a vector of weights: a sixth would be spilled in long windows.
     pub fn clif() -> Target {
         Target { emitter: Emitter::Clif, accumulators: 5, wide: false, ..Target::x86_64_v3() }
     }
 
-    /// The profile `armv8-a`: what every 64-bit Arm has, 32 registers of four lanes and FMA, through CLIF. The plan is
-    /// that of `x86-64-v3`, so the results have the same bits.
+    /// The profile `armv8-a`: what every 64-bit Arm has, 32 registers of four lanes and FMA, through CLIF. Results
+    /// have the bits of the others.
     pub fn aarch64() -> Target {
         Target { machine: Machine::Aarch64, emitter: Emitter::Clif, wide: false, ..Target::x86_64_v3() }
     }
 
-    /// Cycles that a register tile of `pixels` x `vectors` takes for one term of the sum, measured on Zen 4 with
-    /// weights in the second cache level. Two FMA a cycle bound it below, the latency of a chain from four.
+    /// Cycles that a register tile of `pixels` x `vectors` takes for one term of the sum, whatever the machine: plans compare by it, and
+    /// only ratios count. Two FMA a cycle bound it below, and the latency of a chain of four.
+    ///
+    /// PERF: measured on Zen 4 with AVX2 and weights in the second cache level; wide tiles go by it too.
     pub fn tile_cycles(pixels: usize, vectors: usize) -> f64 {
         let accumulators = (pixels * vectors) as f64;
         let loads = (pixels + vectors) as f64;

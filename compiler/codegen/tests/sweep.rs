@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each kind says how many passed and how many failed, and of those that failed the seed and the graph. Every case runs
-//! by both emitters, on one thread and on three.
+//! with wide vectors, without, and through CLIF; with wide vectors on one thread and on three.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The limit of memory: what a network declares, and what its program needs.
+//! The limits of memory: what a network declares, and what its program needs.
 //!
 //! ```text
 //! any value <= limit    inputs + constants <= limit    weights + workspace + inputs + outputs <= limit
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The importer has judged ONNX files before, node by node; this is for networks from elsewhere, and for what passes
-//! and plan add. Where the quick plan takes too much, the one that takes least is tried. Refused with `E_LIMIT`, before
+//! and plan add. Where a plan takes too much, [`pipeline`](crate::pipeline) tries smaller ones. Refused with `E_LIMIT`, before
 //! anything of that size is allocated.
 
 use cnnc_codegen::plan::{Program, Space, Step};

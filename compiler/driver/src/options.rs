@@ -6,7 +6,7 @@
 //! avx2,fma,avx512    x86_64     256-bit kernels as own machine code, with 512-bit twins of those that matter, which
 //!                               run where the processor has AVX-512 (the default)
 //! avx2,fma           x86_64     256-bit kernels alone
-//! sse4.1,fma         x86_64     128-bit kernels through Cranelift
+//! sse4.1,fma         x86_64     128-bit kernels through Cranelift, for processors without AVX2
 //! neon               aarch64    128-bit kernels through Cranelift
 //! ```
 
@@ -83,7 +83,7 @@ impl FromStr for Features {
             words
         };
         let named = Features::ALL.into_iter().find(|features| words(features.name()) == words(text));
-        named.ok_or_else(|| format!("the choices are {}", Features::ALL.map(Features::name).join(" and ")))
+        named.ok_or_else(|| format!("the choices are {}", Features::ALL.map(Features::name).join("; ")))
     }
 }
 
@@ -172,7 +172,8 @@ impl Options {
         self.max_memory.min(Options::MOST_MEMORY)
     }
 
-    /// The options that differ from the defaults, name and value, as on the command line.
+    /// The options that say what is compiled and how, where they differ from the defaults: name and value, as on the
+    /// command line. Limits and checks are none of them, see [`Options::limits`].
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut settings = self.of_source();
         let mut set = |name: &str, value: String| settings.push((name.to_string(), value));
@@ -201,7 +202,19 @@ impl Options {
         settings
     }
 
-    /// Those of them that say what network is compiled.
+    /// The options that say what is refused, where they differ from the defaults, as [`Options::settings`] does.
+    pub fn limits(&self) -> Vec<(String, String)> {
+        let default = Options::default();
+        let limits = [
+            ("max-memory", (self.max_memory != default.max_memory).then_some(self.max_memory)),
+            ("max-workspace", self.max_workspace),
+            ("max-code", (self.max_code != default.max_code).then_some(self.max_code)),
+        ];
+        let limits = limits.into_iter().filter_map(|(name, limit)| Some((name.into(), limit?.to_string())));
+        limits.chain((self.check != default.check).then(|| ("check".into(), String::new()))).collect()
+    }
+
+    /// Those of the settings that say what network is compiled.
     pub(crate) fn of_source(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();
         let mut set = |name: &str, value: String| settings.push((name.to_string(), value));

@@ -112,6 +112,9 @@ fn times_of(layer: &str, rounds: &[Round]) -> BTreeMap<String, u64> {
 }
 
 /// The text of measured times: JSON, `{"layer": {"direct": nanoseconds, "F(4x4, 3x3)": nanoseconds}}`.
+///
+/// # Errors
+/// What the file system refuses.
 pub fn write_times(times: &Times, path: &Path) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(&times.0)
         .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;

@@ -1,7 +1,8 @@
 //! What a processor must have to run a model, and the bytes that ask it.
 //!
 //! A feature is a bit of one word of CPUID, and for vector registers the bits of XCR0 by which the system says that
-//! it saves them. `NAME_model` is `more ⊆ present ? &wide : required ⊆ present ? &model : &unsupported`.
+//! it saves them. `NAME_model` is `more ⊆ present ? &NAME.model0 : required ⊆ present ? &NAME.model1 :
+//! &NAME.unsupported`, see [`define_model`](super::define_model).
 //! On other machines nothing is asked: their code keeps to the baseline of the architecture.
 //! Refuses names that it does not know: silence would be an illegal instruction later.
 
@@ -115,7 +116,7 @@ impl CpuFeatures {
     }
 
     /// What wide vectors take: AVX-512 as the profile `x86-64-v4` has it.
-    pub const WIDE: [&str; 5] = ["avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl"];
+    pub const AVX512: [&str; 5] = ["avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl"];
 
     /// Both sets.
     pub fn union(self, other: CpuFeatures) -> CpuFeatures {

@@ -18,10 +18,10 @@ pub struct Manifest {
     /// What the processor must have: "avx2", "fma".
     #[prost(string, repeated, tag = "4")]
     pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Which accuracy the plan promises: "f32", or "f32-winograd" where sums were transformed.
+    /// How sums are computed: "f32", or "f32-winograd" where some are transformed.
     #[prost(string, tag = "5")]
     pub numerics: ::prost::alloc::string::String,
-    /// The options that differ from the defaults, in the order of the command line's help.
+    /// The options that say what was compiled and how, where they differ from the defaults; those of the source first.
     #[prost(message, repeated, tag = "6")]
     pub options: ::prost::alloc::vec::Vec<Setting>,
     /// SHA-256 of the source model's bytes.
@@ -36,7 +36,8 @@ pub struct Manifest {
     /// In the order of execution; `on_step` counts them from 0.
     #[prost(message, repeated, tag = "10")]
     pub steps: ::prost::alloc::vec::Vec<Step>,
-    /// What is used besides where the processor has all of it: "avx512f".
+    /// Further features that some of the code uses, on processors that have all of them; empty where there is no such
+    /// code: "avx512f".
     #[prost(string, repeated, tag = "11")]
     pub uses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -69,10 +70,10 @@ pub struct Step {
     /// The node of the source model that it computes, the last one if several were fused.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// What it computes, with its epilogue: "conv |> relu".
+    /// What it computes: "conv"; the members of a group "conv > max_pool", of siblings "conv + conv".
     #[prost(string, tag = "2")]
     pub op: ::prost::alloc::string::String,
-    /// How: "direct", "winograd4", "gemm".
+    /// How, for people to read: "direct 3x4", "F(4x4, 3x3)", "7 blocks of 4 rows".
     #[prost(string, tag = "3")]
     pub algorithm: ::prost::alloc::string::String,
     /// Multiply-adds of the mathematical definition, whatever the algorithm.
@@ -84,7 +85,7 @@ pub struct Step {
     /// Where the result lies after the step.
     #[prost(message, optional, tag = "6")]
     pub output: ::core::option::Option<Buffer>,
-    /// What threads share out: thread t of n runs units t * units / n to (t + 1) * units / n.
+    /// What threads share out, in contiguous ranges of about equal work.
     #[prost(uint64, tag = "7")]
     pub units: u64,
 }

@@ -160,7 +160,7 @@ fn write_advance(b: &mut FunctionBuilder, task: FuncRef, task_address: FuncRef) 
 
 /// `start(model, call, wide)`: checks the call in the order of severity, fills the context, advances through all steps.
 fn write_start(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program, advance: FuncId) {
-    let mut r = Run { b };
+    let mut r = Start { b };
     let entry = begin(r.b);
     let [model, call, wide] = [0, 1, 2].map(|i| r.b.block_params(entry)[i]);
     r.require_set(model);
@@ -231,11 +231,11 @@ fn write_start(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Progr
 }
 
 /// `start` under construction: each check leaves the builder in the block where it held.
-struct Run<'a, 'b> {
+struct Start<'a, 'b> {
     b: &'a mut FunctionBuilder<'b>,
 }
 
-impl Run<'_, '_> {
+impl Start<'_, '_> {
     /// Answers `code` unless the condition holds.
     fn require(&mut self, condition: Value, code: i32) {
         let (good, bad) = (self.b.create_block(), self.b.create_block());

@@ -1,12 +1,13 @@
 //! Emission: from a program to functions of a Cranelift module, the same for JIT and object files.
 //!
 //! ```text
-//! run(model, call)      says whether the processor has wide vectors: one function for those that have, one for others
-//!  start(model, call, wide)  checks the call, fills a Context, advances step by step
-//!   advance(ctx, step)  hands the step to the executor or runs it itself, then calls on_step
-//!     task(ctx, index)  jumps to the step
-//!       step_k(ctx, index)  walks this task's share of the step's units
-//!         kernel(args)      computes one unit
+//! run(model, call)                says whether the processor has wide vectors: one function for those that have, one
+//!                                 for others
+//!   start(model, call, wide)      checks the call, fills a context, advances step by step
+//!     advance(ctx, step, most)    hands the step to the executor or runs it itself, then calls on_step
+//!       task(ctx, index)          jumps to the step
+//!         step_k(ctx, index)      walks this task's share of the step's units
+//!           kernel(args, wide)    computes one unit
 //! ```
 //!
 //! Everything but the kernels is CLIF. No function refers to a symbol outside the module or holds an absolute
@@ -108,8 +109,7 @@ impl Emitter<'_> {
         let stack = match spec.generate(&name) {
             Code::Vector(mut kernel) => {
                 self.watch.kernel(&mut kernel);
-                let twin = format!("{name}_wide");
-                let mut wide = self.target.wide.then(|| spec.generate_wide(&twin)).flatten();
+                let mut wide = self.target.wide.then(|| spec.generate_wide(&name)).flatten();
                 wide.iter_mut().for_each(|kernel| self.watch.kernel(kernel));
                 let size = vasm::define(self.module, id, &kernel, wide.as_ref(), self.target.emitter)?;
                 self.grow(size.code)?;
@@ -164,7 +164,7 @@ fn refused(name: &str, message: &dyn std::fmt::Debug) -> EmitError {
     EmitError::Refused { kernel: name.to_string(), message: format!("{message:?}") }
 }
 
-/// Offsets of the structure that `run` keeps on its stack and all tasks of a run share, in bytes.
+/// Offsets of the structure that `start` keeps on its stack and all tasks of a run share, in bytes.
 mod context {
     /// Address of the arena.
     pub(super) const ARENA: i32 = 0;

@@ -1,8 +1,9 @@
 //! Kernels: what they compute, and how they are written in the vector assembler.
 //!
 //! A [`Spec`] says all there is to know about a kernel; equal specs share one function. Each variant has its file: a
-//! struct of the facts it is specialised to, the arguments it takes, and the generator. Nothing here knows a graph, a
-//! buffer or a thread: a kernel computes one unit of work.
+//! struct of the facts it is specialised to, the arguments it takes, and the generator; `row`, `pointwise`, `fold` and
+//! `winograd` are what several share. Nothing here knows a graph, a buffer or a thread: a kernel computes one unit of
+//! work.
 
 pub mod fold;
 pub mod grouped;
@@ -32,9 +33,11 @@ pub enum Code<'a> {
     Scalar(&'a scalar::Scalar),
 }
 
-/// The kernels that are written in the vector assembler.
+/// The kernels that are written in the vector assembler; behind a comma, whether one has a twin with wide vectors.
 macro_rules! specs {
-    ($($file:ident $spec:ident,)*) => {
+    (@wide $spec:ident $name:ident) => { None };
+    (@wide $spec:ident $name:ident wide) => { $spec.generate_wide($name) };
+    ($($file:ident $spec:ident $(, $wide:ident)?;)*) => {
         /// What a kernel computes.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Spec {
@@ -70,6 +73,15 @@ macro_rules! specs {
                     Spec::Scalar(spec) => Code::Scalar(spec),
                 }
             }
+
+            /// Writes its twin with wide vectors, where that is quicker: it computes the same bits.
+            pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+                let name = &format!("{name}_wide");
+                match self {
+                    $(Spec::$spec(_spec) => specs!(@wide _spec name $($wide)?),)*
+                    Spec::Scalar(_) => None,
+                }
+            }
         }
 
         $(impl From<$file::$spec> for Spec {
@@ -81,31 +93,18 @@ macro_rules! specs {
 }
 
 specs! {
-    product Product,
-    pool Pool,
-    grouped Grouped,
-    lrn Lrn,
-    softmax Softmax,
-    reduce Reduce,
-    resize Resize,
-    map Map,
-    reorder Reorder,
-    strided Strided,
-    winograd_input WinogradInput,
-    winograd_output WinogradOutput,
-}
-
-impl Spec {
-    /// Writes the kernel with wide vectors, where that is quicker: it computes the same bits.
-    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
-        match self {
-            Spec::Product(spec) => spec.generate_wide(name),
-            Spec::Grouped(spec) => spec.generate_wide(name),
-            Spec::WinogradInput(spec) => spec.generate_wide(name),
-            Spec::WinogradOutput(spec) => spec.generate_wide(name),
-            _ => None,
-        }
-    }
+    product Product, wide;
+    pool Pool;
+    grouped Grouped, wide;
+    lrn Lrn;
+    softmax Softmax;
+    reduce Reduce;
+    resize Resize;
+    map Map;
+    reorder Reorder;
+    strided Strided;
+    winograd_input WinogradInput, wide;
+    winograd_output WinogradOutput, wide;
 }
 
 impl From<scalar::Scalar> for Spec {

@@ -399,6 +399,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// Whether some sums are computed by a transform, whose rounding errors are others than those of direct sums.
+    pub fn is_transformed(&self) -> bool {
+        let mut kernels = self.steps.iter().flat_map(Step::calls).map(|call| &call.kernel);
+        kernels.any(|kernel| matches!(kernel, Spec::WinogradInput(_)))
+    }
+
     /// The buffer of that id.
     pub fn buffer(&self, id: BufferId) -> &Buffer {
         &self.buffers[id.0 as usize]

@@ -22,7 +22,7 @@ const CODE_ALIGN: u64 = 32;
 /// Who turns kernels into code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Emitter {
-    /// Own bytes for x86-64 with AVX2 and FMA.
+    /// Own bytes for x86-64: AVX2 and FMA, AVX-512 for wide vectors.
     X64,
     /// CLIF of 128-bit vectors, compiled by Cranelift. On x86-64 the ISA needs the flags `has_sse41` and
     /// `has_fma`: without them rounding and fma become calls out of the module.

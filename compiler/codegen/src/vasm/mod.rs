@@ -1,6 +1,6 @@
 //! The vector assembler: the language in which kernels are written, once, for every instruction set.
 //!
-//! A [`Kernel`] is a leaf function `extern "sysv64" fn(args: *const u64)` without calls: straight code and
+//! A [`Kernel`] is a leaf function `extern "sysv64" fn(args: *const u64, wide: u64)` without calls: straight code and
 //! counted loops over mutable virtual registers. There are two kinds of register: [`V`], a vector of
 //! [`LANES`] 32-bit lanes (f32, or i32 as the instruction says), or of [`WIDE`], and [`P`], a 64-bit pointer or
 //! count. Two emitters turn a kernel into code: [`x64`] (AVX2 and FMA bytes, one `ymm` a vector; a kernel with wide
@@ -263,7 +263,7 @@ pub enum Inst {
     Loop(Trips, Vec<Inst>),
 }
 
-/// A kernel: a leaf function of one argument, the address of an array of 64-bit words.
+/// A kernel: a leaf function of the address of an array of 64-bit words, and whether its wide twin is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Kernel {
     /// The symbol it gets.

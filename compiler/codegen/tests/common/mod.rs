@@ -1,10 +1,11 @@
 //! What tests of compiled graphs share: a text graph through plan, check and all ways to code.
 
 use cnnc_codegen::plan::{Goal, Program, check::check, plan, print};
-use cnnc_codegen::{Origin, Target, artifact, jit, pack};
+use cnnc_codegen::{Machine, Origin, Target, artifact, jit, pack};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
 use cnnc_ir::{DType, Data, Module, Tensor, Type, text};
+use std::sync::Once;
 
 #[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
 #[path = "../../../../tests/src/guarded.rs"]
@@ -20,10 +21,14 @@ fn random(ty: &Type, seed: u64) -> Tensor {
     }
 }
 
-fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec<Tensor> {
+fn checked(module: &Module, target: &Target) -> Program {
     let program = plan(module, target).unwrap_or_else(|e| panic!("{e:?}"));
     check(&program).unwrap_or_else(|e| panic!("{e}\n{}", print(&program)));
-    run_program(module, &program, target, inputs, threads)
+    program
+}
+
+fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec<Tensor> {
+    run_program(module, &checked(module, target), target, inputs, threads)
 }
 
 /// Runs a program that has the inputs and outputs of a module, between inaccessible pages and over garbage.
@@ -52,12 +57,21 @@ pub(crate) fn agree_small(graph: &str) {
     compare(graph, 1e-5, &Target { goal: Goal::Memory, ..Target::x86_64_v3() }, |x| x, |w| w);
 }
 
-/// What runs there is held against these results elsewhere; that there is code, its frames small, is seen here.
-fn has_code_for_arm(module: &Module) {
-    let target = Target::aarch64();
-    let program = plan(module, &target).unwrap_or_else(|e| panic!("{e:?}"));
+/// Says once where there are no wide vectors to run.
+fn says_what_is_left_out() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if !Machine::host_is_wide() {
+            eprintln!("skipped: this machine has no AVX-512, so no code with wide vectors");
+        }
+    });
+}
+
+/// Of the Arm: what runs there is held against these results elsewhere; that there is code, its frames small, is seen here.
+fn has_code(module: &Module, target: &Target) {
+    let program = checked(module, target);
     let weights = pack(&program).unwrap();
-    artifact(module, &program, &weights, &target, &Origin { name: "test".into(), ..Origin::default() })
+    artifact(module, &program, &weights, target, &Origin { name: "test".into(), ..Origin::default() })
         .unwrap_or_else(|e| panic!("{e} on {}", target.name()));
 }
 
@@ -91,12 +105,13 @@ fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, 
         .map(|(i, &id)| through(&random(module.graph.ty(id), 100 + i as u64), input))
         .collect();
     let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
+    says_what_is_left_out();
     let fast = run(&module, target, &inputs, 1);
     let shared = run(&module, target, &inputs, 3);
     let narrow = run(&module, &target.clone().narrow(), &inputs, 1);
     let Target { winograd, goal, .. } = *target;
     let slow = run(&module, &Target { winograd, goal, ..Target::clif() }, &inputs, 1);
-    has_code_for_arm(&module);
+    has_code(&module, &Target { winograd, goal, ..Target::aarch64() });
     for (want, got) in wanted.iter().zip(&fast) {
         // As it is stored: of integers and truth values every bit counts.
         let want = want.data().cast(got.data().dtype()).to_f64();

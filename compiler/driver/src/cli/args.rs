@@ -59,7 +59,7 @@ pub(crate) struct Compilation {
     #[arg(long, value_name = "TRIPLE", value_parser = triples(), default_value = Machine::default().triple())]
     target: String,
     /// Instruction sets: avx2,fma,avx512 (own machine code; AVX-512 where the processor has it), avx2,fma, or
-    /// sse4.1,fma (through Cranelift); on aarch64 neon [default: the first of the target]
+    /// sse4.1,fma (through Cranelift, for processors without AVX2); on aarch64 neon [default: the first of the target]
     #[arg(long, value_name = "LIST")]
     target_features: Option<Features>,
     /// Compute every convolution directly: slower, exact where sums of products are
@@ -77,10 +77,11 @@ pub(crate) struct Compilation {
     /// Keep weights below the smallest normal number, which are slow on most processors
     #[arg(long)]
     keep_denormals: bool,
-    /// The most memory that a value, the weights, or a run may take; for a run over it a smaller plan is looked for
+    /// The most memory that a value, the weights, or a run may take; for a run over it a plan for memory is tried, then
+    /// one that also computes every convolution directly
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = bytes)]
     max_memory: u64,
-    /// The most workspace that a run on one thread may take; for a run over it a smaller plan is looked for
+    /// The most workspace that a run on one thread may take; for a run over it the same plans are tried
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_workspace: Option<u64>,
     /// The most bytes that the code may take, the weights apart

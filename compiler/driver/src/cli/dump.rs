@@ -37,9 +37,9 @@ enum Stage {
     Plan,
     /// Everything but vector kernels, in Cranelift's IR
     Clif,
-    /// The kernels in the vector assembler, each once
+    /// The kernels in the vector assembler, each once, those with a twin of wide vectors before it
     Kernels,
-    /// The kernels' machine code
+    /// The machine code of kernels and twins
     Asm,
 }
 
@@ -90,7 +90,7 @@ fn kernels(
                 Code::Vector(kernel) => text(&kernel)?,
                 Code::Scalar(kernel) => format!("kernel {name}: by Cranelift, {kernel:#?}\n"),
             };
-            if let Some(wide) = call.kernel.generate_wide(&format!("{name}.wide")).filter(|_| has_wide) {
+            if let Some(wide) = call.kernel.generate_wide(&name).filter(|_| has_wide) {
                 all += &format!("\n{}", text(&wide)?);
             }
             all.push('\n');

@@ -19,7 +19,7 @@ use super::values;
 /// Opens a `.so`; compiles anything else into this process.
 pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
     if path.extension().is_some_and(|extension| extension == "so") {
-        if let Some((option, _)) = options.settings().first() {
+        if let Some((option, _)) = options.settings().iter().chain(&options.limits()).next() {
             let message = format!("{} is compiled already, --{option} would change nothing", path.display());
             return Err(Error::new(E_OPTION, message));
         }

@@ -23,7 +23,7 @@ pub(crate) fn json(value: &Value) {
     line(format_args!("{value:#}"));
 }
 
-/// Prints rows in columns: the first two to the left, numbers to the right. The first row is the header.
+/// Prints rows in columns: the first `left` to the left, numbers to the right. The first row is the header.
 pub(crate) fn table(rows: &[Vec<String>], left: usize) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);

@@ -5,13 +5,16 @@
 
 use std::time::Instant;
 
+#[cfg(target_arch = "x86_64")]
+use cnnc_codegen::Machine;
+
 /// Most GFLOP/s of one core, over a few short loops, with the wide vectors of AVX-512 if the code has them and so does
 /// the processor; `None` where it has no AVX2 and FMA.
 pub(crate) fn gflops(wide: bool) -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
     {
-        if wide && is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has the feature.
+        if wide && Machine::host_is_wide() {
+            // SAFETY: the processor has the features.
             return most(16, || unsafe { wide_chains(TRIPS) });
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {

@@ -61,6 +61,13 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
         let plan = folder.cnnc(&format!("dump net.cnn --stage plan {options}")).good();
         plan.lines().next().unwrap().to_string()
     };
+    let numerics = |options: &str| {
+        folder.cnnc(&format!("compile net.cnn -o numerics.so {options}")).good();
+        let facts = folder.cnnc("inspect numerics.so --json").json();
+        std::fs::remove_file(folder.path("numerics.so")).unwrap();
+        facts["numerics"].as_str().unwrap().to_string()
+    };
+    assert_eq!([numerics(""), numerics("--no-winograd")], ["f32-winograd", "f32"]);
     let (quick, small) = (first_line(""), first_line("--optimize memory"));
     assert_ne!(quick, small);
     assert_eq!(first_line("--max-memory 500000"), small);
@@ -134,7 +141,7 @@ fn usage_errors_are_status_2() {
     folder.cnnc("compile net.cnn").usage("--output");
     folder.cnnc("compile net.cnn -o a.so --disable-pass fold-everything").usage("fold-everything");
     folder.cnnc("compile net.cnn -o a.so --disable-pass fuse-epilog").usage("fuse-epilogue");
-    folder.cnnc("compile net.cnn -o a.so --target-features mmx").usage("avx2,fma and sse4.1,fma");
+    folder.cnnc("compile net.cnn -o a.so --target-features mmx").usage("avx2,fma; sse4.1,fma");
     folder.cnnc("compile net.cnn -o a.so --target aarch64-linux").usage("aarch64-unknown-linux-gnu");
     folder.cnnc("compile net.cnn -o a.so --name 1st").usage("m1st");
     folder.cnnc("compile net.cnn -o a.so --shape x").usage("NAME=1x3x224x224");

@@ -204,7 +204,10 @@ fn pictures_that_do_not_fit_the_input_are_refused() {
     folder.write("flat.cnn", "graph @flat(%x: f32[1,9]) {\n  %y: f32[1,9] = relu %x\n  return %y\n}\n");
     folder.cnnc("check flat.cnn --input x=u8").refuses(&["f32[1,9]", "no picture", "help: "]);
     folder.cnnc("compile mirror.cnn -o x.so --input x=u8").good();
-    folder.cnnc("run x.so --input x=u8").refuses(&["compiled already", "--input"]);
+    for option in ["--input x=u8", "--no-winograd", "--max-workspace 1KiB"] {
+        let word = option.split(' ').next().unwrap();
+        folder.cnnc(&format!("run x.so {option}")).refuses(&["compiled already", word]);
+    }
     folder.write("p.rgb", pixels());
     for option in ["--raw", "--mean 1", "--std 2", "--channels bgr"] {
         folder.cnnc(&format!("run x.so --image p.rgb {option}")).refuses(&[

@@ -5,6 +5,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 
+use crate::target::Machine;
 use crate::vasm::{EmitError, Emitter, Kernel, WIDE, define, signature};
 
 /// Whether this machine runs what both emitters write. Says so on stderr when it does not.
@@ -21,11 +22,7 @@ pub(super) fn is_able() -> bool {
 
 /// The emitters whose code for vectors of so many lanes this machine runs. Says so on stderr when one is left out.
 pub(super) fn emitters(lanes: usize) -> Vec<Emitter> {
-    #[cfg(target_arch = "x86_64")]
-    let has_wide = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512dq");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has_wide = false;
-    let runs_x64 = lanes < WIDE || has_wide;
+    let runs_x64 = lanes < WIDE || Machine::host_is_wide();
     if !runs_x64 {
         eprintln!("SKIPPED: this machine has no AVX-512, wide vectors run through CLIF alone");
     }
