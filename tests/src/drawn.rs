@@ -135,7 +135,7 @@ impl Net {
             12 | 13 => self.join(x),
             14 => self.padding(x),
             15 | 16 => self.pool(x),
-            17 => self.branches(x),
+            17 => self.two_convs(x),
             18 => self.gate(x),
             19 => self.move_elements(x),
             20 => self.classify(x),
@@ -192,7 +192,7 @@ impl Net {
     }
 
     /// Two convolutions of one value and their sum, as in networks that are trained with branches.
-    fn branches(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
+    fn two_convs(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
         let (o, stride) = (self.random.pick(&[1, 8]), self.random.pick(&[Hw(1, 1), Hw(2, 2)]));
         let pad = Pad { top: 1, left: 1, bottom: 1, right: 1 };
         let wide = self.correlate(x, Conv { stride, pad, ..Conv::default() }, o, Hw(3, 3))?;

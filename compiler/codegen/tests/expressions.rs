@@ -58,6 +58,7 @@ fn program(
         macs: 0,
     };
     let program = Program {
+        decisions: Vec::new(),
         name: "g".into(),
         buffers: vec![
             buffer("a", a, Space::Input(0)),

@@ -17,6 +17,7 @@
 //! INVARIANT: all operands of a group but its rings are computed before it starts.
 
 use super::Planner;
+use super::decisions::Topic;
 use super::lower::{self, ByRows, Reach};
 use super::search::Goal;
 use cnnc_ir::{NodeId, Op};
@@ -74,12 +75,25 @@ pub(super) fn choose(p: &Planner) -> Groups {
         let mut chain = vec![Link::first(p, id)];
         // Tiles alone are a group.
         let mut best = chain[0].block.map(|block| (1, Cut { block, rings: Vec::new() }));
-        while let Some(link) = next(p, &chain[chain.len() - 1]) {
-            chain.push(link);
-            match cut(p, &chain) {
-                Some(cut) => best = Some((chain.len(), cut)),
-                None => break,
-            }
+        let alone = loop {
+            let value = chain[chain.len() - 1].node;
+            let why = match next(p, &chain[chain.len() - 1]) {
+                Ok(link) => {
+                    chain.push(link);
+                    match cut(p, &chain) {
+                        Ok(cut) => {
+                            best = Some((chain.len(), cut));
+                            continue;
+                        }
+                        Err(why) => Some(why),
+                    }
+                }
+                Err(why) => why,
+            };
+            break why.map(|why| (value, why));
+        };
+        if let Some((value, why)) = alone {
+            p.decisions.left(Topic::Groups, p.name(value), why);
         }
         let Some((count, Cut { block, rings })) = best else { continue };
         let nodes: Vec<NodeId> = chain[..count].iter().map(|link| link.node).collect();
@@ -117,29 +131,34 @@ impl Link {
     }
 }
 
-/// The layer behind a link, when what lies between them can and should be a ring.
-fn next(p: &Planner, link: &Link) -> Option<Link> {
+/// The layer behind a link, when what lies between them can and should be a ring; else why it should not, where it
+/// could.
+fn next(p: &Planner, link: &Link) -> Result<Link, Option<&'static str>> {
     let graph = &p.module.graph;
     let value = link.node;
-    let reader = graph.only_reader(value)?;
-    lower::reach(p, value)?;
+    let reader = graph.only_reader(value).filter(|&reader| graph.operands(reader)[0] == value).ok_or(None)?;
+    lower::reach(p, value).ok_or(None)?;
     let tiled = Link::tiled(p, reader).filter(|_| lower::takes_pipe(p, reader));
     let next = match tiled {
         Some(link) => link,
-        None => Link { reach: lower::reach(p, reader)?, ..Link::first(p, reader) },
+        None => Link { reach: lower::reach(p, reader).ok_or(None)?, ..Link::first(p, reader) },
     };
     let image = p.ty(value).bytes() / p.ty(value).dims()[0].max(1);
-    let is_wanted = match next.block {
-        _ if p.choices.rings.contains(&value) => true,
+    let unwanted = match next.block {
+        _ if p.choices.rings.contains(&value) => None,
         // What a picture goes through is done while it is loaded.
-        _ if lower::is_picture(p, value) => true,
+        _ if lower::is_picture(p, value) => None,
         // A product by rows is slower by more than it costs to write what comes before it and to read it again.
-        _ if graph[value].op().is_elementwise() => false,
-        Some(_) => image > HUGE && p.target.goal != Goal::Speed,
-        None => image > LARGE,
+        _ if graph[value].op().is_elementwise() => Some("the convolution behind it is quicker whole"),
+        Some(_) if p.target.goal == Goal::Speed => Some("the tiles behind it are quicker whole"),
+        Some(_) => (image <= HUGE).then_some("it stays in the third cache level"),
+        None => (image <= LARGE).then_some("it stays in the second cache level"),
     };
-    let is_first = graph.operands(reader)[0] == value;
-    (is_first && is_wanted && is_inner(p, value)).then_some(next)
+    match unwanted {
+        Some(why) => Err(Some(why)),
+        None if !is_inner(p, value) => Err(Some("it is made with another value of its shape, all of it")),
+        None => Ok(next),
+    }
 }
 
 /// Whether a value can lie in a ring: its pipe reads no value of its own shape, which would be whole.
@@ -161,8 +180,9 @@ struct Cut {
     rings: Vec<u64>,
 }
 
-/// The cut of a chain, if it has one that is worth it.
-fn cut(p: &Planner, chain: &[Link]) -> Option<Cut> {
+/// The cut of a chain, if it has one that is worth it, else why not.
+fn cut(p: &Planner, chain: &[Link]) -> Result<Cut, &'static str> {
+    let too_wide = "its rows take too much cache";
     let graph = &p.module.graph;
     let last = &chain[chain.len() - 1];
     let bytes = |cut: &Cut| -> u64 {
@@ -183,17 +203,21 @@ fn cut(p: &Planner, chain: &[Link]) -> Option<Cut> {
         let smallest = cut(last.block.unwrap_or(1));
         let larger = blocks(if last.block.is_some() { 0 } else { last.rows.div_ceil(2) }).map(cut);
         let best = larger.take_while(|cut| bytes(cut) <= most).last().unwrap_or(smallest);
-        return (bytes(&best) <= MOST_RINGS).then_some(best);
+        return if bytes(&best) <= MOST_RINGS { Ok(best) } else { Err(too_wide) };
     }
     let fits = |cut: &Cut| bytes(cut) <= RINGS;
+    if !are_weights_small {
+        return Err("weights that do not stay in cache would be read for every block");
+    }
     if let Some(block) = last.block {
-        return Some(cut(block)).filter(|cut| are_weights_small && fits(cut));
+        return Some(cut(block)).filter(fits).ok_or(too_wide);
     }
     let work: u64 = chain.iter().map(|l| graph.cost(l.node).macs).sum();
     let work_of_row = work / (last.rows * p.ty(last.node).dims()[0] as u64).max(1);
     let cuts = blocks(last.rows / BLOCKS).map(cut);
-    let best = cuts.take_while(fits).last()?;
-    (are_weights_small && work_of_row * best.block >= BLOCK_WORK).then_some(best)
+    let best = cuts.take_while(fits).last().ok_or(too_wide)?;
+    let is_worth_it = work_of_row * best.block >= BLOCK_WORK;
+    if is_worth_it { Ok(best) } else { Err("its blocks would be too little work") }
 }
 
 /// The rows that each ring must hold at once: those that one block of the next member sees, from the last on back.

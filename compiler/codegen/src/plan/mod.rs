@@ -9,6 +9,7 @@
 
 mod arena;
 pub mod check;
+mod decisions;
 mod groups;
 mod live;
 mod lower;
@@ -22,6 +23,7 @@ mod transforms;
 mod views;
 mod weights;
 
+pub use decisions::{Decision, Topic};
 pub use print::print;
 pub use program::{
     Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Over, Place, Program, Space, Step, Term,
@@ -112,7 +114,6 @@ fn draft(constants: &Constants, target: &Target, choices: &Choices) -> Result<Dr
     let module = constants.module;
     let mut planner = Planner::new(constants, target, choices);
     planner.transforms = transforms::choose(&planner);
-    planner.transforms.retain(|id, _| !choices.direct.contains(id));
     let groups::Groups { rings, ends } = groups::choose(&planner);
     (planner.rings, planner.groups) = (rings, ends);
     let mut errors = Vec::new();

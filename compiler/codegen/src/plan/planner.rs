@@ -3,6 +3,7 @@
 //! Lowering asks for the places of operands in the layout that it wants, for a place of its result, and appends steps
 //! and weights. What it is given follows from what was chosen before: views, rings and groups.
 
+use super::decisions::{Decisions, Topic};
 use super::program::{
     Access, Arg, Buffer, BufferId, Call, Group, Layout, MOST_CALLS, Member, Place, Program, Space, Step, Work,
 };
@@ -53,6 +54,8 @@ pub(super) struct Planner<'a> {
     pub(super) groups: HashMap<NodeId, groups::Members>,
     /// The convolutions that run by Winograd's tiles.
     pub(super) transforms: HashMap<NodeId, Transform>,
+    /// What was decided so far.
+    pub(super) decisions: Decisions,
 }
 
 impl<'a> Planner<'a> {
@@ -78,6 +81,7 @@ impl<'a> Planner<'a> {
             rings: HashMap::new(),
             groups: HashMap::new(),
             transforms: HashMap::new(),
+            decisions: Decisions::default(),
         }
     }
 
@@ -139,6 +143,7 @@ impl<'a> Planner<'a> {
             arena_bound: 0,
             scratch_bytes: 0,
             results: self.results,
+            decisions: self.decisions.into_list(),
         };
         Draft { program, homes: self.homes, transforms: self.transforms }
     }
@@ -288,6 +293,7 @@ impl<'a> Planner<'a> {
         });
         match reusable {
             Some(place) => {
+                self.decisions.did(Topic::InPlace, self.name(id), "written over an operand");
                 self.homes.insert(id, Home { place, layout });
                 place
             }
@@ -337,6 +343,7 @@ impl<'a> Planner<'a> {
         let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };
         let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
         let algorithm = format!("{} blocks of {} rows", group.images * blocks, group.most_rows());
+        self.decisions.did(Topic::Groups, self.name(last), format!("{op} in {algorithm}"));
         self.results.extend(group.members.last().map(|m| m.result));
         self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
         Ok(())

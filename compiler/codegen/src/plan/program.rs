@@ -10,7 +10,7 @@
 //! INVARIANT: no two units of a step write the same byte, and no unit reads what another one of its step writes,
 //! except at the very place that it writes itself, and in scratch what an earlier nest of its group wrote.
 
-use super::Weights;
+use super::{Decision, Weights};
 use crate::kernels::Spec;
 use cnnc_ir::DType;
 use std::ops::Range;
@@ -396,6 +396,8 @@ pub struct Program {
     pub scratch_bytes: u64,
     /// For each step, the buffer that holds its result, the last of several.
     pub results: Vec<BufferId>,
+    /// How it came about, for people.
+    pub decisions: Vec<Decision>,
 }
 
 impl Program {

@@ -11,6 +11,7 @@
 //! Declines where that would raise the most bytes that are alive at once, where a step in between needs what the later
 //! one overwrites, and groups, pools and transforms: units are shared out by their work, which only products know.
 
+use super::decisions::{Decisions, Topic};
 use super::program::{Access, Arg, BufferId, MOST_CALLS, Member, Place, Program, Space, Step, Work};
 use crate::kernels::Spec;
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ const WORK: usize = 10_000_000;
 
 /// Joins the siblings of a draft.
 pub(super) fn join(mut program: Program) -> Program {
+    let decisions = Decisions::default();
     let mut left = WORK;
     let most = program.live_bytes().into_iter().max().unwrap_or(0);
     let mut first = 0;
@@ -40,16 +42,29 @@ pub(super) fn join(mut program: Program) -> Program {
         };
         let is_sibling = |&step: &usize| {
             let calls = || program.steps[first].calls().count() + program.steps[step].calls().count();
-            self::operand(&program, step) == Some(operand)
-                && calls() <= MOST_CALLS
-                && may_move(&program, step, first)
-                && fits(step)
+            if self::operand(&program, step) != Some(operand) {
+                return false;
+            }
+            let hindrance = match () {
+                () if calls() > MOST_CALLS => Some("together they are too many loops"),
+                () if !may_move(&program, step, first) => Some("a step in between is in its way"),
+                () if !fits(step) => Some("the value would live while most memory is taken"),
+                () => None,
+            };
+            if let Some(why) = hindrance {
+                decisions.left(Topic::Siblings, program.steps[step].name.clone(), why);
+            }
+            hindrance.is_none()
         };
         match { later }.find(is_sibling) {
-            Some(sibling) => join_two(&mut program, first, sibling),
+            Some(sibling) => {
+                decisions.did(Topic::Siblings, program.steps[sibling].name.clone(), "in the step of another");
+                join_two(&mut program, first, sibling);
+            }
             None => first += 1,
         }
     }
+    program.decisions.extend(decisions.into_list());
     program
 }
 

@@ -17,13 +17,18 @@
 //! memory for tiles and products than the values of the network do where they need most, or [`SMALL`].
 
 use super::Planner;
+use super::decisions::Topic;
 use super::live::{self, Live};
 use super::lower::{dims4, winograd_bytes};
 use super::times::DIRECT;
 use crate::kernels::winograd::{Axis, Transform};
 use cnnc_ir::ops::Conv;
 use cnnc_ir::{DType, NodeId, Op};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+// PERF: these were fitted to layers on Zen 4 with AVX2, and serve every target as they are: all targets choose the same
+// algorithms and so give the same bits. With wide vectors products are quicker and weights are not, so small maps gain
+// less than the model says; `--tune` measures that.
 
 /// Cycles that a vector of weights takes: a layer's come from memory, which all threads share.
 const READ: f64 = 5.0;
@@ -61,6 +66,7 @@ pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
             _ => {}
         }
     }
+    let wished: HashSet<NodeId> = upgrades.iter().map(|upgrade| upgrade.node).collect();
     // Stable: of equals the first in program order.
     upgrades.sort_by(|a, b| b.gain.total_cmp(&a.gain));
     let mut chosen: HashMap<NodeId, (Transform, u64)> = HashMap::new();
@@ -71,7 +77,54 @@ pub(super) fn choose(p: &Planner) -> HashMap<NodeId, Transform> {
             chosen.insert(node, (transform, elements));
         }
     }
-    chosen.into_iter().map(|(node, (transform, _))| (node, transform)).collect()
+    let mut transforms: HashMap<NodeId, Transform> =
+        chosen.into_iter().map(|(node, (transform, _))| (node, transform)).collect();
+    for &id in graph.order() {
+        let Op::Conv(conv) = graph[id].op() else { continue };
+        let is_unwanted = p.choices.direct.contains(&id);
+        match transforms.get(&id) {
+            Some(_) if is_unwanted => {
+                p.decisions.left(Topic::Winograd, p.name(id), "directly it takes less memory")
+            }
+            Some(transform) => p.decisions.did(Topic::Winograd, p.name(id), transform.to_string()),
+            None if wished.contains(&id) => {
+                let why = "its filters would more than double the weights of the network";
+                p.decisions.left(Topic::Winograd, p.name(id), why);
+            }
+            None => {
+                if let Some(why) = why_direct(p, id, conv) {
+                    p.decisions.left(Topic::Winograd, p.name(id), why);
+                }
+            }
+        }
+        if is_unwanted {
+            transforms.remove(&id);
+        }
+    }
+    transforms
+}
+
+/// Why a convolution runs directly that has no way which is worth it; `None`: its windows are single pixels.
+fn why_direct(p: &Planner, id: NodeId, conv: &Conv) -> Option<String> {
+    let [outputs, inputs, kh, kw] = dims4(p, p.module.graph.operands(id)[1]);
+    let times = transforms(p, id, conv).into_iter().map(|transform| time(p, id, Some(transform)));
+    let (least, direct) = (times.reduce(f64::min), time(p, id, None));
+    let why = match least {
+        _ if (kh, kw) == (1, 1) => return None,
+        _ if !p.target.winograd => "transforms are switched off".into(),
+        _ if conv.groups > 1 => "its channels are in groups".into(),
+        _ if inputs.min(outputs) < 2 * p.target.lanes => "it has few channels".into(),
+        None => format!("there is no transform of {kh}x{kw} windows that move by {}", conv.stride.0),
+        Some(least) if least >= direct => {
+            format!(
+                "the model says {:.0} us by the best transform, {:.0} directly",
+                least / 1e3,
+                direct / 1e3
+            )
+        }
+        Some(_) => "its tiles would take more memory than the values do".into(),
+    };
+    Some(why)
 }
 
 /// Results of the tiles that so many taps along a dimension are computed by.

@@ -11,6 +11,7 @@
 //! INVARIANT: a byte of a root belongs to one value, and to the concatenations of it. The price: a root is
 //! alive from the first of its pieces on.
 
+use cnnc_ir::ops::Concat;
 use cnnc_ir::{DType, Graph, NodeId, Op};
 use std::collections::HashMap;
 
@@ -29,11 +30,7 @@ pub(super) fn views(graph: &Graph, lanes: usize) -> HashMap<NodeId, View> {
     for &id in graph.order().iter().rev() {
         let Op::Concat(concat) = graph[id].op() else { continue };
         let operands = graph.operands(id);
-        let in_pieces = graph[id].stages().len() == 0
-            && graph.ty(id).dtype == DType::F32
-            && fills_blocks(graph, &operands, concat.axis, lanes)
-            && graph.ty(id).dims()[0] == 1;
-        if !in_pieces {
+        if hindrance(graph, id, concat, lanes).is_some() {
             continue;
         }
         let offsets: Vec<u64> = operands
@@ -54,6 +51,19 @@ pub(super) fn views(graph: &Graph, lanes: usize) -> HashMap<NodeId, View> {
         views.insert(id, own);
     }
     views
+}
+
+/// Why the operands of a concatenation cannot be pieces of it, if they cannot.
+pub(super) fn hindrance(graph: &Graph, id: NodeId, concat: &Concat, lanes: usize) -> Option<&'static str> {
+    match () {
+        () if graph[id].stages().len() > 0 => Some("functions run on it"),
+        () if graph.ty(id).dtype != DType::F32 => Some("its elements are not f32"),
+        () if !fills_blocks(graph, &graph.operands(id), concat.axis, lanes) => {
+            Some("its operands are not one behind the other in blocks of channels")
+        }
+        () if graph.ty(id).dims()[0] != 1 => Some("its operands lie apart where there are several images"),
+        () => None,
+    }
 }
 
 /// Where the operands stand one behind the other already.

@@ -1,13 +1,14 @@
-//! `cnnc explain`: what each pass did, what it left alone and why.
+//! `cnnc explain`: what each pass did and what the plan decided, what they left alone and why.
 
 use cnnc::{Error, Report};
+use cnnc_codegen::plan::{Decision, Topic};
 use cnnc_passes::{Change, PassReport, find};
 use serde_json::{Value, json};
 
 use super::args::{Pictures, Source};
 use super::output;
 
-/// Explain what each pass did, and what it left alone
+/// Explain what each pass did and what the plan decided, and what they left alone
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -22,15 +23,18 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let options = args.pictures.options(&args.source.compilation)?;
     let module = cnnc::load(&args.source.input, &options)?;
-    let (_, report) = cnnc::optimize(module, &options, &mut |_| {})?;
+    let (module, report) = cnnc::optimize(module, &options, &mut |_| {})?;
+    let compiled = cnnc::plan(module, &options)?;
+    let decisions = &compiled.program().decisions;
     match args.json {
-        true => output::json(&to_json(&report)),
+        true => output::json(&to_json(&report, decisions)),
         false => {
             let did = |pass: &&PassReport| pass.changed || !pass.declines.is_empty();
             report.passes.iter().filter(did).for_each(print);
             let idle: Vec<&str> =
                 report.passes.iter().filter(|pass| !did(pass)).map(|pass| pass.name).collect();
             output::line(format_args!("nothing to do for {}", idle.join(", ")));
+            Topic::ALL.into_iter().for_each(|topic| plan(topic, decisions));
         }
     }
     Ok(())
@@ -61,15 +65,33 @@ fn print(pass: &PassReport) {
     for (kind, nodes) in grouped(pass.changes.iter().map(|change| (kind(change), &change.node))) {
         output::line(format_args!("    {:>4} x  {kind}: {}", nodes.len(), examples(&nodes)));
     }
-    for (why, nodes) in grouped(pass.declines.iter().map(|(node, why)| (without_names(why), node))) {
-        let first = pass.declines.iter().find(|(node, _)| node == nodes[0]);
-        let example = first.map(|(_, own)| own).filter(|own| **own != why);
+    left_alone(&pass.declines.iter().map(|(node, why)| (node, why)).collect::<Vec<_>>());
+}
+
+/// What the plan decided about a topic, if anything.
+fn plan(topic: Topic, decisions: &[Decision]) {
+    let own = || decisions.iter().filter(|decision| decision.topic == topic);
+    let did: Vec<_> = own().filter_map(|d| Some((d.outcome.clone().ok()?, &d.node))).collect();
+    let left: Vec<_> = own().filter_map(|d| Some((&d.node, d.outcome.as_ref().err()?))).collect();
+    if did.is_empty() && left.is_empty() {
+        return;
+    }
+    output::line(format_args!("plan, {}: {} of {}", topic.name(), did.len(), did.len() + left.len()));
+    output::line(format_args!("    why: {}", topic.why()));
+    for (what, nodes) in grouped(did.into_iter()) {
+        output::line(format_args!("    {:>4} x  {what}: {}", nodes.len(), examples(&nodes)));
+    }
+    left_alone(&left);
+}
+
+/// Nodes that were left alone, and why, those for alike reasons together.
+fn left_alone(all: &[(&String, &String)]) {
+    for (why, nodes) in grouped(all.iter().map(|(node, why)| (without_names(why), *node))) {
+        let first = all.iter().find(|(node, _)| *node == nodes[0]);
+        let example = first.map(|(_, own)| own).filter(|own| ***own != why);
         let example = example.map(|own| format!(" ({own})")).unwrap_or_default();
-        output::line(format_args!(
-            "    {:>4} x  left alone, {why}: {}{example}",
-            nodes.len(),
-            examples(&nodes)
-        ));
+        let named = examples(&nodes);
+        output::line(format_args!("    {:>4} x  left alone, {why}: {named}{example}", nodes.len()));
     }
 }
 
@@ -94,17 +116,27 @@ fn examples(nodes: &[&String]) -> String {
     }
 }
 
-/// A reason as others may have it: `%conv1 has another reader` is `%.. has another reader`, and numbers are `N`.
+/// A reason as others may have it: `%conv1 has another reader` is `%.. has another reader`, numbers are `N`, and
+/// extents `[..]`.
 fn without_names(why: &str) -> String {
     let word = |word: &str| match word.strip_prefix('%') {
         Some(name) => format!("%..{}", if name.ends_with(',') { "," } else { "" }),
         None if word.starts_with(|c: char| c.is_ascii_digit()) => "N".into(),
+        None if word.ends_with(']') => word.split('[').next().unwrap_or_default().to_string() + "[..]",
         None => word.into(),
     };
     why.split(' ').map(word).collect::<Vec<String>>().join(" ")
 }
 
-fn to_json(report: &Report) -> Value {
+fn to_json(report: &Report, decisions: &[Decision]) -> Value {
+    let decision = |Decision { topic, node, outcome }: &Decision| {
+        json!({
+            "topic": topic.name(),
+            "node": node,
+            "did": outcome.as_ref().ok(),
+            "why_not": outcome.as_ref().err(),
+        })
+    };
     let pass = |pass: &PassReport| {
         json!({
             "pass": pass.name,
@@ -120,5 +152,8 @@ fn to_json(report: &Report) -> Value {
                 .collect::<Vec<Value>>(),
         })
     };
-    json!({ "passes": report.passes.iter().map(pass).collect::<Vec<Value>>() })
+    json!({
+        "passes": report.passes.iter().map(pass).collect::<Vec<Value>>(),
+        "plan": decisions.iter().map(decision).collect::<Vec<Value>>(),
+    })
 }

@@ -5,7 +5,7 @@
 //! [views](crate::plan::views) of it.
 
 use super::strided::{self, Dim};
-use crate::plan::{Layout, Place, Planner, views};
+use crate::plan::{Layout, Place, Planner, Topic, views};
 use cnnc_ir::NodeId;
 use cnnc_ir::ops::Concat;
 
@@ -34,6 +34,14 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
             [Dim { extent: outer, from: own as i64, to: whole as i64 }, Dim { extent: own, from: 1, to: 1 }];
         calls.extend(strided::calls(p, dtype, from, place, &dims));
     }
-    p.step(&p.name(id), "concat", "copy".into(), calls, 0);
+    let name = p.name(id);
+    match views::hindrance(&p.module.graph, id, concat, p.target.lanes) {
+        _ if calls.is_empty() => {
+            p.decisions.did(Topic::Concats, name.clone(), "all operands are computed in it")
+        }
+        Some(why) => p.decisions.left(Topic::Concats, name.clone(), why),
+        None => p.decisions.left(Topic::Concats, name.clone(), "some operands are wanted elsewhere too"),
+    }
+    p.step(&name, "concat", "copy".into(), calls, 0);
     super::finish(p, id, to, layout, expr.stages)
 }

@@ -11,7 +11,7 @@
 
 use super::pipe::pointwise;
 use crate::kernels::pointwise::Source;
-use crate::plan::{Layout, Place, Planner, Space, at};
+use crate::plan::{Layout, Place, Planner, Space, Topic, at};
 use cnnc_ir::{NodeId, Op, Stage, Type};
 
 /// The sums of the rows of a map, plain `[N, rows, C]`, channels filled up to whole vectors.
@@ -39,20 +39,34 @@ pub(super) struct Wanted {
 /// What reductions want of the map of a convolution; `None` where none does, or its kernel cannot.
 pub(super) fn wanted(p: &Planner, id: NodeId) -> Option<Wanted> {
     let graph = &p.module.graph;
-    let is_grouped = p.rings.contains_key(&id) || p.groups.values().any(|group| group.nodes.contains(&id));
-    let is_heavy = |stage: &Stage| {
-        pointwise(&stage.op, Some(Source::Constant(0)), false).is_none_or(|function| function.is_heavy())
-    };
-    if is_grouped || !super::takes_pipe(p, id) || graph.expr(id).stages.iter().any(is_heavy) {
-        return None;
-    }
     let is_sum = |reader: NodeId| match graph[reader].op() {
         Op::ReduceMean(r) => is_over_pixels(&r.axes) && graph.operands(reader).first() == Some(&id),
         Op::ReduceSum(r) => is_over_pixels(&r.axes) && graph.operands(reader).first() == Some(&id),
         _ => false,
     };
+    if !graph.readers(id).any(is_sum) {
+        return None;
+    }
+    let is_grouped = p.rings.contains_key(&id) || p.groups.values().any(|group| group.nodes.contains(&id));
+    let is_heavy = |stage: &Stage| {
+        pointwise(&stage.op, Some(Source::Constant(0)), false).is_none_or(|function| function.is_heavy())
+    };
+    let hindrance = match () {
+        () if is_grouped => Some("it runs by blocks of rows"),
+        () if !super::takes_pipe(p, id) || graph.expr(id).stages.iter().any(is_heavy) => {
+            Some("functions run on its stored results")
+        }
+        () => None,
+    };
+    if let Some(why) = hindrance {
+        p.decisions.left(Topic::Sums, p.name(id), why);
+        return None;
+    }
     let is_alone = !graph.is_output(id) && graph.readers(id).all(is_sum);
-    graph.readers(id).any(is_sum).then_some(Wanted { is_alone })
+    let what =
+        if is_alone { "summed by its convolution, and never stored" } else { "summed by its convolution" };
+    p.decisions.did(Topic::Sums, p.name(id), what);
+    Some(Wanted { is_alone })
 }
 
 fn is_over_pixels(axes: &[i64]) -> bool {
