@@ -124,8 +124,8 @@ impl Target {
         Target { wide: false, ..self }
     }
 
-    /// The profile `x86-64-v2` with FMA, through 128-bit CLIF: slower, and the oracle of the other. Panels and tiles may
-    /// differ from the other's; neither enters a sum, so the results have the same bits. A sum takes two of sixteen
+    /// The profile `x86-64-v2` with FMA, through 128-bit CLIF: slower, and the oracle of the other. Panels and tiles
+    /// may differ from the other's; neither enters a sum, so the results have the same bits. A sum takes two of sixteen
     /// registers, and so does a vector of weights: a sixth would be spilled in long windows.
     pub fn clif() -> Target {
         Target { emitter: Emitter::Clif, accumulators: 5, wide: false, ..Target::x86_64_v3() }
@@ -137,8 +137,8 @@ impl Target {
         Target { machine: Machine::Aarch64, emitter: Emitter::Clif, wide: false, ..Target::x86_64_v3() }
     }
 
-    /// Cycles that a register tile of `pixels` x `vectors` takes for one term of the sum, whatever the machine: plans compare by it, and
-    /// only ratios count. Two FMA a cycle bound it below, and the latency of a chain of four.
+    /// Cycles that a register tile of `pixels` x `vectors` takes for one term of the sum, whatever the machine: plans
+    /// compare by it, and only ratios count. Two FMA a cycle bound it below, and the latency of a chain of four.
     ///
     /// PERF: measured on Zen 4 with AVX2 and weights in the second cache level; wide tiles go by it too.
     pub fn tile_cycles(pixels: usize, vectors: usize) -> f64 {

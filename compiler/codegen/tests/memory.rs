@@ -3,9 +3,9 @@
 mod common;
 
 use cnnc_codegen::Target;
-use cnnc_codegen::plan::{Goal, Program, Work, plan, print};
-use cnnc_ir::text;
-use common::{agree, agree_small};
+use cnnc_codegen::plan::{Goal, Program, Work, plan, plan_until, print};
+use cnnc_ir::{Module, text};
+use common::{agree, agree_by, agree_small};
 
 fn planned(graph: &str, goal: Goal) -> Program {
     plan(&text::parse(graph).unwrap(), &Target { goal, ..Target::x86_64_v3() }).unwrap()
@@ -80,17 +80,31 @@ fn what_stands_before_a_convolution() {
     );
 }
 
+/// The filters do not stay in cache: quickly, all tiles are transformed at once. They may take as much as all constants
+/// do, so there is a table of which one row is read.
+const MANY_TILES: &str = "graph @g(%x: f32[1,136,26,26], %i: i64[1]) {\n  %w: f32[136,136,3,3] = const rand(1)\n  \
+     %y: f32[1,136,26,26] = conv %x, %w, pad=1 |> relu\n  %t: f32[50000,8] = const rand(3)\n  \
+     %z: f32[1,8] = gather %t, %i, axis=0\n  return %y, %z\n}\n";
+
 #[test]
-fn tiles_by_rows() {
-    // The filters do not stay in cache: quickly, all tiles are transformed at once. They may take as much as all
-    // constants do, so there is a table of which one row is read.
-    smaller(
-        0.5,
-        &["winograd_input > winograd_product > winograd_output"],
-        "graph @g(%x: f32[1,136,26,26], %i: i64[1]) {\n  %w: f32[136,136,3,3] = const rand(1)\n  \
-         %y: f32[1,136,26,26] = conv %x, %w, pad=1 |> relu\n  %t: f32[50000,8] = const rand(3)\n  \
-         %z: f32[1,8] = gather %t, %i, axis=0\n  return %y, %z\n}\n",
-    );
+fn tiles_by_rows_where_that_is_little_enough() {
+    let quick = planned(MANY_TILES, Goal::Balanced);
+    let fits = |program: &Program| 2 * program.arena_bytes <= quick.arena_bytes;
+    let plan = |module: &Module, target: &Target| {
+        let program = plan_until(module, target, &fits).unwrap();
+        assert!(fits(&program));
+        assert_eq!(groups(&program), ["winograd_input > winograd_product > winograd_output"]);
+        program
+    };
+    agree_by(MANY_TILES, &Target { goal: Goal::Memory, ..Target::x86_64_v3() }, &plan);
+}
+
+#[test]
+fn no_tiles_where_memory_is_all() {
+    // Rows of tiles lie in scratch memory, which counts.
+    smaller(0.4, &[], MANY_TILES);
+    let rows = planned(MANY_TILES, Goal::Memory);
+    assert_eq!(rows.scratch_bytes, 0, "{}", print(&rows));
 }
 
 #[test]

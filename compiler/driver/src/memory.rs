@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The importer has judged ONNX files before, node by node; this is for networks from elsewhere, and for what passes
-//! and plan add. Where a plan takes too much, [`pipeline`](crate::pipeline) tries smaller ones. Refused with `E_LIMIT`, before
-//! anything of that size is allocated.
+//! and plan add. Where a plan takes too much, [`pipeline`](crate::pipeline) tries smaller ones. Refused with
+//! `E_LIMIT`, before anything of that size is allocated.
 
 use cnnc_codegen::plan::{Program, Space, Step};
 use cnnc_frontends::onnx::{Diagnostic, E_LIMIT};
@@ -39,27 +39,60 @@ pub(crate) fn declared(module: &Module, limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Judges the memory of a run on one thread.
-pub(crate) fn needed(program: &Program, options: &Options) -> Result<(), Error> {
-    let limit = options.memory();
-    let given = program.buffers.iter().filter(|b| matches!(b.space, Space::Input(_) | Space::Output(_)));
-    let tensors = given.fold(0u64, |sum, buffer| sum.saturating_add(buffer.bytes));
-    let (weights, workspace) = (program.weights.len() as u64, program.arena_bytes + program.scratch_bytes);
-    let needed = tensors.saturating_add(weights).saturating_add(workspace);
-    let over = |bytes: u64, limit: u64| bytes.checked_sub(limit).filter(|&excess| excess > 0);
-    let (message, help) = if let Some(excess) = over(needed, limit) {
-        let parts =
-            format!("{weights} of weights, {workspace} of workspace, {tensors} of inputs and outputs");
-        (format!("a run takes {needed} bytes, {parts}: {excess} more than the limit of {limit}"), None)
-    } else if let Some((limit, excess)) = options.max_workspace.and_then(|l| Some((l, over(workspace, l)?))) {
-        let message =
-            format!("a run takes {workspace} bytes of workspace, {excess} more than the limit of {limit}");
-        (message, Some("use smaller shapes, or raise --max-workspace".into()))
-    } else {
-        return Ok(());
+/// What a run on one thread takes, in bytes.
+struct Needed {
+    weights: u64,
+    workspace: u64,
+    /// Inputs and outputs.
+    tensors: u64,
+}
+
+impl Needed {
+    fn of(program: &Program) -> Needed {
+        let given = program.buffers.iter().filter(|b| matches!(b.space, Space::Input(_) | Space::Output(_)));
+        Needed {
+            weights: program.weights.len() as u64,
+            workspace: program.arena_bytes + program.scratch_bytes,
+            tensors: given.fold(0u64, |sum, buffer| sum.saturating_add(buffer.bytes)),
+        }
+    }
+
+    fn all(&self) -> u64 {
+        self.weights.saturating_add(self.workspace).saturating_add(self.tensors)
+    }
+}
+
+/// By how many bytes a run on one thread misses the limits; 0: it is within them.
+pub(crate) fn excess(program: &Program, options: &Options) -> u64 {
+    let needed = Needed::of(program);
+    let of_workspace = options.max_workspace.map_or(0, |limit| needed.workspace.saturating_sub(limit));
+    needed.all().saturating_sub(options.memory()).max(of_workspace)
+}
+
+/// The refusal of a program whose run is not within the limits.
+pub(crate) fn refusal(program: &Program, options: &Options) -> Error {
+    let needed = Needed::of(program);
+    let Needed { weights, workspace, tensors } = needed;
+    let (all, limit) = (needed.all(), options.memory());
+    let (message, help) = match options.max_workspace {
+        Some(limit) if all <= options.memory() => {
+            let excess = workspace.saturating_sub(limit);
+            (
+                format!(
+                    "a run takes {workspace} bytes of workspace, {excess} more than the limit of {limit}"
+                ),
+                Some("use smaller shapes, or raise --max-workspace".into()),
+            )
+        }
+        _ => {
+            let excess = all.saturating_sub(limit);
+            let parts =
+                format!("{weights} of weights, {workspace} of workspace, {tensors} of inputs and outputs");
+            (format!("a run takes {all} bytes, {parts}: {excess} more than the limit of {limit}"), None)
+        }
     };
     let message = format!("{message}{}", peak(program));
-    Err(Diagnostic { code: E_LIMIT, node: None, op: None, message, help }.into())
+    Diagnostic { code: E_LIMIT, node: None, op: None, message, help }.into()
 }
 
 /// Where the workspace is fullest, as the end of a sentence.

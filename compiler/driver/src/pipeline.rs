@@ -35,8 +35,8 @@ pub fn optimize(
     Ok((module, report))
 }
 
-/// Plans an optimised network: as the options say; where a run would be over a limit, for memory, and then also with
-/// every convolution computed directly. The manifest names the options that the plan was made by.
+/// Plans an optimised network: as the options say; where a run would be over a limit, for so little memory, with every
+/// convolution computed directly, or both. The manifest names the options that the plan was made by.
 ///
 /// # Errors
 /// All nodes that cannot be compiled; times of other layers; a run over a limit by any plan; a plan that is proved
@@ -60,18 +60,26 @@ fn fit(module: &Module, options: &Options) -> Result<(Options, Program), Error> 
             return Err(Error::new(E_OPTION, message).with_help("measure this network: --tune SECONDS"));
         }
     }
-    let smaller = Options { optimize: Goal::Memory, ..options.clone() };
-    let smallest = Options { winograd: false, ..smaller.clone() };
-    for options in [options.clone(), smaller] {
-        let program = plan::plan(module, &options.target())?;
-        if memory::needed(&program, &options).is_ok() {
-            return Ok((options, program));
+    let fits = |program: &Program| memory::excess(program, options) == 0;
+    let mut nearest = plan::plan(module, &options.target())?;
+    if fits(&nearest) {
+        return Ok((options.clone(), nearest));
+    }
+    let small = |options: &Options| Options { optimize: Goal::Memory, ..options.clone() };
+    let direct = Options { winograd: false, ..options.clone() };
+    for less in [small(options), direct.clone(), small(&direct)] {
+        let program = match less.optimize {
+            Goal::Memory => plan::plan_until(module, &less.target(), &fits)?,
+            Goal::Balanced | Goal::Speed => plan::plan(module, &less.target())?,
+        };
+        if fits(&program) {
+            return Ok((less, program));
+        }
+        if memory::excess(&program, options) < memory::excess(&nearest, options) {
+            nearest = program;
         }
     }
-    // By how much it misses is told of the plan that misses by least.
-    let program = plan::plan(module, &smallest.target())?;
-    memory::needed(&program, &smallest)?;
-    Ok((smallest, program))
+    Err(memory::refusal(&nearest, options))
 }
 
 /// Compiles a network as [`load`](crate::load()) gives it.

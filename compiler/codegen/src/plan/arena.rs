@@ -13,7 +13,7 @@
 //!
 //! INVARIANT: the same program gives the same offsets: the climb draws from a fixed seed and counts its work.
 
-use super::program::{Program, Space, Work};
+use super::program::{Program, Space, Step, Work};
 use super::{ALIGN, BufferId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -270,8 +270,32 @@ impl Gaps {
     }
 }
 
+/// What the steps with the largest rings need of scratch memory.
+pub(super) struct Scratch {
+    pub(super) bytes: u64,
+    /// How many steps need as much.
+    pub(super) steps: usize,
+    /// The first of them.
+    pub(super) first: usize,
+}
+
+impl Program {
+    /// The most scratch memory that a step needs; `None`: none needs any.
+    pub(super) fn most_scratch(&self) -> Option<Scratch> {
+        let rings = |step: &Step| -> u64 {
+            let results = step.members().iter().map(|member| self.buffer(member.result));
+            results.filter(|b| b.space == Space::Scratch).map(|b| aligned(b.bytes)).sum()
+        };
+        let all: Vec<u64> = self.steps.iter().map(rings).collect();
+        let bytes = all.iter().copied().max().filter(|&most| most > 0)?;
+        let first = all.iter().position(|&own| own == bytes)?;
+        Some(Scratch { bytes, steps: all.iter().filter(|&&own| own == bytes).count(), first })
+    }
+}
+
 /// Gives the rings of each group their offsets.
 fn scratch(program: &mut Program) {
+    program.scratch_bytes = program.most_scratch().map_or(0, |scratch| scratch.bytes);
     for step in &program.steps {
         let Work::Group(group) = &step.work else { continue };
         let mut end = 0;
@@ -279,9 +303,8 @@ fn scratch(program: &mut Program) {
             let buffer = &mut program.buffers[member.result.0 as usize];
             if buffer.space == Space::Scratch {
                 buffer.offset = end;
-                end += buffer.bytes.next_multiple_of(ALIGN);
+                end += aligned(buffer.bytes);
             }
         }
-        program.scratch_bytes = program.scratch_bytes.max(end);
     }
 }

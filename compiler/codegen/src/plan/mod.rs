@@ -70,7 +70,30 @@ pub const ALIGN: u64 = 64;
 /// # Errors
 /// All nodes that cannot be compiled yet, at once.
 pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>> {
-    search::plan(module, target).map(siblings::join).map(arena::assign)
+    match target.goal {
+        Goal::Memory => search::plan(module, target, None).map(finish),
+        Goal::Balanced | Goal::Speed => {
+            draft(&Constants::of(module), target, &Choices::default()).map(|draft| finish(draft.program))
+        }
+    }
+}
+
+/// Plans a verified module for memory, until a plan fits: what came before it takes more and less time. The last one
+/// takes least, as far as the search sees.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_until(
+    module: &Module,
+    target: &Target,
+    fits: &dyn Fn(&Program) -> bool,
+) -> Result<Program, Vec<PlanError>> {
+    search::plan(module, target, Some(fits)).map(finish)
+}
+
+/// What comes after lowering.
+fn finish(program: Program) -> Program {
+    arena::assign(siblings::join(program))
 }
 
 /// The ways to run each convolution that has a choice, by the name of its value: [`DIRECT`], then by transforms from

@@ -6,12 +6,14 @@
 //! memory      from the balanced plan on: the step with the most live bytes, what could make it less, the best of that
 //! ```
 //!
-//! A step takes less when a value that is alive there is a ring of a few rows (see [`groups`](super::groups)), when a
-//! convolution runs by rows of tiles instead of all of them, or directly. Each candidate is lowered as a whole and its
-//! live bytes are counted, so that what a choice entails elsewhere is seen. The search ends when nothing helps or its
-//! work is done; the choices behind the last lower peak are undone. INVARIANT: the same module gives the same plan: the
-//! work is counted in nodes, never in time.
+//! Less memory is less workspace: the arena, and the scratch of one thread. A step takes less when a value that is alive
+//! there is a ring of a few rows (see [`groups`](super::groups)), when a convolution runs by rows of tiles instead of
+//! all of them, or directly. Each candidate is lowered as a whole and its live bytes are counted, so that what a choice
+//! entails elsewhere is seen. When nothing helps any more, layers that need most scratch run directly as long as that
+//! takes less. The search also ends when a plan fits or its work is done; choices that did not lower the workspace are
+//! undone. INVARIANT: the same module gives the same plan: the work is counted in nodes, never in time.
 
+use super::arena::Scratch;
 use super::program::Space;
 use super::{Constants, Draft, PlanError, Program, draft};
 use crate::target::Target;
@@ -61,14 +63,13 @@ pub(super) struct Choices {
     pub direct: HashSet<NodeId>,
 }
 
-/// The draft for the goal of a target.
-pub(super) fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>> {
-    let constants = Constants::of(module);
-    let first = draft(&constants, target, &Choices::default())?;
-    if target.goal != Goal::Memory {
-        return Ok(first.program);
-    }
-    Ok(Search { module, constants, target, left: WORK }.run(first)?.program)
+/// The program that takes the least memory, or the first that fits.
+pub(super) fn plan(
+    module: &Module,
+    target: &Target,
+    fits: Option<&dyn Fn(&Program) -> bool>,
+) -> Result<Program, Vec<PlanError>> {
+    Search { module, constants: Constants::of(module), target, fits, left: WORK }.run()
 }
 
 /// Live bytes at the worst steps.
@@ -91,6 +92,11 @@ impl Peak {
     }
 }
 
+/// Bytes of workspace that a run on one thread takes at least.
+fn workspace(program: &Program) -> u64 {
+    Peak::of(program).bytes + program.most_scratch().map_or(0, |scratch| scratch.bytes)
+}
+
 /// Choices on the way to less memory, and what they come to.
 struct Step {
     peak: Peak,
@@ -103,24 +109,70 @@ struct Search<'a> {
     module: &'a Module,
     constants: Constants<'a>,
     target: &'a Target,
+    /// Whether a finished plan takes little enough; `None`: none does.
+    fits: Option<&'a dyn Fn(&Program) -> bool>,
     /// Nodes that may still be lowered.
     left: usize,
 }
 
 impl Search<'_> {
-    /// The best draft from a first one on.
-    fn run(mut self, first: Draft) -> Result<Draft, Vec<PlanError>> {
-        let mut peak = Peak::of(&first.program);
-        let (mut now, mut choices) = (first, Choices::default());
-        // What comes after the last lower peak only costs time.
-        let (mut best, mut least) = (choices.clone(), peak.bytes);
-        while let Some(step) = self.step(&now, &peak, &choices)? {
-            Step { peak, choices, draft: now } = step;
-            if peak.bytes < least {
-                (least, best) = (peak.bytes, choices.clone());
+    /// The best program from that without choices on.
+    fn run(mut self) -> Result<Program, Vec<PlanError>> {
+        let first = draft(&self.constants, self.target, &Choices::default())?;
+        let mut best = (workspace(&first.program), Choices::default());
+        let mut now = Step { peak: Peak::of(&first.program), choices: Choices::default(), draft: first };
+        let mut is_climbing = true;
+        while !self.is_enough(&now.draft) {
+            let next = match is_climbing {
+                true => self.step(&now.draft, &now.peak, &now.choices)?,
+                false => self.directly(&now)?,
+            };
+            match next {
+                Some(next) => now = next,
+                // What came after the best only cost time.
+                None if is_climbing => {
+                    is_climbing = false;
+                    let draft = draft(&self.constants, self.target, &best.1)?;
+                    now = Step { peak: Peak::of(&draft.program), choices: best.1.clone(), draft };
+                }
+                None => break,
+            }
+            let taken = workspace(&now.draft.program);
+            if taken < best.0 {
+                best = (taken, now.choices.clone());
             }
         }
-        draft(&self.constants, self.target, &best)
+        draft(&self.constants, self.target, &best.1).map(|draft| draft.program)
+    }
+
+    /// Whether the plan of a draft fits.
+    fn is_enough(&self, draft: &Draft) -> bool {
+        self.fits.is_some_and(|fits| fits(&super::finish(draft.program.clone())))
+    }
+
+    /// The best choices with which one more layer of a step that needs most scratch memory runs directly, if they take
+    /// less, or leave fewer such steps.
+    fn directly(&mut self, now: &Step) -> Result<Option<Step>, Vec<PlanError>> {
+        let graph = &self.module.graph;
+        let program = &now.draft.program;
+        let Some(Scratch { first, .. }) = program.most_scratch() else { return Ok(None) };
+        let names: HashSet<&str> = program.steps[first].members().iter().map(|m| &*m.name).collect();
+        let is_there =
+            |id: &NodeId| now.draft.transforms.contains_key(id) && names.contains(graph[*id].name().as_str());
+        let rank = |program: &Program| (workspace(program), program.most_scratch().map_or(0, |s| s.steps));
+        let mut best: Option<((u64, usize), Step)> = None;
+        for id in graph.order().iter().copied().filter(is_there) {
+            let Some(left) = self.left.checked_sub(graph.order().len()) else { break };
+            self.left = left;
+            let mut choices = now.choices.clone();
+            choices.direct.insert(id);
+            let draft = draft(&self.constants, self.target, &choices)?;
+            let reached = rank(&draft.program);
+            if reached < best.as_ref().map_or(rank(program), |(least, _)| *least) {
+                best = Some((reached, Step { peak: Peak::of(&draft.program), choices, draft }));
+            }
+        }
+        Ok(best.map(|(_, step)| step))
     }
 
     /// The best of the candidates that lower a peak: of equals the one that costs least time, and the first.

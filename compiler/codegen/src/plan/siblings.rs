@@ -15,6 +15,7 @@ use super::decisions::{Decisions, Topic};
 use super::program::{Access, Arg, BufferId, MOST_CALLS, Member, Place, Program, Space, Step, Work};
 use crate::kernels::Spec;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// Steps that a convolution may move: branches of a module are shorter.
 const REACH: usize = 64;
@@ -42,7 +43,8 @@ pub(super) fn join(mut program: Program) -> Program {
         };
         let is_sibling = |&step: &usize| {
             let calls = || program.steps[first].calls().count() + program.steps[step].calls().count();
-            if self::operand(&program, step) != Some(operand) {
+            if self::operand(&program, step) != Some(operand) || is_rewritten(&program, operand, first..step)
+            {
                 return false;
             }
             let hindrance = match () {
@@ -78,6 +80,12 @@ fn operand(program: &Program, step: usize) -> Option<Place> {
         _ => None,
     });
     read.filter(|place| program.buffer(place.buffer).space != Space::Weights)
+}
+
+/// Whether some steps write to a place, so that what is read there afterwards is another value.
+fn is_rewritten(program: &Program, place: Place, mut steps: Range<usize>) -> bool {
+    let is_write = |(buffer, access): (BufferId, Access)| buffer == place.buffer && access == Access::Write;
+    steps.any(|step| program.steps[step].accesses().any(is_write))
 }
 
 /// Whether a step computes the same where an earlier one runs: nothing from there on writes what it reads, or reads

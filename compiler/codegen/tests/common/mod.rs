@@ -31,6 +31,9 @@ fn run(module: &Module, target: &Target, inputs: &[Tensor], threads: u32) -> Vec
     run_program(module, &checked(module, target), target, inputs, threads)
 }
 
+/// How a module is planned for a target.
+type Plan<'a> = &'a dyn Fn(&Module, &Target) -> Program;
+
 /// Runs a program that has the inputs and outputs of a module, between inaccessible pages and over garbage.
 pub(crate) fn run_program(
     module: &Module,
@@ -48,13 +51,19 @@ pub(crate) fn run_program(
 /// in f64.
 #[allow(dead_code, reason = "not every test has operators that round")]
 pub(crate) fn agree(graph: &str) {
-    compare(graph, 1e-5, &Target::x86_64_v3(), |x| x, |w| w);
+    agree_by(graph, &Target::x86_64_v3(), &checked);
 }
 
 /// As [`agree`], of the plan that takes the least memory.
 #[allow(dead_code, reason = "not every test is about memory")]
 pub(crate) fn agree_small(graph: &str) {
-    compare(graph, 1e-5, &Target { goal: Goal::Memory, ..Target::x86_64_v3() }, |x| x, |w| w);
+    agree_by(graph, &Target { goal: Goal::Memory, ..Target::x86_64_v3() }, &checked);
+}
+
+/// As [`agree`], of a plan for targets with the goal of that one.
+#[allow(dead_code, reason = "not every test is about plans")]
+pub(crate) fn agree_by(graph: &str, target: &Target, plan: Plan) {
+    compare(graph, 1e-5, target, plan, |x| x, |w| w);
 }
 
 /// Says once where there are no wide vectors to run.
@@ -67,9 +76,10 @@ fn says_what_is_left_out() {
     });
 }
 
-/// Of the Arm: what runs there is held against these results elsewhere; that there is code, its frames small, is seen here.
-fn has_code(module: &Module, target: &Target) {
-    let program = checked(module, target);
+/// Of the Arm: what runs there is held against these results elsewhere; that there is code, its frames small, is seen
+/// here.
+fn has_code(module: &Module, target: &Target, plan: Plan) {
+    let program = plan(module, target);
     let weights = pack(&program).unwrap();
     artifact(module, &program, &weights, target, &Origin { name: "test".into(), ..Origin::default() })
         .unwrap_or_else(|e| panic!("{e} on {}", target.name()));
@@ -80,12 +90,19 @@ fn has_code(module: &Module, target: &Target) {
 #[allow(dead_code, reason = "not every test has operators that are exact")]
 pub(crate) fn exact(graph: &str) {
     let target = Target { winograd: false, ..Target::x86_64_v3() };
-    compare(graph, 0.0, &target, |x| (x * 50.0).round(), |w| (w * 4.0).round());
+    compare(graph, 0.0, &target, &checked, |x| (x * 50.0).round(), |w| (w * 4.0).round());
 }
 
 /// `tolerance` is relative to the greatest element of an output; inputs in -1..1 go through `input`, weights through
 /// `weight`.
-fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, weight: fn(f32) -> f32) {
+fn compare(
+    graph: &str,
+    tolerance: f64,
+    target: &Target,
+    plan: Plan,
+    input: fn(f32) -> f32,
+    weight: fn(f32) -> f32,
+) {
     let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {
         Data::F32(elements) => Tensor::of(x.shape(), elements.iter().map(|&x| f(x)).collect()),
@@ -106,12 +123,16 @@ fn compare(graph: &str, tolerance: f64, target: &Target, input: fn(f32) -> f32, 
         .collect();
     let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
     says_what_is_left_out();
-    let fast = run(&module, target, &inputs, 1);
-    let shared = run(&module, target, &inputs, 3);
-    let narrow = run(&module, &target.clone().narrow(), &inputs, 1);
     let Target { winograd, goal, .. } = *target;
-    let slow = run(&module, &Target { winograd, goal, ..Target::clif() }, &inputs, 1);
-    has_code(&module, &Target { winograd, goal, ..Target::aarch64() });
+    let run = |target: &Target, threads: u32| {
+        let program = plan(&module, target);
+        check(&program).unwrap_or_else(|e| panic!("{e}\n{}", print(&program)));
+        run_program(&module, &program, target, &inputs, threads)
+    };
+    let (fast, shared) = (run(target, 1), run(target, 3));
+    let narrow = run(&target.clone().narrow(), 1);
+    let slow = run(&Target { winograd, goal, ..Target::clif() }, 1);
+    has_code(&module, &Target { winograd, goal, ..Target::aarch64() }, plan);
     for (want, got) in wanted.iter().zip(&fast) {
         // As it is stored: of integers and truth values every bit counts.
         let want = want.data().cast(got.data().dtype()).to_f64();

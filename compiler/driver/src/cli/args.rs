@@ -77,11 +77,11 @@ pub(crate) struct Compilation {
     /// Keep weights below the smallest normal number, which are slow on most processors
     #[arg(long)]
     keep_denormals: bool,
-    /// The most memory that a value, the weights, or a run may take; for a run over it a plan for memory is tried, then
-    /// one that also computes every convolution directly
+    /// The most memory that a value, the weights, or a run may take; for a run over it plans for less memory are tried,
+    /// then those that compute every convolution directly
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = bytes)]
     max_memory: u64,
-    /// The most workspace that a run on one thread may take; for a run over it the same plans are tried
+    /// The most workspace that a run on one thread may take; for a run over it the same is tried
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_workspace: Option<u64>,
     /// The most bytes that the code may take, the weights apart
