@@ -17,6 +17,15 @@ pub enum LoadError {
         /// What the dynamic linker says.
         cause: libloading::Error,
     },
+    /// The file is shorter than its own headers say: the linker would map what is not there.
+    Cut {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// What its headers reach to.
+        wanted: u64,
+    },
     /// The model has this ABI version, which is not [`abi::CNNC_ABI_VERSION`].
     AbiVersion(u32),
     /// The model describes itself in a way that the ABI forbids.
@@ -30,6 +39,13 @@ impl fmt::Display for LoadError {
                 Some(reason) => write!(f, "{}: {reason}", path.display()),
                 None => write!(f, "{}: {cause}", path.display()),
             },
+            LoadError::Cut { path, bytes, wanted } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: the file is damaged, it ends at {bytes} of {wanted} bytes: copy or compile it again"
+                )
+            }
             LoadError::AbiVersion(version) => {
                 write!(f, "the model has ABI version {version}, expected {}", abi::CNNC_ABI_VERSION)
             }

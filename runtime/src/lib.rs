@@ -25,6 +25,7 @@ mod error;
 mod model;
 mod pool;
 mod read;
+mod whole;
 mod workspace;
 
 pub use call::Call;

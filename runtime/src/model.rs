@@ -15,7 +15,7 @@ use std::{
 use crate::{
     Call, DType, LoadError, RunError, TensorInfo, Workspace,
     abi::{CNNC_ENTRY, CNNC_NULL_POINTER, CnncCall, CnncEntry, CnncModel},
-    read,
+    read, whole,
 };
 
 /// A compiled model with the code it runs; serves any number of threads at once.
@@ -37,10 +37,13 @@ impl Model {
     /// Opens an artifact. The file is code and is trusted as code: opening it is like starting a program.
     ///
     /// # Errors
-    /// When the file is no library for this machine, exports no model, or describes it against the ABI.
+    /// When the file is no library for this machine, was cut, exports no model, or describes it against the ABI.
     pub fn open(path: impl AsRef<Path>) -> Result<Model, LoadError> {
         // The dynamic linker would search a bare name in the system's folders.
         let path = absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
+        if let Some((bytes, wanted)) = whole::missing(&path) {
+            return Err(LoadError::Cut { path, bytes, wanted });
+        }
         let library = |cause| LoadError::Library { path: path.clone(), cause };
         // SAFETY: an artifact has no initialisers; another library is trusted as the documentation says.
         let code = unsafe { libloading::Library::new(&path) }.map_err(library)?;

@@ -46,6 +46,28 @@ fn ramp() -> [f32; 15] {
 }
 
 #[test]
+fn a_library_that_was_cut_is_refused() {
+    let built = Built::new(&[]);
+    let whole = std::fs::read(built.path()).unwrap();
+    let (mut refused, mut cut) = (0, 0);
+    for bytes in (0..whole.len()).step_by(61).chain([whole.len() - 1]) {
+        let path = built.folder.path().join(format!("{bytes}.so"));
+        std::fs::write(&path, &whole[..bytes]).unwrap();
+        match Model::open(&path) {
+            Err(LoadError::Cut { bytes: found, wanted, .. }) => {
+                assert!(found == bytes as u64 && wanted > found, "{bytes}: {found} of {wanted}");
+                cut += 1;
+            }
+            Err(LoadError::Library { .. }) => refused += 1,
+            other => panic!("{bytes} of {} bytes: {other:?}", whole.len()),
+        }
+    }
+    // Of less than the first bytes only the linker says that they are no library.
+    assert!(refused <= 1 && cut > 200, "{cut} cut, {refused} refused by the linker");
+    assert!(built.open().is_ok());
+}
+
+#[test]
 fn a_model_tells_what_it_is() {
     let model = Built::new(&[]).open().unwrap(); // The file is gone by now, the code stays.
     assert_eq!(model.name(), "double");

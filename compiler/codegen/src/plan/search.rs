@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Less memory is less workspace: the arena, and the scratch of one thread. A step takes less when a value that is
-//! alive there is a ring of a few rows (see [`groups`](super::groups)), when a convolution runs by rows of tiles instead
-//! of all of them, or directly. Each candidate is lowered as a whole and its live bytes are counted, so that what a
+//! alive there is a ring of a few rows (see [`groups`](super::groups)), when a convolution runs by rows of tiles or
+//! directly. Each candidate is lowered as a whole and its live bytes are counted, so that what a
 //! choice entails elsewhere is seen. When nothing helps any more, layers that need most scratch run directly as long as
 //! that takes less. The search also ends when a plan fits or its work is done; choices that did not lower the workspace
 //! are undone. INVARIANT: the same module gives the same plan: the work is counted in nodes, never in time.
