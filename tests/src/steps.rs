@@ -1,7 +1,8 @@
 //! What a run leaves in memory after each of its steps.
 
 use crate::guarded::{Tight, run_observed};
-use cnnc_codegen::plan::{Buffer, Layout, Program, Space};
+use cnnc_codegen::plan::check::reach;
+use cnnc_codegen::plan::{Access, Arg, Buffer, Layout, Program, Space};
 use cnnc_codegen::vasm::LANES;
 use cnnc_ir::Tensor;
 use cnnc_runtime::Model;
@@ -33,10 +34,9 @@ pub fn trace(model: &Model, program: &Program, inputs: &[Tensor]) -> Result<[u64
 pub fn idle_lanes(model: &Model, program: &Program, inputs: &[Tensor]) -> Result<usize, String> {
     let (mut looked, mut fault) = (0, None);
     let mut observer = |step: usize, memory: &[&[u8]]| {
-        // Parts of a concatenation are written one by one.
-        let (result, later) = (program.results[step], &program.results[step + 1..]);
+        let result = program.results[step];
         let buffer = program.buffer(result);
-        if buffer.space != Space::Arena || later.contains(&result) {
+        if buffer.space != Space::Arena || !is_whole(program, step) {
             return;
         }
         let bytes = &memory[0][buffer.offset as usize..][..buffer.bytes as usize];
@@ -49,6 +49,21 @@ pub fn idle_lanes(model: &Model, program: &Program, inputs: &[Tensor]) -> Result
     };
     run_observed(model, inputs, 1, (Tight::Back, 0xFF), Some(&mut observer))?;
     fault.map_or(Ok(looked), Err)
+}
+
+/// Whether the result of a step ends with what the step wrote: parts of a concatenation are written one by one, and
+/// some never, where all that want them find them elsewhere.
+fn is_whole(program: &Program, step: usize) -> bool {
+    let (result, later) = (program.results[step], &program.results[step + 1..]);
+    let ends = program.steps[step].calls().flat_map(|call| {
+        call.args.iter().filter_map(move |arg| match arg {
+            Arg::Address { place, access: Access::Write, .. } if place.buffer == result => {
+                Some(reach(call, arg).1)
+            }
+            _ => None,
+        })
+    });
+    !later.contains(&result) && ends.max() == Some(program.buffer(result).bytes as i64)
 }
 
 /// The lanes of a value that are no channel.

@@ -77,6 +77,20 @@ fn good_plans_pass() {
 }
 
 #[test]
+fn a_convolution_over_its_own_operand() {
+    // The second convolution writes the rows that later units of it read.
+    caught("(P8)", |p| {
+        let (from, to) = (buffer(p, 2, Access::Read), buffer(p, 2, Access::Write));
+        for arg in calls(p, 2).iter_mut().flat_map(|call| &mut call.args) {
+            if let Arg::Address { place, access: Access::Write, .. } = arg {
+                assert_eq!(place.buffer.0 as usize, to);
+                place.buffer.0 = from as u32;
+            }
+        }
+    });
+}
+
+#[test]
 fn a_buffer_too_small() {
     caught("(P1)", |p| {
         let b = buffer(p, 1, Access::Write);

@@ -5,13 +5,15 @@
 //! that is read was written by earlier steps, or lies in an input or weights. (P4) Nothing is written into
 //! inputs or weights. (P5) The rows that a member of a group reads are in its ring, and buffers of one
 //! group do not overlap in scratch nor leave it. (P6) The bound that the program names is the most bytes of the arena
-//! that are alive at one step. (P7) No sibling touches bytes that another writes.
+//! that are alive at one step. (P7) No sibling touches bytes that another writes. (P8) No unit of a step that is no
+//! group reads bytes that another unit of it writes.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
 //! leaves out in between count as touched. What an argument of scalar code touches follows from its body, by the
 //! bounds of every place that it reads.
 
 mod rings;
+mod units;
 
 use super::ALIGN;
 use super::print::place;
@@ -77,6 +79,9 @@ pub fn check(program: &Program) -> Result<(), String> {
         if let Work::Siblings(members) = &step.work {
             siblings(program, members)?;
         }
+        if !matches!(step.work, Work::Group(_)) {
+            units::check(program, &step.name, &step.calls().collect::<Vec<_>>())?;
+        }
         for (id, low, high) in written {
             first.entry(id).or_insert(index);
             ready.entry(id).or_default().add(low, high);
@@ -125,7 +130,7 @@ impl Ranges {
 }
 
 /// The least and the most byte, relative to the buffer, that an address argument may touch.
-fn reach(call: &Call, arg: &Arg) -> (i64, i64) {
+pub fn reach(call: &Call, arg: &Arg) -> (i64, i64) {
     let Arg::Address { place, terms, span, .. } = arg else { return (0, 0) };
     let (mut low, mut high) = (place.offset as i64 + span.start, place.offset as i64 + span.end);
     let mut add = |least: i64, most: i64| {
