@@ -1,10 +1,14 @@
 //! Code in memory, written down for `perf`: where each function lies, its name and its bytes, in the jitdump format of
-//! the Linux kernel (`tools/perf/Documentation/jitdump-specification.txt`).
+//! the Linux kernel (`tools/perf/Documentation/jitdump-specification.txt`); and start, size and name alone, a line a
+//! function, as a map.
 //!
-//! Only where the environment says so: `CNNC_JITDUMP=FOLDER` gives `FOLDER/jit-PID.dump` for `perf inject --jit`.
-//! Steps and kernels are named after layers, as in files.
+//! Only where the environment says so: `CNNC_JITDUMP=FOLDER` gives `FOLDER/jit-PID.dump` for `perf inject --jit`, and
+//! `FOLDER/perf-PID.map`, which `perf report` and others find by themselves if the folder is `/tmp`. Steps and kernels
+//! are named after layers, as in files.
 
 use std::env;
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Mutex, OnceLock};
@@ -18,17 +22,27 @@ use crate::target::Machine;
 /// The environment variable that names the folder.
 const FOLDER: &str = "CNNC_JITDUMP";
 
-/// One file for the process; `None`: nobody asked, or it cannot be written.
-static FILE: OnceLock<Option<Mutex<JitDumpFile>>> = OnceLock::new();
+/// Both files.
+struct Files {
+    dump: JitDumpFile,
+    map: File,
+}
+
+/// Those of the process; `None`: nobody asked, or they cannot be written.
+static FILES: OnceLock<Option<Mutex<Files>>> = OnceLock::new();
 
 /// Writes down the finished functions of a module; a profile is a help, so what the system refuses is no error.
 pub(super) fn record(module: &JITModule) {
     let open = || {
         let folder = PathBuf::from(env::var_os(FOLDER)?);
         let machine = u32::from(Machine::host()?.elf());
-        JitDumpFile::new(folder.join(format!("jit-{}.dump", process::id())), machine).ok().map(Mutex::new)
+        let dump = JitDumpFile::new(folder.join(format!("jit-{}.dump", process::id())), machine).ok()?;
+        let map = File::create(folder.join(format!("perf-{}.map", process::id()))).ok()?;
+        Some(Mutex::new(Files { dump, map }))
     };
-    let Some(mut file) = FILE.get_or_init(open).as_ref().and_then(|file| file.lock().ok()) else { return };
+    let Some(mut files) = FILES.get_or_init(open).as_ref().and_then(|files| files.lock().ok()) else {
+        return;
+    };
     let mut functions: Vec<(usize, String)> = module
         .declarations()
         .get_functions()
@@ -45,8 +59,9 @@ pub(super) fn record(module: &JITModule) {
         // SAFETY: from the start of a function to that of the next, or to the end of its page, is memory of the module,
         // which is finished: nobody writes there.
         let code = unsafe { std::slice::from_raw_parts(*start as *const u8, end - start) };
-        let time = file.get_time_stamp();
-        let _ = file.dump_code_load_record(name, code, time, process::id(), process::id());
+        let time = files.dump.get_time_stamp();
+        let _ = files.dump.dump_code_load_record(name, code, time, process::id(), process::id());
+        let _ = writeln!(files.map, "{start:x} {:x} {name}", code.len());
     }
 }
 

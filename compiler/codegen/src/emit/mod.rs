@@ -99,12 +99,12 @@ struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
-    /// The function of a kernel, generated at its first use.
-    fn kernel(&mut self, spec: &Spec) -> Result<FuncId, EmitError> {
+    /// The function of a kernel, generated at its first use, and named after the layer that it is.
+    fn kernel(&mut self, spec: &Spec, layer: &str) -> Result<FuncId, EmitError> {
         if let Some(&id) = self.kernels.get(spec) {
             return Ok(id);
         }
-        let name = format!("{}_{}", spec.kind(), self.kernels.len());
+        let name = format!("{}_{}_{}", spec.kind(), self.kernels.len(), step::symbol(layer));
         let id = self.declare(&name, &vasm::signature())?;
         let stack = match spec.generate(&name) {
             Code::Vector(mut kernel) => {

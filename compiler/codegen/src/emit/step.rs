@@ -31,7 +31,8 @@ impl Emitter<'_> {
         step: &Step,
     ) -> Result<(FuncId, usize), EmitError> {
         let name = format!("step{index}_{}", symbol(&step.name));
-        let kernels = step.calls().map(|c| self.kernel(&c.kernel)).collect::<Result<Vec<_>, _>>()?;
+        let kernels =
+            step.calls().map(|c| self.kernel(&c.kernel, &step.name)).collect::<Result<Vec<_>, _>>()?;
         let id = self.declare(&name, &task_signature())?;
         let frame = self.define(&name, id, task_signature(), |module, b| {
             let kernels: Vec<FuncRef> =
@@ -65,7 +66,7 @@ impl Emitter<'_> {
 }
 
 /// The part of a name that is legal in a symbol.
-fn symbol(name: &str) -> String {
+pub(super) fn symbol(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 

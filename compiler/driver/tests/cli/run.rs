@@ -79,6 +79,14 @@ fn code_in_memory_is_written_down_for_perf() {
             functions.iter().any(|(name, ..)| name.split(['_', '.', ':']).any(|part| part == layer));
         assert!(is_there, "no %{layer} in {functions:?}");
     }
+    assert!(
+        functions.iter().any(|(name, ..)| name.starts_with("product_") && name.ends_with("_d")),
+        "{functions:?}"
+    );
+    let map = files.iter().find(|name| name.starts_with("perf-") && name.ends_with(".map")).unwrap();
+    let map = String::from_utf8(folder.read(map)).unwrap();
+    let lines = functions.iter().map(|(name, start, bytes)| format!("{start:x} {bytes:x} {name}\n"));
+    assert_eq!(map, lines.collect::<String>());
     assert!(functions.iter().all(|(.., bytes)| *bytes > 0));
     assert!(functions.windows(2).all(|pair| pair[0].1 + pair[0].2 as u64 == pair[1].1), "{functions:?}");
 
