@@ -91,7 +91,6 @@ impl From<Diagnostic> for Error {
 fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
     let general = match diagnostic.code {
         E_PARSE => "the file is damaged or no network: copy or export it again",
-        E_IO => "put the file there, readable, and name it relative to the network",
         E_MODEL => "the file breaks a rule of ONNX: correct it where it is made, and export it again",
         E_UNSUPPORTED => "docs/operators.md lists what is supported: export the network without it",
         E_LIMIT => "use smaller shapes, or raise --max-memory if memory is what exceeds it",

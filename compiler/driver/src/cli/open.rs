@@ -1,20 +1,19 @@
 //! A model that runs, from whatever file the user has: a compiled library, or a network compiled now.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use cnnc::{E_INTERNAL, E_OPTION, E_RUN, Error, Model, Options, Picture};
 use cnnc_codegen::Machine;
 use cnnc_codegen::artifact::manifest::Manifest;
+use cnnc_frontends::file;
 use cnnc_ir::{DType, Type};
 use cnnc_runtime::TensorInfo;
 use prost::Message;
 
 use super::args::picture;
 use super::progress::Progress;
-use super::values;
 
 /// Opens a `.so`; compiles anything else into this process.
 pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
@@ -32,16 +31,22 @@ pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
 
 /// Opens a compiled library.
 pub(crate) fn library(path: &Path) -> Result<Model, Error> {
-    // The dynamic linker's own words for a file that cannot be read name it twice.
-    let mut file = File::open(path).map_err(|error| values::fault(path, error))?;
-    // And those for a library of another machine are that there is no such file.
+    // The dynamic linker waits for what never comes from a pipe.
+    let (mut file, _) = file::open(path)?;
+    // Its words for a library of another machine are that there is no such file.
     let mut header = [0; 20];
     let is_elf = file.read_exact(&mut header).is_ok() && header.starts_with(b"\x7fELF");
     let machine = u16::from_le_bytes([header[18], header[19]]);
     if is_elf && Machine::host().is_some_and(|host| host.elf() != machine) {
         return Err(Error::new(E_RUN, format!("{}: a library for another machine", path.display())));
     }
-    Ok(Model::open(path)?)
+    Model::open(path).map_err(|error| {
+        // Its words for a file that is no library name that twice.
+        let (name, text) = (format!("{}: ", path.display()), error.to_string());
+        let why = text.rsplit_once(&name).map_or(&*text, |(_, why)| why);
+        Error::new(E_RUN, format!("{name}{why}"))
+            .with_help("give a library that cnnc compiled for this machine")
+    })
 }
 
 /// What a model says about itself.
