@@ -175,7 +175,7 @@ pub(super) fn bind(
         }
     };
     let typed = |input: &Declared| {
-        let shape = Shape::new(extents(input)?).map_err(|m| fault!(E_LIMIT, "{m}"))?;
+        let shape = Shape::new(extents(input)?).map_err(tensor::beyond)?;
         let ty = Type { dtype: input.dtype, shape };
         if let Some(frozen) = options.freeze.get(&input.name) {
             let (name, given) = (quoted(&input.name), frozen.ty());
