@@ -112,7 +112,7 @@ impl Compilation {
                 ..default.passes
             },
             batch: self.batch,
-            shapes: self.shapes.iter().cloned().collect(),
+            shapes: by_name("shape", &self.shapes)?,
             pictures: BTreeMap::new(),
             arch: ArchOptions {
                 size: self.network.size,
@@ -164,7 +164,7 @@ pub(crate) struct Pictures {
 impl Pictures {
     /// The options of a compilation with these inputs.
     pub(crate) fn options(&self, compilation: &Compilation) -> Result<Options, Error> {
-        Ok(Options { pictures: by_name(&self.pictures)?, ..compilation.options()? })
+        Ok(Options { pictures: by_name("input", &self.pictures)?, ..compilation.options()? })
     }
 }
 
@@ -200,17 +200,17 @@ impl Input {
                 Input::Picture(name, picture) => pictures.push((name, picture)),
             }
         }
-        Ok((values, by_name(&pictures)?))
+        Ok((values, by_name("input", &pictures)?))
     }
 }
 
-/// What inputs take, each once.
-fn by_name(pictures: &[(String, Picture)]) -> Result<BTreeMap<String, Picture>, Error> {
+/// What an option says of inputs, of each once.
+fn by_name<T: Clone>(option: &str, said: &[(String, T)]) -> Result<BTreeMap<String, T>, Error> {
     let mut named = BTreeMap::new();
-    for (name, picture) in pictures {
-        if named.insert(name.clone(), picture.clone()).is_some() {
-            let error = Error::new(E_OPTION, format!("--input {name:?} stands there twice"));
-            return Err(error.with_help("say all that the input takes in one: NAME=u8,nhwc,mean=.."));
+    for (name, what) in said {
+        if named.insert(name.clone(), what.clone()).is_some() {
+            let error = Error::new(E_OPTION, format!("--{option} speaks of {name:?} twice"));
+            return Err(error.with_help("say all of an input in one"));
         }
     }
     Ok(named)
@@ -265,6 +265,19 @@ fn bytes(text: &str) -> Result<u64, String> {
     count.map(|count| count as u64).ok_or_else(|| wanted.to_string())
 }
 
+/// `name=u8,nhwc,..`
+pub(crate) fn picture(text: &str) -> Result<(String, Picture), String> {
+    let (name, _) = text.split_once("=u8").ok_or("expected NAME=u8,nhwc,rgb,mean=..,std=..")?;
+    Ok((name.into(), text[name.len() + 1..].parse()?))
+}
+
+/// `name=1x3x224x224`; names may contain `=`.
+fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let (name, dims) = text.rsplit_once('=').ok_or("expected NAME=1x3x224x224")?;
+    let dim = |text: &str| text.parse::<usize>().map_err(|error| format!("{text:?}: {error}"));
+    Ok((name.into(), dims.split('x').map(dim).collect::<Result<_, _>>()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,17 +303,4 @@ mod tests {
             assert_eq!(bytes(text).ok(), expected, "{text}");
         }
     }
-}
-
-/// `name=u8,nhwc,..`
-pub(crate) fn picture(text: &str) -> Result<(String, Picture), String> {
-    let (name, _) = text.split_once("=u8").ok_or("expected NAME=u8,nhwc,rgb,mean=..,std=..")?;
-    Ok((name.into(), text[name.len() + 1..].parse()?))
-}
-
-/// `name=1x3x224x224`; names may contain `=`.
-fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
-    let (name, dims) = text.rsplit_once('=').ok_or("expected NAME=1x3x224x224")?;
-    let dim = |text: &str| text.parse::<usize>().map_err(|error| format!("{text:?}: {error}"));
-    Ok((name.into(), dims.split('x').map(dim).collect::<Result<_, _>>()?))
 }

@@ -128,6 +128,10 @@ fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Res
             Error::new(E_OPTION, format!("no input is left for {text:?}, the model has {has}"))
         })?;
         let info = &model.inputs()[index];
+        if values[index].is_some() {
+            let error = Error::new(E_OPTION, format!("--input gives {:?} two values", info.name));
+            return Err(error.with_help("give one"));
+        }
         let ty = open::ty(info)?;
         values[index] = Some(match picture::is_raw(text.as_ref()) {
             true => preprocessing.read(text.as_ref(), &ty, pictures.get(&info.name))?,

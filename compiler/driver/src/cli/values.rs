@@ -2,7 +2,7 @@
 //!
 //! Refuses files of another shape or element type than the model's: nothing is converted in silence.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use cnnc::{E_IO, E_OPTION, Error};
@@ -14,6 +14,9 @@ use npyz::{NpyFile, Order, WriterBuilder};
 
 /// Bytes that a tensor may have as a protobuf message.
 const LARGEST_MESSAGE: u64 = 2 << 30;
+
+/// A way out for a `.npy` file.
+const SAVE_AGAIN: &str = "save it again by numpy.save, with the shape and type of the input";
 
 /// What is wrong with a file.
 pub(crate) fn fault(path: &Path, what: impl std::fmt::Display) -> Error {
@@ -54,8 +57,9 @@ pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
 
 fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
     let (mut file, found) = file::open(path)?;
-    header_fits(&mut file, found.len()).map_err(|error| fault(path, error))?;
-    let file = NpyFile::new(BufReader::new(file)).map_err(|error| fault(path, error))?;
+    let no_header = |error| fault(path, error).with_help(SAVE_AGAIN);
+    header_fits(&mut file, found.len()).map_err(no_header)?;
+    let file = NpyFile::new(BufReader::new(file)).map_err(no_header)?;
     let dims: Vec<u64> = ty.dims().iter().map(|&d| d as u64).collect();
     if file.shape() != dims {
         return Err(fault(path, format!("has shape {:?}, the model takes {ty}", file.shape())));
@@ -75,7 +79,10 @@ fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
         DType::U8 => file.into_vec().map(Data::U8),
         DType::Bool => file.into_vec().map(Data::Bool),
     };
-    let data = data.map_err(|error| fault(path, format!("{error}; the model takes {ty}")))?;
+    let data = data.map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => fault(path, format!("ends before its {ty} does")).with_help(SAVE_AGAIN),
+        _ => fault(path, format!("{error}; the model takes {ty}")).with_help(SAVE_AGAIN),
+    })?;
     Ok(Tensor::new(ty.shape.clone(), data)?)
 }
 

@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 
-use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Options, Program};
+use cnnc::{Compiled, Diagnostic, E_OPTION, E_RUN, Error, Module, Options, Program};
 use cnnc_codegen::plan::{Buffer, Layout, Space, Step, Work};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
 use cnnc_ir::{Data, Tensor};
@@ -133,6 +133,11 @@ fn tolerance(text: &str) -> Result<f64, String> {
 }
 
 fn inputs(given: &[String], seed: u64, module: &Module) -> Result<Vec<Tensor>, Error> {
+    let has = module.graph.inputs().len();
+    if let Some(text) = given.get(has) {
+        return Err(Error::new(E_OPTION, format!("no input is left for {text:?}, the network has {has}"))
+            .with_help("give a value for each input, in order"));
+    }
     let ids = module.graph.inputs().iter().enumerate();
     ids.map(|(i, &id)| match given.get(i) {
         Some(text) => values::read(text, module.graph.ty(id)),

@@ -38,6 +38,17 @@ fn tensors_go_from_file_to_file() {
     folder.cnnc("run net.cnn --input b.pb").refuses(&["b.pb", "f32[1,3,4,5]"]);
     folder.cnnc("run net.cnn").refuses(&["\"x\"", "help: "]);
     folder.cnnc("run net.cnn --input random:1 --input random:2").refuses(&["random:2"]);
+    folder
+        .cnnc("verify net.cnn --input random:1 --input random:2")
+        .refuses(&["random:2", "the network has 1"]);
+    folder
+        .cnnc("run net.cnn --input x=random:1 --input x=random:2")
+        .refuses(&["E_OPTION", "\"x\" two values"]);
+    let shapes = "check net.cnn --shape x=1x3x12x10 --shape x=2x3x12x10";
+    folder.cnnc(shapes).refuses(&["E_OPTION", "--shape speaks of \"x\" twice"]);
+    folder.write("cut.npy", &folder.read("a.npy")[..200]);
+    folder.cnnc("run mirror.cnn --input cut.npy").refuses(&["ends before its f32[1,3,4,5] does; help: "]);
+    std::fs::remove_file(folder.path("cut.npy")).unwrap();
     folder.cnnc("run net.cnn --input random:seven").refuses(&["seven"]);
     folder.cnnc("run net.cnn --input net.cnn").refuses(&["net.cnn", "help: "]);
     folder.cnnc("run mirror.cnn --input random:1 --output a.txt").refuses(&["a.txt"]);
