@@ -36,8 +36,9 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// A block that the system gave; without one the command ends here, with a line in place of a backtrace. Nothing is
-/// allocated between the beginning of a file and its end, so none is left under its temporary name.
+/// A block that the system gave; without one the command ends here, with a line in place of a backtrace. That goes for
+/// callers too who would do with less. A file that is being written stays under its temporary name then; hardly any
+/// memory is asked for by that time.
 fn given(block: *mut u8, size: usize) -> *mut u8 {
     if block.is_null() {
         refused(size);

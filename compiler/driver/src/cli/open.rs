@@ -40,13 +40,7 @@ pub(crate) fn library(path: &Path) -> Result<Model, Error> {
     if is_elf && Machine::host().is_some_and(|host| host.elf() != machine) {
         return Err(Error::new(E_RUN, format!("{}: a library for another machine", path.display())));
     }
-    Model::open(path).map_err(|error| {
-        // Its words for a file that is no library name that twice.
-        let (name, text) = (format!("{}: ", path.display()), error.to_string());
-        let why = text.rsplit_once(&name).map_or(&*text, |(_, why)| why);
-        Error::new(E_RUN, format!("{name}{why}"))
-            .with_help("give a library that cnnc compiled for this machine")
-    })
+    Ok(Model::open(path)?)
 }
 
 /// What a model says about itself.
