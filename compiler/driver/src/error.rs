@@ -91,7 +91,6 @@ impl From<Diagnostic> for Error {
 fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
     let general = match diagnostic.code {
         E_PARSE => "the file is damaged or no network: copy or export it again",
-        E_IO => "put the file there, readable, and name it relative to the network",
         E_MODEL => "the file breaks a rule of ONNX: correct it where it is made, and export it again",
         E_UNSUPPORTED => "docs/operators.md lists what is supported: export the network without it",
         E_LIMIT => "use smaller shapes, or raise --max-memory if memory is what exceeds it",
@@ -148,7 +147,16 @@ impl From<Mismatch> for Error {
 
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Error {
-        Error::new(E_RUN, error)
+        let text = error.to_string();
+        // The dynamic linker names the file once more.
+        let text = match &error {
+            LoadError::Library { path, .. } => {
+                let name = format!("{}: ", path.display());
+                text.replacen(&format!("{name}{name}"), &name, 1)
+            }
+            _ => text,
+        };
+        Error::new(E_RUN, text).with_help("give a library that this cnnc compiled for this machine")
     }
 }
 

@@ -39,5 +39,5 @@ pub use error::{
 pub use options::{Features, Options};
 pub use picture::Picture;
 pub use pipeline::{Compiled, compile, jit, optimize, plan};
-pub use source::{digest, load};
-pub use tune::{read_times, tune, write_times};
+pub use source::{load, load_digested};
+pub use tune::{Measured, read_times, tune, write_times};

@@ -20,7 +20,7 @@ use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
 
-use crate::Picture;
+use crate::{Measured, Picture};
 
 /// Instruction sets that kernels may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Options {
     pub optimize: Goal,
     /// What layers were measured to take, see [`tune`](crate::tune()).
     pub times: Option<Arc<Times>>,
+    /// What those times hold for, where that is known: other networks are refused.
+    pub measured: Option<Measured>,
     /// What the passes do.
     pub passes: PassOptions,
     /// What a symbolic first dimension of an input stands for; 1 unless given.
@@ -135,6 +137,7 @@ impl Default for Options {
             winograd: true,
             optimize: Goal::default(),
             times: None,
+            measured: None,
             passes: PassOptions { verify: check, ..PassOptions::default() },
             batch: None,
             shapes: BTreeMap::new(),

@@ -42,7 +42,7 @@ impl FromStr for Picture {
     type Err = String;
 
     /// Reads `u8`, then in any order `nhwc` (the default) or `nchw`, `rgb` (the default) or `bgr`, `raw`, `mean=..` and
-    /// `std=..`, all separated by commas.
+    /// `std=..`, all separated by commas, nothing of it twice.
     fn from_str(text: &str) -> Result<Picture, String> {
         let mut picture =
             Picture { interleaved: true, reversed: false, raw: false, mean: Vec::new(), std: Vec::new() };
@@ -51,8 +51,15 @@ impl FromStr for Picture {
             return Err("expected u8,nhwc,rgb,mean=..,std=..: pictures are bytes, u8".into());
         }
         let mut numbers = None;
+        let mut said = Vec::new();
         for word in words {
             let (key, number) = word.split_once('=').unwrap_or(("", word));
+            if let Some(about) = subject(word, key) {
+                if let Some((_, other)) = said.iter().find(|(other, _)| *other == about) {
+                    return Err(format!("{other:?} and {word:?}: say one of them, once"));
+                }
+                said.push((about, word));
+            }
             match key {
                 "mean" => numbers = Some(&mut picture.mean),
                 "std" => numbers = Some(&mut picture.std),
@@ -64,15 +71,30 @@ impl FromStr for Picture {
                 ("rgb" | "bgr", ..) => picture.reversed = word == "bgr",
                 ("raw", ..) => picture.raw = true,
                 (_, Ok(x), Some(list)) if x.is_finite() => list.push(x),
+                (_, Ok(x), Some(_)) => return Err(format!("{word:?}: {x} is no finite number")),
                 _ => return Err(format!("{word:?} is none of nhwc, nchw, rgb, bgr, raw, mean=.., std=..")),
             }
         }
-        match picture.std.iter().find(|&&x| x <= 0.0) {
-            Some(x) => {
-                Err(format!("std={x}: a standard deviation is above 0; leave std out to divide by none"))
-            }
-            None => Ok(picture),
+        if let Some(x) = picture.std.iter().find(|&&x| x <= 0.0) {
+            return Err(format!("std={x}: a standard deviation is above 0; leave std out to divide by none"));
         }
+        let (scale, shift) = picture.scale_and_shift();
+        match scale.iter().chain(&shift).all(|&x| (x as f32).is_finite()) {
+            true => Ok(picture),
+            false => Err("with these, mean / std or 1 / std is beyond the numbers of f32".into()),
+        }
+    }
+}
+
+/// What a word decides, if it begins to.
+fn subject(word: &str, key: &str) -> Option<&'static str> {
+    match (word, key) {
+        ("nhwc" | "nchw", _) => Some("layout"),
+        ("rgb" | "bgr", _) => Some("channels"),
+        ("raw", _) => Some("raw"),
+        (_, "mean") => Some("mean"),
+        (_, "std") => Some("std"),
+        _ => None,
     }
 }
 
@@ -131,6 +153,18 @@ impl Picture {
         Ok(graph.retype_input(id, bytes, |graph, bytes| self.normalized(graph, bytes))?)
     }
 
+    /// `k` and `b` of each channel, or of all.
+    fn scale_and_shift(&self) -> (Vec<f64>, Vec<f64>) {
+        // (byte / unit - mean) / std = byte * (1 / (unit * std)) - mean / std, rounded less often.
+        let unit = if self.raw { 1.0 } else { 255.0 };
+        let of =
+            |numbers: &[f64], c: usize, none| numbers.get(c % numbers.len().max(1)).copied().unwrap_or(none);
+        let channels = 0..self.mean.len().max(self.std.len()).max(1);
+        let (mean, std) = (|c| of(&self.mean, c, 0.0), |c| of(&self.std, c, 1.0));
+        let scale = channels.clone().map(|c| 1.0 / (unit * std(c))).collect();
+        (scale, channels.map(|c| -mean(c) / std(c)).collect())
+    }
+
     /// What the network takes, computed from bytes.
     fn normalized(&self, graph: &mut Graph, bytes: NodeId) -> Result<NodeId, Mismatch> {
         let name = graph[bytes].name().clone();
@@ -149,14 +183,7 @@ impl Picture {
             x = add(graph, "turned", turned.into(), vec![x])?;
         }
         x = add(graph, "real", Cast { to: DType::F32 }.into(), vec![x])?;
-        // (byte / unit - mean) / std = byte * (1 / (unit * std)) - mean / std, rounded less often.
-        let unit = if self.raw { 1.0 } else { 255.0 };
-        let of =
-            |numbers: &[f64], c: usize, none| numbers.get(c % numbers.len().max(1)).copied().unwrap_or(none);
-        let channels = 0..self.mean.len().max(self.std.len()).max(1);
-        let (mean, std) = (|c| of(&self.mean, c, 0.0), |c| of(&self.std, c, 1.0));
-        let scale: Vec<f64> = channels.clone().map(|c| 1.0 / (unit * std(c))).collect();
-        let shift: Vec<f64> = channels.map(|c| -mean(c) / std(c)).collect();
+        let (scale, shift) = self.scale_and_shift();
         for (suffix, op, numbers, nothing) in
             [("scaled", Op::from(Mul), scale, 1.0), ("shifted", Add.into(), shift, 0.0)]
         {

@@ -126,6 +126,11 @@ impl Compiled {
         &self.program
     }
 
+    /// The options that the plan was made by: those asked for, or what limits made of them.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// A model in this process; its code is freed with it.
     ///
     /// # Errors

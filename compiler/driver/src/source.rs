@@ -9,36 +9,57 @@
 //! A built-in name wins over a file of that name, which `./resnet50` still means. Refuses options that would change
 //! nothing of what is read.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
 use cnnc_frontends::arch::{self, Arch, ArchOptions};
 use cnnc_frontends::onnx::{self, ImportOptions};
-use cnnc_frontends::weights;
+use cnnc_frontends::{file, weights};
 use cnnc_ir::{Module, text};
 use sha2::{Digest, Sha256};
 
-use crate::{E_IO, E_OPTION, E_PARSE, Error, Options};
+use crate::{E_IO, E_OPTION, E_PARSE, Error, Options, tune};
+
+/// Bytes that the text of a network may have.
+const LARGEST_TEXT: u64 = 256 << 20;
 
 /// What a path stands for.
-enum Source<'p> {
+#[derive(Clone, Copy)]
+enum Kind {
     BuiltIn(&'static Arch),
-    Text(&'p Path),
-    Onnx(&'p Path),
+    Text,
+    Onnx,
 }
 
-impl Source<'_> {
-    fn of(path: &Path) -> Result<Source<'_>, Error> {
+impl Kind {
+    fn of(path: &Path) -> Result<Kind, Error> {
         if let Some(arch) = path.to_str().and_then(arch::find) {
-            return Ok(Source::BuiltIn(arch));
+            return Ok(Kind::BuiltIn(arch));
         }
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("cnn") => Ok(Source::Text(path)),
-            Some("onnx") => Ok(Source::Onnx(path)),
-            _ if path.exists() => Ok(Source::Onnx(path)),
+            Some("cnn") => Ok(Kind::Text),
+            Some("onnx") => Ok(Kind::Onnx),
+            _ if path.exists() => Ok(Kind::Onnx),
             _ => Err(unknown(path)),
+        }
+    }
+
+    /// The options that say something of such a network.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Kind::BuiltIn(_) => &[
+                "batch",
+                "size",
+                "classes",
+                "width",
+                "cardinality",
+                "growth",
+                "aux",
+                "weights-seed",
+                "weights",
+            ],
+            Kind::Onnx => &["batch", "shape", "weights"],
+            Kind::Text => &["weights"],
         }
     }
 }
@@ -60,87 +81,119 @@ fn unknown(path: &Path) -> Error {
 /// options name a file of them; then lets its inputs take pictures where they say so.
 ///
 /// # Errors
-/// Everything that is wrong with the file, with the options for it, with the weights, and with what inputs are to take.
+/// Everything that is wrong with the file, with the options for it, with the weights, with what inputs are to take,
+/// and times that were measured of something else.
 pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
-    let source = Source::of(path)?;
-    for (option, _) in options.of_source().into_iter().filter(|(option, _)| option != "input") {
-        let serves: &[&str] = match source {
-            Source::BuiltIn(_) => &[
-                "batch",
-                "size",
-                "classes",
-                "width",
-                "cardinality",
-                "growth",
-                "aux",
-                "weights-seed",
-                "weights",
-            ],
-            Source::Onnx(_) => &["batch", "shape", "weights"],
-            Source::Text(_) => &["weights"],
-        };
-        if !serves.contains(&option.as_str()) {
+    Source::read(path, options)?.module(path, options)
+}
+
+/// As [`load`]; and the SHA-256 of the same bytes: of the network's file, or the text of one that is built in, then of
+/// the file of weights.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_digested(path: &Path, options: &Options) -> Result<(Module, Vec<u8>), Error> {
+    let source = Source::read(path, options)?;
+    let twin = source.clone();
+    let (module, digest) = rayon::join(|| source.module(path, options), || twin.digest(options));
+    Ok((module?, digest?))
+}
+
+/// What a network is made from, read once.
+#[derive(Clone)]
+struct Source {
+    kind: Kind,
+    /// Of the network's file; none of one that is built in.
+    bytes: Arc<Vec<u8>>,
+    weights: Option<Arc<Vec<u8>>>,
+}
+
+impl Source {
+    fn read(path: &Path, options: &Options) -> Result<Source, Error> {
+        let kind = Kind::of(path)?;
+        let options_of_source = options.of_source();
+        let mut others = options_of_source.iter().map(|(option, _)| option.as_str());
+        if let Some(option) = others.find(|&option| option != "input" && !kind.options().contains(&option)) {
             return Err(Error::new(E_OPTION, format!("--{option} changes nothing of {}", path.display()))
                 .with_help(
                     "--batch and --shape are for ONNX, --size, --classes, --width and so on for built-in names",
                 ));
         }
+        let bytes = match kind {
+            Kind::BuiltIn(_) => Vec::new(),
+            Kind::Text => file::read(path, LARGEST_TEXT)?,
+            Kind::Onnx => file::read(path, onnx::LARGEST_FILE)?,
+        };
+        let weights =
+            options.weights.as_deref().map(|path| file::read(path, options.memory())).transpose()?;
+        Ok(Source { kind, bytes: Arc::new(bytes), weights: weights.map(Arc::new) })
     }
-    let mut module = match source {
-        Source::BuiltIn(arch) => {
-            let batch = options.batch.unwrap_or(options.arch.batch);
-            let built = arch.build(&ArchOptions { batch, ..options.arch.clone() });
-            built.map_err(|error| Error::new(E_OPTION, error))?
+
+    /// The network. Its bytes are dropped when they are understood.
+    fn module(self, path: &Path, options: &Options) -> Result<Module, Error> {
+        let mut module = match self.kind {
+            Kind::BuiltIn(arch) => built(arch, options)?,
+            Kind::Text => parsed(path, &self.bytes)?,
+            Kind::Onnx => {
+                let bind = ImportOptions {
+                    batch: options.batch,
+                    shapes: options.shapes.clone(),
+                    max_memory: usize::try_from(options.memory()).unwrap_or(usize::MAX),
+                    ..ImportOptions::default()
+                };
+                onnx::import_beside(Bytes(self.bytes), path, &bind)?
+            }
+        };
+        if let Some(bytes) = &self.weights {
+            weights::from_bytes(&mut module, bytes, options.ignore_extra).map_err(|problems| {
+                let of_tensors = problems.last().is_some_and(|problem| problem.code == weights::E_WEIGHTS);
+                let help = match of_tensors {
+                    true => "`cnnc arch show` lists the tensors of a network, --ignore-extra skips others",
+                    false => "save the tensors again, as safetensors",
+                };
+                Error::from(problems).with_help(help)
+            })?;
         }
-        Source::Text(path) => {
-            let source = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-            let parsed = text::parse(&source);
-            parsed.map_err(|error| Error::new(E_PARSE, format!("{}:{error}", path.display())))?
+        for (input, picture) in &options.pictures {
+            picture.enter(&mut module, input)?;
         }
-        Source::Onnx(path) => {
-            let bind = ImportOptions {
-                batch: options.batch,
-                shapes: options.shapes.clone(),
-                max_memory: usize::try_from(options.memory()).unwrap_or(usize::MAX),
-                ..ImportOptions::default()
-            };
-            onnx::import_file(path, &bind)?
-        }
-    };
-    if let Some(path) = &options.weights {
-        weights::load(&mut module, path, options.ignore_extra).map_err(|problems| {
-            Error::from(problems)
-                .with_help("`cnnc arch show` lists the tensors of a network, --ignore-extra skips others")
-        })?;
+        tune::fits(&module, options)?;
+        Ok(module)
     }
-    for (input, picture) in &options.pictures {
-        picture.enter(&mut module, input)?;
+
+    fn digest(self, options: &Options) -> Result<Vec<u8>, Error> {
+        let mut digest = Sha256::new();
+        match self.kind {
+            Kind::BuiltIn(arch) => digest.update(text::print(&built(arch, options)?)),
+            Kind::Text | Kind::Onnx => digest.update(&*self.bytes),
+        }
+        if let Some(weights) = self.weights {
+            digest.update(&*weights);
+        }
+        Ok(digest.finalize().to_vec())
     }
-    Ok(module)
 }
 
-/// SHA-256 of what a network is made from: its file, or the text of one that is built in, then the file of weights.
-///
-/// # Errors
-/// Those of [`load`] that concern the files.
-pub fn digest(path: &Path, options: &Options) -> Result<Vec<u8>, Error> {
-    let mut digest = Sha256::new();
-    let files = match Source::of(path)? {
-        Source::Text(path) | Source::Onnx(path) => [Some(path), options.weights.as_deref()],
-        Source::BuiltIn(_) => {
-            let graph = load(path, &Options { weights: None, pictures: BTreeMap::new(), ..options.clone() })?;
-            digest.update(text::print(&graph));
-            [None, options.weights.as_deref()]
-        }
-    };
-    for path in files.into_iter().flatten() {
-        let read = File::open(path)
-            .and_then(|file| std::io::copy(&mut BufReader::with_capacity(1 << 18, file), &mut digest));
-        read.map_err(|error| unreadable(path, &error))?;
+/// Bytes that are shared with whoever digests them.
+struct Bytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
-    Ok(digest.finalize().to_vec())
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(E_IO, format!("{}: {error}", path.display()))
+fn built(arch: &Arch, options: &Options) -> Result<Module, Error> {
+    let batch = options.batch.unwrap_or(options.arch.batch);
+    let built = arch.build(&ArchOptions { batch, ..options.arch.clone() });
+    built.map_err(|error| Error::new(E_OPTION, error))
+}
+
+fn parsed(path: &Path, bytes: &[u8]) -> Result<Module, Error> {
+    let wrong = |what: &dyn std::fmt::Display| Error::new(E_PARSE, format!("{}:{what}", path.display()));
+    let source = str::from_utf8(bytes)
+        .map_err(|error| wrong(&format_args!(" is no text: {error}")).with_help("save it as UTF-8"))?;
+    text::parse(source).map_err(|error| {
+        wrong(&error).with_help("correct that line; docs/operators.md lists operators and attributes")
+    })
 }

@@ -16,11 +16,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cnnc_codegen::Target;
 use cnnc_codegen::plan::{self, Program, Times};
+use cnnc_frontends::file;
 use cnnc_ir::Module;
 use cnnc_runtime::{Model, Workspace};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use crate::{E_IO, E_OPTION, Error, Options, pipeline};
+use crate::{E_OPTION, Error, Options, pipeline};
+
+/// Bytes that a file of times may have.
+const LARGEST: u64 = 64 << 20;
 
 /// A round of measurement.
 struct Round {
@@ -111,27 +118,85 @@ fn times_of(layer: &str, rounds: &[Round]) -> BTreeMap<String, u64> {
     times
 }
 
-/// The text of measured times: JSON, `{"layer": {"direct": nanoseconds, "F(4x4, 3x3)": nanoseconds}}`.
+/// What times were measured of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// The features of the target.
+    target: String,
+    /// SHA-256 of the names and types of all values that are no constants.
+    layers: String,
+}
+
+impl Measured {
+    /// An optimised network, for the target of these options.
+    fn of(module: &Module, options: &Options) -> Measured {
+        let (graph, mut digest) = (&module.graph, Sha256::new());
+        for &id in graph.order().iter().filter(|&&id| !graph[id].is_const()) {
+            let types: Vec<String> = graph.operands(id).iter().map(|&id| graph.ty(id).to_string()).collect();
+            let (name, op, ty) = (graph[id].name(), graph[id].op().name(), graph.ty(id));
+            digest.update(format!("%{name}: {ty} = {op} {}\n", types.join(", ")));
+        }
+        let layers = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Measured { target: options.features.name().into(), layers }
+    }
+}
+
+/// Refuses times that were measured of something else than a network as it was read, and ways that there are not.
+pub(crate) fn fits(module: &Module, options: &Options) -> Result<(), Error> {
+    let (Some(times), Some(measured)) = (&options.times, &options.measured) else { return Ok(()) };
+    let refuse = |what: String| {
+        Err(Error::new(E_OPTION, what)
+            .with_help("measure this network as it is compiled now: --tune SECONDS"))
+    };
+    let (module, _) = pipeline::optimize(module.clone(), options, &mut |_| {})?;
+    let here = Measured::of(&module, options);
+    if measured.target != here.target {
+        return refuse(format!("the times were measured for {}, not for {}", measured.target, here.target));
+    }
+    let ways = plan::ways(&module, &Target { winograd: true, ..options.target() });
+    for (layer, times) in &times.0 {
+        let Some(ways) = ways.get(layer) else {
+            return refuse(format!(
+                "times were measured of %{layer}, which is no convolution of this network"
+            ));
+        };
+        if let Some(way) = times.keys().find(|way| !ways.contains(way)) {
+            return refuse(format!("times were measured of %{layer} by {way:?}, which it cannot be run by"));
+        }
+    }
+    match measured.layers == here.layers {
+        true => Ok(()),
+        false => refuse("the times were measured of a network with other layers or shapes".into()),
+    }
+}
+
+/// Writes measured times of an optimised network: JSON,
+/// `{"target": .., "layers": .., "times": {"layer": {"direct": nanoseconds, "F(4x4, 3x3)": nanoseconds}}}`.
 ///
 /// # Errors
 /// What the file system refuses.
-pub fn write_times(times: &Times, path: &Path) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(&times.0)
-        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
-    std::fs::write(path, text + "\n")
-        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))
+pub fn write_times(times: &Times, module: &Module, options: &Options, path: &Path) -> Result<(), Error> {
+    let Measured { target, layers } = Measured::of(module, options);
+    let text = json!({ "target": target, "layers": layers, "times": times.0 });
+    Ok(file::write(path, format!("{text:#}\n").as_bytes())?)
 }
 
-/// Measured times from a file that [`write_times`] wrote.
+/// Measured times from a file that [`write_times`] wrote, and what they were measured of.
 ///
 /// # Errors
 /// What the file system refuses, and another text.
-pub fn read_times(path: &Path) -> Result<Times, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::new(E_IO, format!("{}: {error}", path.display())))?;
-    let times = serde_json::from_str(&text).map_err(|error| {
-        let message = format!("{} holds no measured times: {error}", path.display());
+pub fn read_times(path: &Path) -> Result<(Times, Measured), Error> {
+    let none = |why: &dyn std::fmt::Display| {
+        let message = format!("{} holds no measured times: {why}", path.display());
         Error::new(E_OPTION, message).with_help("write them by --tune SECONDS")
-    })?;
-    Ok(Times(times))
+    };
+    let mut file: Value =
+        serde_json::from_str(&file::read_text(path, LARGEST)?).map_err(|error| none(&error))?;
+    let word = |key: &str| {
+        let word = file[key].as_str().map(String::from);
+        word.ok_or_else(|| none(&format_args!("it does not say of what {key}")))
+    };
+    let measured = Measured { target: word("target")?, layers: word("layers")? };
+    let times = serde_json::from_value(file["times"].take()).map_err(|error| none(&error))?;
+    Ok((Times(times), measured))
 }

@@ -51,6 +51,55 @@ fn refused(command: &mut Command, target: &str) {
     assert_eq!(message.lines().count(), 1, "{message}");
 }
 
+/// Lets a command write files of at most so many bytes.
+fn limit(command: &mut Command, most: u64) {
+    // SAFETY: between fork and exec only two calls that are safe there.
+    unsafe {
+        command.pre_exec(move || {
+            // A write past the limit is then an error, as on a full disk, and no signal.
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+            match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        })
+    };
+}
+
+#[test]
+fn every_file_is_written_whole_or_not_at_all() {
+    let small = "graph @net(%x: f32[1,8,14,14]) {\n  %w: f32[8,8,3,3] = const rand(1)\n  \
+                 %y: f32[1,8,14,14] = conv %x, %w, pad=1\n  return %y\n}\n";
+    for (arguments, target) in [
+        ("compile net.cnn -o net.so", "net.so"),
+        ("compile net.cnn -o net.h", "net.h"),
+        ("compile net.cnn -o net.so --tune 1", "net.times"),
+        ("run net.cnn --input random:1 -o y.npy", "y.npy"),
+        ("run net.cnn --input random:1 -o y.pb", "y.pb"),
+        ("report net.cnn --html net.html", "net.html"),
+        ("report net.cnn --svg .", "complexity.light.svg"),
+        ("bench net.cnn --seconds 1 --trace net.json", "net.json"),
+        ("arch export lenet5 -o net.onnx", "net.onnx"),
+        ("arch export lenet5 --format cnn -o net.text", "net.text"),
+    ] {
+        for old in [None, Some("what was there")] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("net.cnn"), small).unwrap();
+            if let Some(old) = old {
+                std::fs::write(folder.path().join(target), old).unwrap();
+            }
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
+            command.current_dir(folder.path()).args(arguments.split(' ')).stderr(Stdio::piped());
+            limit(&mut command, 50);
+            refused(&mut command, target);
+            assert_eq!(written(folder.path()).len(), usize::from(old.is_some()), "{arguments}");
+            let after = std::fs::read_to_string(folder.path().join(target));
+            assert_eq!(after.ok().as_deref(), old, "{arguments}");
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,18 +111,7 @@ fn a_full_disk_leaves_what_was_there() {
         }
         for most in [0, 1, 4096, 100_000, 4 << 20] {
             let mut command = compile(folder.path(), 1, "net.so");
-            // SAFETY: between fork and exec only two calls that are safe there.
-            unsafe {
-                command.pre_exec(move || {
-                    // A write past the limit is then an error, as on a full disk, and no signal.
-                    libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-                    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-                    match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
-                        0 => Ok(()),
-                        _ => Err(std::io::Error::last_os_error()),
-                    }
-                })
-            };
+            limit(&mut command, most);
             refused(&mut command, "net.so");
             assert_eq!(written(folder.path()).len(), usize::from(old.is_some()), "{most} bytes");
             assert_eq!(std::fs::read_to_string(&target).ok().as_deref(), old, "{most} bytes");

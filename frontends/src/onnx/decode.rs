@@ -8,11 +8,9 @@
 use super::diagnostic::{Fault, ensure, fail, fault};
 use super::wire;
 use onnx_protobuf::{Message, ModelProto, TensorProto};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
-const LARGEST_FILE: u64 = 2 << 30;
+/// Bytes that a model may have, the weights in other files apart.
+pub const LARGEST_FILE: u64 = 2 << 30;
 
 /// A model in memory.
 pub(super) fn model(bytes: &[u8]) -> Result<ModelProto, Fault> {
@@ -26,21 +24,6 @@ pub(super) fn model(bytes: &[u8]) -> Result<ModelProto, Fault> {
         fail!(E_PARSE, "this is no ONNX model: it has a field {number} that ONNX does not define");
     }
     Ok(model)
-}
-
-/// A model in a file.
-pub(super) fn model_file(path: &Path) -> Result<ModelProto, Fault> {
-    let unreadable = |e: std::io::Error| fault!(E_IO, "{path:?} cannot be read: {e}");
-    let found = std::fs::metadata(path).map_err(unreadable)?;
-    ensure!(found.is_file(), E_IO, "{path:?} is no regular file");
-    ensure!(found.len() <= LARGEST_FILE, E_LIMIT, "{path:?} is larger than 2 GiB");
-    let mut bytes = Vec::with_capacity(found.len() as usize);
-    File::open(path)
-        .map_err(unreadable)?
-        .take(LARGEST_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    model(&bytes)
 }
 
 /// One tensor in memory.

@@ -34,21 +34,41 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+/// Characters of a name, and of a sentence, that are shown.
+const LONGEST: (usize, usize) = (200, 600);
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, sentence) = LONGEST;
         f.write_str(self.code)?;
         if let Some(node) = &self.node {
-            write!(f, " node {node}")?;
+            write!(f, " node {}", printable(node, name))?;
         }
         if let Some(op) = &self.op {
-            write!(f, " ({op})")?;
+            write!(f, " ({})", printable(op, name))?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, ": {}", printable(&self.message, sentence))?;
         match &self.help {
-            Some(help) => write!(f, "; help: {help}"),
+            Some(help) => write!(f, "; help: {}", printable(help, sentence)),
             None => Ok(()),
         }
     }
+}
+
+/// Text that may come from a file, for one line on a terminal: what is not seen is escaped, what is long is cut.
+pub fn printable(text: &str, longest: usize) -> impl fmt::Display {
+    let mut shown = String::with_capacity(text.len().min(longest));
+    for (at, c) in text.chars().enumerate() {
+        match c {
+            _ if at == longest => {
+                shown.push_str("...");
+                break;
+            }
+            '"' | '\'' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
 }
 
 impl std::error::Error for Diagnostic {}
@@ -86,6 +106,12 @@ impl From<Fault> for Diagnostic {
             message.push_str("...");
         }
         Diagnostic { code, node: None, op: None, message, help }
+    }
+}
+
+impl From<Diagnostic> for Fault {
+    fn from(Diagnostic { code, message, help, .. }: Diagnostic) -> Fault {
+        Fault { code, message, help }
     }
 }
 

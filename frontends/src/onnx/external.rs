@@ -4,9 +4,9 @@
 //! that folder, without links, and end at a regular file that has no other name; offset and length must lie in it.
 //! Keys other than `location`, `offset`, `length` and `checksum` are refused; a checksum is not compared.
 
-use super::diagnostic::{Fault, ensure, fail, fault, quoted};
+use super::diagnostic::{E_IO, Fault, ensure, fail, fault, quoted};
+use crate::file;
 use onnx_protobuf::StringStringEntryProto;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -28,6 +28,15 @@ impl Folder {
 
     /// The `bytes` bytes of a tensor.
     pub(super) fn read(&self, entries: &[StringStringEntryProto], bytes: usize) -> Result<Vec<u8>, Fault> {
+        self.data(entries, bytes).map_err(|fault| match (fault.code, &fault.help) {
+            (E_IO, None) => {
+                fault.with_help("put the file there, readable, and name it relative to the network")
+            }
+            _ => fault,
+        })
+    }
+
+    fn data(&self, entries: &[StringStringEntryProto], bytes: usize) -> Result<Vec<u8>, Fault> {
         let entry = Entry::new(entries)?;
         let length = entry.length.unwrap_or(bytes as u64);
         ensure!(length == bytes as u64, E_MODEL, "external length={length}, the shape needs {bytes} bytes");
@@ -35,7 +44,8 @@ impl Folder {
         let path = self.resolve(entry.location)?;
         let location = quoted(entry.location);
         let unreadable = |e: std::io::Error| fault!(E_IO, "external data {location} cannot be read: {e}");
-        let found = std::fs::symlink_metadata(&path).map_err(unreadable)?;
+        // Judged is what is open: whoever may write there may put another file in its place.
+        let (mut file, found) = file::opened(&path, libc::O_NOFOLLOW).map_err(unreadable)?;
         ensure!(found.is_file(), E_IO, "external data {location} is no regular file");
         if found.nlink() > 1 {
             let other = found.nlink() - 1;
@@ -45,8 +55,7 @@ impl Folder {
             )
             .with_help("copy it, so that nobody changes it under another name"));
         }
-        let mut file = File::open(&path).map_err(unreadable)?;
-        let size = file.metadata().map_err(unreadable)?.len();
+        let size = found.len();
         ensure!(
             length <= size && entry.offset <= size - length,
             E_MODEL,

@@ -9,7 +9,7 @@
 
 use super::attributes::Attributes;
 use super::builder::Builder;
-use super::diagnostic::{Diagnostic, Fault, ensure, fail, fault, quoted};
+use super::diagnostic::{Diagnostic, E_MODEL, Fault, ensure, fail, fault, quoted};
 use super::external::Folder;
 use super::node::{Node, Outcome};
 use super::signature::{self, Declared};
@@ -129,6 +129,9 @@ impl Importer {
                 self.node(index, node)?;
             }
         }
+        for info in &graph.value_info {
+            self.intermediate(info);
+        }
         let mut outputs = Vec::with_capacity(graph.output.len());
         let mut names = HashSet::new();
         for output in &graph.output {
@@ -231,6 +234,22 @@ impl Importer {
         }
     }
 
+    /// Holds what the file says of a value between the nodes against the value.
+    fn intermediate(&mut self, info: &ValueInfoProto) {
+        let Some(&Value::Node(id)) = self.values.get(&info.name) else { return };
+        let part = || format!("value {}", quoted(&info.name));
+        let checked = match Declared::new(info) {
+            Ok(declared) => declared.check("value", self.builder.module.graph.ty(id), self.declared_shapes),
+            // Nothing is said, or nothing that a value here could be.
+            Err(fault) if fault.code != E_MODEL || info.type_.is_none() => Ok(()),
+            Err(fault) => Err(fault.inside(part())),
+        };
+        if let Err(fault) = checked {
+            let help = "infer the shapes again where the file is made, or leave them out";
+            self.problems.push(fault.with_help(help).into());
+        }
+    }
+
     /// The node of an output; `first` says whether no output before has this name.
     fn output(&mut self, info: &ValueInfoProto, first: bool) -> Result<Option<NodeId>, Fault> {
         let name = quoted(&info.name);
@@ -244,7 +263,7 @@ impl Importer {
             None => fail!(E_MODEL, "output {name} is defined nowhere"),
         };
         let declared = Declared::new(info).map_err(|fault| fault.inside(format!("output {name}")))?;
-        declared.check(self.builder.module.graph.ty(id), self.declared_shapes)?;
+        declared.check("output", self.builder.module.graph.ty(id), self.declared_shapes)?;
         self.builder.module.output_names.push(info.name.clone());
         Ok(Some(id))
     }

@@ -28,11 +28,13 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use decode::LARGEST_FILE;
 pub(crate) use diagnostic::quoted;
-pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
+pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED, printable};
 pub use export::{export, export_file};
 pub use tensor::{tensor_from_pb, tensor_to_pb};
 
+use crate::file;
 use cnnc_ir::{Module, Tensor};
 use external::Folder;
 use std::collections::BTreeMap;
@@ -72,6 +74,19 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Module, Vec<Diagn
 /// # Errors
 /// As [`import`], and what keeps a file from being read.
 pub fn import_file(path: &Path, options: &ImportOptions) -> Result<Module, Vec<Diagnostic>> {
-    let model = decode::model_file(path).map_err(|fault| vec![fault.into()])?;
+    import_beside(file::read(path, LARGEST_FILE).map_err(|problem| vec![problem])?, path, options)
+}
+
+/// As [`import_file`], of bytes that were read from this path. They are dropped as soon as they are decoded.
+///
+/// # Errors
+/// As [`import_file`].
+pub fn import_beside(
+    bytes: impl AsRef<[u8]>,
+    path: &Path,
+    options: &ImportOptions,
+) -> Result<Module, Vec<Diagnostic>> {
+    let model = decode::model(bytes.as_ref()).map_err(|fault| vec![fault.into()])?;
+    drop(bytes);
     importer::import(model, options, Some(Folder::of(path, options.max_memory)))
 }

@@ -3,7 +3,8 @@
 //!     --shape, --freeze   bind an input, and with it the symbols that the file gives to its dimensions
 //!     --batch N           binds symbolic first dimensions; without it they are 1 in inputs of rank 2 or more
 //!
-//! One symbol means one number wherever it stands. A declared extent below 0 is a dimension without a name.
+//! One symbol means one number wherever it stands. An extent of -1, which some exporters write, is a dimension without
+//! a name; any other below 0 is refused.
 //!
 //! Refused: names that C cannot write, dimensions that stay unbound, bindings that contradict the file or
 //! each other, and those that bind nothing.
@@ -48,11 +49,12 @@ impl Declared {
         let dtype = tensor::dtype(tensor.elem_type.into())?;
         // Callers know inputs and outputs by their names, and those of C know no NUL.
         ensure!(!info.name.contains('\0'), E_UNSUPPORTED, "its name holds a NUL: give it another");
-        Ok(Declared { name: info.name.clone(), dtype, dims: tensor.shape.as_ref().map(dimensions) })
+        let dims = tensor.shape.as_ref().map(dimensions).transpose()?;
+        Ok(Declared { name: info.name.clone(), dtype, dims })
     }
 
-    /// Checks the declaration of a result against its type; `shapes` says whether extents count.
-    pub(super) fn check(&self, ty: &Type, shapes: bool) -> Result<(), Fault> {
+    /// Checks the declaration of a result, which is called so, against its type; `shapes` says whether extents count.
+    pub(super) fn check(&self, what: &str, ty: &Type, shapes: bool) -> Result<(), Fault> {
         let contradicts = match &self.dims {
             // ONNX: a shape without dimensions is a scalar's, but often stands for one that is not known.
             Some(dims) if shapes && !dims.is_empty() => {
@@ -63,7 +65,7 @@ impl Declared {
         ensure!(
             ty.dtype == self.dtype && !contradicts,
             E_MODEL,
-            "output {} is declared {}, its value is {ty}",
+            "{what} {} is declared {}, its value is {ty}",
             quoted(&self.name),
             self.written()
         );
@@ -106,11 +108,15 @@ impl Dimension {
     }
 }
 
-fn dimensions(shape: &TensorShapeProto) -> Vec<Dimension> {
+fn dimensions(shape: &TensorShapeProto) -> Result<Vec<Dimension>, Fault> {
     let dimension = |value: &Option<DimensionValue>| match value {
-        Some(DimensionValue::DimValue(n)) => usize::try_from(*n).map_or(Dimension::Unknown, Dimension::Fixed),
-        Some(DimensionValue::DimParam(name)) if !name.is_empty() => Dimension::Symbol(name.clone()),
-        _ => Dimension::Unknown,
+        Some(DimensionValue::DimValue(-1)) => Ok(Dimension::Unknown),
+        Some(DimensionValue::DimValue(n)) => match usize::try_from(*n) {
+            Ok(n) => Ok(Dimension::Fixed(n)),
+            Err(_) => Err(fault!(E_MODEL, "it has an extent of {n}; -1 stands for one that is not known")),
+        },
+        Some(DimensionValue::DimParam(name)) if !name.is_empty() => Ok(Dimension::Symbol(name.clone())),
+        _ => Ok(Dimension::Unknown),
     };
     shape.dim.iter().map(|d| dimension(&d.value)).collect()
 }
@@ -169,7 +175,7 @@ pub(super) fn bind(
         }
     };
     let typed = |input: &Declared| {
-        let shape = Shape::new(extents(input)?).map_err(|m| fault!(E_LIMIT, "{m}"))?;
+        let shape = Shape::new(extents(input)?).map_err(tensor::beyond)?;
         let ty = Type { dtype: input.dtype, shape };
         if let Some(frozen) = options.freeze.get(&input.name) {
             let (name, given) = (quoted(&input.name), frozen.ty());

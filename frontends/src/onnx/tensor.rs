@@ -9,7 +9,7 @@
 use super::decode;
 use super::diagnostic::{Diagnostic, Fault, ensure, fail, fault};
 use super::external::Folder;
-use cnnc_ir::{DType, Data, Shape, Tensor, f16};
+use cnnc_ir::{DType, Data, Mismatch, Shape, Tensor, f16};
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{Message, TensorProto};
 
@@ -37,6 +37,11 @@ pub(super) fn proto(name: &str, dims: &[usize], data: &Data) -> TensorProto {
         raw_data: data.to_le_bytes(),
         ..TensorProto::default()
     }
+}
+
+/// What is wrong with a shape of extents that are none below 0.
+pub(super) fn beyond(mismatch: Mismatch) -> Fault {
+    fault!(E_LIMIT, "{mismatch}").with_help("use fewer dimensions, or smaller extents")
 }
 
 /// The names of ONNX's element types, by their number.
@@ -111,7 +116,7 @@ pub(super) fn tensor(mut proto: TensorProto, folder: Option<&Folder>) -> Result<
     let dtype = dtype(proto.data_type.into())?;
     let negative = proto.dims.iter().any(|&d| d < 0);
     ensure!(!negative, E_MODEL, "the shape {:?} has a negative extent", proto.dims);
-    let shape = Shape::from_signed(&proto.dims).map_err(|m| fault!(E_LIMIT, "{m}"))?;
+    let shape = Shape::from_signed(&proto.dims).map_err(beyond)?;
     let bytes = shape.elements() * dtype.bytes();
     match proto.data_location.enum_value() {
         Ok(DataLocation::DEFAULT) => {}

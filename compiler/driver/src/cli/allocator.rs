@@ -2,6 +2,8 @@
 //!
 //! A compilation touches each weight twice or thrice. On pages of 4 KiB it then spends more time in page faults than
 //! in all of its own work: of VGG-16's 1.3 GB there are 300,000.
+//!
+//! Where the system refuses, that is an error as any other: a line with a code, status 1.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -15,17 +17,17 @@ const LARGE: usize = 8 << 20;
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are those that `System` asks for.
-        on_huge_pages(unsafe { System.alloc(layout) }, layout.size())
+        given(unsafe { System.alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        on_huge_pages(unsafe { System.alloc_zeroed(layout) }, layout.size())
+        given(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above.
-        on_huge_pages(unsafe { System.realloc(block, layout, size) }, size)
+        given(unsafe { System.realloc(block, layout, size) }, size)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -34,9 +36,15 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-fn on_huge_pages(block: *mut u8, size: usize) -> *mut u8 {
+/// A block that the system gave; without one the command ends here, with a line in place of a backtrace. That goes for
+/// callers too who would do with less. A file that is being written stays under its temporary name then; hardly any
+/// memory is asked for by that time.
+fn given(block: *mut u8, size: usize) -> *mut u8 {
+    if block.is_null() {
+        refused(size);
+    }
     #[cfg(target_os = "linux")]
-    if size >= LARGE && !block.is_null() {
+    if size >= LARGE {
         const PAGE: usize = 4096;
         let first = block.map_addr(|start| start.next_multiple_of(PAGE));
         let bytes = (size - (first.addr() - block.addr())) / PAGE * PAGE;
@@ -44,6 +52,25 @@ fn on_huge_pages(block: *mut u8, size: usize) -> *mut u8 {
         unsafe { libc::madvise(first.cast(), bytes, libc::MADV_HUGEPAGE) };
     }
     block
+}
+
+/// Says that the system refused so many bytes, without any more of them, and ends the process.
+#[cold]
+fn refused(size: usize) -> ! {
+    let (mut digits, mut from, mut left) = ([b'0'; 20], 20, size);
+    while from == 20 || left > 0 {
+        from -= 1;
+        digits[from] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    let help = b" bytes that it takes; help: free some, or lower --max-memory, so that less is tried\n";
+    let begin = b"error: E_MEMORY: the system has not the ";
+    for part in [&begin[..], &digits[from..], help] {
+        // SAFETY: the bytes lie there. Where they cannot be written there is nobody to tell.
+        unsafe { libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len()) };
+    }
+    // SAFETY: it ends the process at once; handlers might want memory.
+    unsafe { libc::_exit(1) }
 }
 
 /// Makes the allocator give large blocks back when they are freed: the peak of a compilation is then what it holds at

@@ -6,13 +6,12 @@ use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueEnum, ValueHint};
 use cnnc::{E_OPTION, Error, Module};
 use cnnc_frontends::arch::{self, Arch, ArchOptions};
-use cnnc_frontends::{onnx, weights};
+use cnnc_frontends::{file, onnx, weights};
 use cnnc_ir::text;
 use serde_json::{Value, json};
 
 use super::args::Compilation;
 use super::output::{self, count};
-use super::values;
 
 /// List, show and export the built-in networks
 #[derive(clap::Args)]
@@ -169,6 +168,6 @@ fn export(name: &str, format: Option<Format>, path: &Path, compilation: &Compila
             let error = Error::new(E_OPTION, "text holds no weights");
             Err(error.with_help("export without --weights, and give them when the text is compiled"))
         }
-        Format::Cnn => std::fs::write(path, text::print(&module)).map_err(|error| values::fault(path, error)),
+        Format::Cnn => Ok(file::write(path, text::print(&module).as_bytes())?),
     }
 }

@@ -99,18 +99,20 @@ impl Compilation {
     /// Features that the target has not; a file of times that cannot be read.
     pub(crate) fn options(&self) -> Result<Options, Error> {
         let default = Options::default();
+        let (times, measured) = self.tuned.as_deref().map(cnnc::read_times).transpose()?.unzip();
         Ok(Options {
             features: self.features()?,
             winograd: !self.no_winograd,
             optimize: Goal::ALL.into_iter().find(|g| g.name() == self.optimize).unwrap_or_default(),
-            times: self.tuned.as_deref().map(cnnc::read_times).transpose()?.map(Arc::new),
+            times: times.map(Arc::new),
+            measured,
             passes: PassOptions {
                 disable: self.disable_pass.clone(),
                 keep_denormals: self.keep_denormals,
                 ..default.passes
             },
             batch: self.batch,
-            shapes: self.shapes.iter().cloned().collect(),
+            shapes: by_name("shape", &self.shapes)?,
             pictures: BTreeMap::new(),
             arch: ArchOptions {
                 size: self.network.size,
@@ -162,7 +164,7 @@ pub(crate) struct Pictures {
 impl Pictures {
     /// The options of a compilation with these inputs.
     pub(crate) fn options(&self, compilation: &Compilation) -> Result<Options, Error> {
-        Ok(Options { pictures: self.pictures.iter().cloned().collect(), ..compilation.options()? })
+        Ok(Options { pictures: by_name("input", &self.pictures)?, ..compilation.options()? })
     }
 }
 
@@ -187,16 +189,31 @@ impl Input {
     }
 
     /// The values, in order, and what inputs take, by name.
-    pub(crate) fn sorted(inputs: &[Input]) -> (Vec<String>, BTreeMap<String, Picture>) {
-        let (mut values, mut pictures) = (Vec::new(), BTreeMap::new());
+    ///
+    /// # Errors
+    /// An input that is said to take pictures twice.
+    pub(crate) fn sorted(inputs: &[Input]) -> Result<(Vec<String>, BTreeMap<String, Picture>), Error> {
+        let (mut values, mut pictures) = (Vec::new(), Vec::new());
         for input in inputs.iter().cloned() {
             match input {
                 Input::Value(text) => values.push(text),
-                Input::Picture(name, picture) => _ = pictures.insert(name, picture),
+                Input::Picture(name, picture) => pictures.push((name, picture)),
             }
         }
-        (values, pictures)
+        Ok((values, by_name("input", &pictures)?))
     }
+}
+
+/// What an option says of inputs, of each once.
+fn by_name<T: Clone>(option: &str, said: &[(String, T)]) -> Result<BTreeMap<String, T>, Error> {
+    let mut named = BTreeMap::new();
+    for (name, what) in said {
+        if named.insert(name.clone(), what.clone()).is_some() {
+            let error = Error::new(E_OPTION, format!("--{option} speaks of {name:?} twice"));
+            return Err(error.with_help("say all of an input in one"));
+        }
+    }
+    Ok(named)
 }
 
 /// A network and how it is compiled.
@@ -224,14 +241,28 @@ pub(crate) fn passes() -> PossibleValuesParser {
     PossibleValuesParser::new(PIPELINE.iter().map(|pass| pass.name))
 }
 
-/// Bytes, or a number of `KiB`, `MiB`, `GiB`; at most 1 TiB.
+/// Units of bytes, none last.
+const UNITS: [(&str, u64); 7] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("", 1),
+];
+
+/// Bytes, or a number of `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`, perhaps with a fraction; at most 1 TiB.
 fn bytes(text: &str) -> Result<u64, String> {
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
-    let (digits, shift) = unit.unwrap_or((text, 0));
-    let count = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
-    let count = count.filter(|&count| count <= Options::MOST_MEMORY);
-    count.ok_or_else(|| "expected bytes, or a number of KiB, MiB or GiB, at most 1024GiB".to_string())
+    let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?.trim_end(), *size)));
+    let (number, size) = unit.unwrap_or((text, 1));
+    let is_number = |c: char| c.is_ascii_digit() || (c == '.' && size > 1);
+    // Exact for whole bytes: all of them up to the most are numbers of f64.
+    let count = number.parse::<f64>().ok().filter(|_| number.chars().all(is_number));
+    let count = count.map(|count| (count * size as f64).floor());
+    let count = count.filter(|&count| count <= Options::MOST_MEMORY as f64);
+    let wanted = "expected bytes, or a number of KiB, MiB, GiB, kB, MB or GB, at most 1024GiB";
+    count.map(|count| count as u64).ok_or_else(|| wanted.to_string())
 }
 
 /// `name=u8,nhwc,..`
@@ -245,4 +276,31 @@ fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let (name, dims) = text.rsplit_once('=').ok_or("expected NAME=1x3x224x224")?;
     let dim = |text: &str| text.parse::<usize>().map_err(|error| format!("{text:?}: {error}"));
     Ok((name.into(), dims.split('x').map(dim).collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1500", Some(1500)),
+            ("4.1MiB", Some(4_299_161)),
+            ("5MB", Some(5_000_000)),
+            ("0.5 kB", Some(500)),
+            ("1024GiB", Some(1 << 40)),
+            ("1025GiB", None),
+            ("1.5", None),
+            ("-1", None),
+            ("1e3", None),
+            ("infGB", None),
+            ("MiB", None),
+            ("5 m", None),
+            ("", None),
+        ] {
+            assert_eq!(bytes(text).ok(), expected, "{text}");
+        }
+    }
 }

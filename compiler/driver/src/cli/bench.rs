@@ -95,8 +95,14 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     }
     drop(progress);
     match args.json {
-        true => output::json(&to_json(&model, &manifest, &benches, peak)),
-        false => print(&manifest, &benches, peak),
+        true => output::json(&to_json(&model, &manifest, &benches, peak, args.profile)),
+        false => {
+            print(&manifest, &benches, peak);
+            // For a trace steps are timed too, and written there alone.
+            for bench in benches.iter().filter(|_| args.profile) {
+                profile(&bench.timed(&manifest), bench.threads(), peak);
+            }
+        }
     }
     Ok(())
 }
@@ -220,9 +226,6 @@ fn print(manifest: &Manifest, benches: &[Bench], peak: Option<f64>) {
     if let Some(peak) = peak {
         output::line(format_args!("peak of one core, FMA on registers alone: {peak:.0} GFLOP/s"));
     }
-    for bench in benches {
-        profile(&bench.timed(manifest), bench.threads(), peak);
-    }
 }
 
 fn profile(timed: &[(&manifest::Step, f64)], threads: u32, peak: Option<f64>) {
@@ -252,7 +255,13 @@ fn profile(timed: &[(&manifest::Step, f64)], threads: u32, peak: Option<f64>) {
     output::table(&rows, 3);
 }
 
-fn to_json(model: &Model, manifest: &Manifest, benches: &[Bench], peak: Option<f64>) -> Value {
+fn to_json(
+    model: &Model,
+    manifest: &Manifest,
+    benches: &[Bench],
+    peak: Option<f64>,
+    profiled: bool,
+) -> Value {
     let step = |(step, seconds): (&manifest::Step, f64)| {
         json!({
             "name": step.name, "op": step.op, "algorithm": step.algorithm, "us": seconds * 1e6,
@@ -266,7 +275,7 @@ fn to_json(model: &Model, manifest: &Manifest, benches: &[Bench], peak: Option<f
             "median_ms": bench.median() * 1e3,
             "runs": bench.runs(),
             "gmacs": gflops(macs(manifest), bench.minimum()) / 2.0,
-            "steps": bench.timed(manifest).into_iter().map(step).collect::<Vec<Value>>(),
+            "steps": bench.timed(manifest).into_iter().filter(|_| profiled).map(step).collect::<Vec<Value>>(),
         })
     };
     json!({

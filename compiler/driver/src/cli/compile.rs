@@ -1,11 +1,11 @@
 //! `cnnc compile`: from a network to a library, an object, an archive, a header.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::value_parser;
-use cnnc::Error;
+use cnnc::{Error, Options};
 use cnnc_codegen::artifact::{Kind, c_identifier};
 
 use super::args::{Pictures, Source};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     name: Option<String>,
     /// Measure for about so long which algorithm suits each layer on this machine, and take it; what was measured is
     /// written beside the first output, for --tuned
-    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(1..), conflicts_with = "tuned")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "tuned")]
     tune: Option<u32>,
     /// Wait until what is written lies on the disk
     #[arg(long)]
@@ -41,22 +41,52 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     options.sync = args.sync;
 
     progress.say(format!("reading {}", path.display()));
-    let (module, digest) = rayon::join(|| cnnc::load(path, &options), || cnnc::digest(path, &options));
+    let (module, digest) = cnnc::load_digested(path, &options)?;
     let (module, _) =
-        cnnc::optimize(module?, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
+        cnnc::optimize(module, &options, &mut |event| progress.say(format!("ran {}", event.pass.name)))?;
     if let Some(seconds) = args.tune {
         progress.say("measuring");
         let times = cnnc::tune(&module, &options, Duration::from_secs(seconds.into()))?;
-        cnnc::write_times(&times, &args.output[0].with_extension("times"))?;
+        cnnc::write_times(&times, &module, &options, &args.output[0].with_extension("times"))?;
         options.times = Some(Arc::new(times));
     }
     progress.say("planning");
-    let compiled = cnnc::plan(module, &options)?.with_source(digest?);
+    let compiled = cnnc::plan(module, &options)?.with_source(digest);
     for output in &args.output {
         progress.say(format!("writing {}", output.display()));
         compiled.write(output)?;
     }
+    drop(progress);
+    if let Some(note) = note(&options, compiled.options()) {
+        // Nobody may be there to be told.
+        let _ = writeln!(std::io::stderr(), "note: {note}");
+    }
     Ok(())
+}
+
+/// What limits made of the plan that was asked for.
+fn note(asked: &Options, taken: &Options) -> Option<String> {
+    let mut changes = Vec::new();
+    if taken.optimize != asked.optimize {
+        changes.push(format!("--optimize {}", taken.optimize.name()));
+    }
+    if taken.winograd != asked.winograd {
+        changes.push("--no-winograd".into());
+    }
+    let limits = asked.limits().into_iter().filter(|(name, _)| name != "max-code");
+    let given: Vec<String> = limits.map(|(name, limit)| format!("--{name} {limit}")).collect();
+    let limits = match given.is_empty() {
+        true => format!("--max-memory {}", asked.max_memory),
+        false => given.join(" "),
+    };
+    let changes = changes.join(" ");
+    (!changes.is_empty()).then(|| format!("planned for memory, as by {changes}, to keep to {limits}"))
+}
+
+/// A whole number of seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let seconds = text.parse().ok().filter(|&seconds| seconds > 0);
+    seconds.ok_or_else(|| "expected seconds, a whole number from 1".into())
 }
 
 /// A path whose extension names a kind of artifact.

@@ -35,7 +35,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
 fn print(model: &Model, manifest: &Manifest, steps: bool) {
     let say = |key: &str, value: String| output::line(format_args!("{key:10} {value}"));
-    say("name", model.name().into());
+    say("name", output::name(model.name()));
     say("abi", CNNC_ABI_VERSION.to_string());
     say("compiler", manifest.compiler.clone());
     say("target", format!("{}, {} ({})", manifest.triple, manifest.target, manifest.features.join(", ")));
@@ -49,7 +49,10 @@ fn print(model: &Model, manifest: &Manifest, steps: bool) {
     }
     for (kind, tensors) in [("input", model.inputs()), ("output", model.outputs())] {
         for tensor in tensors {
-            say(kind, format!("{}: {}", tensor.name, output::typed(tensor.dtype, &tensor.shape)));
+            say(
+                kind,
+                format!("{}: {}", output::name(&tensor.name), output::typed(tensor.dtype, &tensor.shape)),
+            );
         }
     }
     say("arena", output::bytes(model.arena_bytes() as u64));

@@ -78,6 +78,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Arch(args) => arch::main(&args),
         Command::Completions(args) => completions::main(&args),
     };
+    let command = || command().and(output::finish());
     match catch_unwind(AssertUnwindSafe(command)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {

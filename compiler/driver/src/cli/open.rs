@@ -1,20 +1,19 @@
 //! A model that runs, from whatever file the user has: a compiled library, or a network compiled now.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use cnnc::{E_INTERNAL, E_OPTION, E_RUN, Error, Model, Options, Picture};
 use cnnc_codegen::Machine;
 use cnnc_codegen::artifact::manifest::Manifest;
+use cnnc_frontends::file;
 use cnnc_ir::{DType, Type};
 use cnnc_runtime::TensorInfo;
 use prost::Message;
 
 use super::args::picture;
 use super::progress::Progress;
-use super::values;
 
 /// Opens a `.so`; compiles anything else into this process.
 pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
@@ -32,9 +31,9 @@ pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
 
 /// Opens a compiled library.
 pub(crate) fn library(path: &Path) -> Result<Model, Error> {
-    // The dynamic linker's own words for a file that cannot be read name it twice.
-    let mut file = File::open(path).map_err(|error| values::fault(path, error))?;
-    // And those for a library of another machine are that there is no such file.
+    // The dynamic linker waits for what never comes from a pipe.
+    let (mut file, _) = file::open(path)?;
+    // Its words for a library of another machine are that there is no such file.
     let mut header = [0; 20];
     let is_elf = file.read_exact(&mut header).is_ok() && header.starts_with(b"\x7fELF");
     let machine = u16::from_le_bytes([header[18], header[19]]);

@@ -10,15 +10,20 @@
 //! Refuses inputs that are no picture: another rank, batch or count of channels; and numbers for a model that
 //! normalises by its own.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use clap::ValueEnum;
 use cnnc::{E_OPTION, Error, Picture};
+use cnnc_frontends::file;
 use cnnc_ir::{DType, Tensor, Type};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GenericImageView, ImageReader, RgbImage};
 
-use super::values::{fault, file};
+use super::values::fault;
+
+/// Bytes that a file of a picture may have.
+const LARGEST: u64 = 1 << 30;
 
 /// How a picture becomes numbers.
 #[derive(clap::Args)]
@@ -30,11 +35,13 @@ pub(crate) struct Preprocessing {
         value_delimiter = ',',
         default_value = "0",
         value_name = "A,B,C",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = finite
     )]
     mean: Vec<f32>,
     /// What each channel is divided by then
-    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "A,B,C")]
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "A,B,C", value_parser = deviation)]
+    #[arg(allow_negative_numbers = true)]
     std: Vec<f32>,
     /// Keep pixels in 0..255 instead of 0..1
     #[arg(long)]
@@ -105,6 +112,11 @@ impl Preprocessing {
 
     /// Whether the options suit a picture of so many channels, and a model that takes it as it is.
     fn fits(&self, channels: usize, as_it_is: bool) -> Result<(), Error> {
+        let shift = |c: usize| self.mean[c % self.mean.len()] / self.std[c % self.std.len()];
+        if !(0..channels).all(|c| shift(c).is_finite()) {
+            let error = Error::new(E_OPTION, "--mean divided by --std is beyond the numbers of f32");
+            return Err(error.with_help("give the mean and the deviation of numbers in 0..1"));
+        }
         for (option, values, nothing) in [("mean", &self.mean, 0.0), ("std", &self.std, 1.0)] {
             if values.len() != 1 && values.len() != channels {
                 let message =
@@ -150,6 +162,18 @@ pub(crate) fn is_raw(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rgb")
 }
 
+/// A number.
+fn finite(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|x: &f32| x.is_finite());
+    number.ok_or_else(|| "expected a finite number".into())
+}
+
+/// A number above 0 that something can be divided by.
+fn deviation(text: &str) -> Result<f32, String> {
+    let number = finite(text).ok().filter(|&x| x > 0.0 && (255.0 / x).is_finite());
+    number.ok_or_else(|| "expected a number above 0, and not so small that quotients are infinite".into())
+}
+
 /// `224x224`, height and width.
 fn size(text: &str) -> Result<(usize, usize), String> {
     let (height, width) = text.split_once('x').ok_or("expected HxW, such as 224x224")?;
@@ -158,8 +182,8 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 }
 
 fn decode(path: &Path, (height, width): (usize, usize)) -> Result<DynamicImage, Error> {
+    let bytes = file::read(path, LARGEST)?;
     if is_raw(path) {
-        let bytes = file(path)?;
         let given = bytes.len();
         let extents = u32::try_from(width).ok().zip(u32::try_from(height).ok());
         let picture = extents.and_then(|(width, height)| RgbImage::from_raw(width, height, bytes));
@@ -171,7 +195,7 @@ fn decode(path: &Path, (height, width): (usize, usize)) -> Result<DynamicImage, 
         };
         return picture.map(DynamicImage::from).ok_or_else(wrong);
     }
-    let reader = ImageReader::open(path).map_err(|error| fault(path, error))?;
+    let reader = ImageReader::new(Cursor::new(bytes));
     let reader = reader.with_guessed_format().map_err(|error| fault(path, error))?;
-    reader.decode().map_err(|error| fault(path, error))
+    reader.decode().map_err(|error| fault(path, error).with_help("give a .png, .jpg or raw .rgb picture"))
 }

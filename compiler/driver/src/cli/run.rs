@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cnnc::{E_OPTION, Error, Model, Options};
+use cnnc_frontends::file;
 use cnnc_ir::Tensor;
 use cnnc_runtime::TensorInfo;
 use serde_json::{Value, json};
@@ -14,6 +15,9 @@ use super::{open, output, values};
 
 /// How many elements of an output are shown.
 const SHOWN: usize = 8;
+
+/// Bytes that the names of classes may have.
+const LARGEST_LABELS: u64 = 64 << 20;
 
 /// Run a model on a picture or on tensors
 #[derive(clap::Args)]
@@ -50,7 +54,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
-    let (given, pictures) = Input::sorted(&args.inputs);
+    let (given, pictures) = Input::sorted(&args.inputs)?;
     let model = open::model(&args.model, &Options { pictures, ..args.compilation.options()? })?;
     if args.outputs.len() > model.outputs().len() {
         let (given, has) = (args.outputs.len(), model.outputs().len());
@@ -97,7 +101,12 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
             let elements = tensor.data().to_f64();
             let shown: Vec<String> = elements.iter().take(SHOWN).map(|x| format!("{x:.6}")).collect();
             let more = if elements.len() > SHOWN { ", .." } else { "" };
-            output::line(format_args!("{}: {} = [{}{more}]", info.name, tensor.ty(), shown.join(", ")));
+            output::line(format_args!(
+                "{}: {} = [{}{more}]",
+                output::name(&info.name),
+                tensor.ty(),
+                shown.join(", ")
+            ));
         }
     }
     Ok(())
@@ -119,6 +128,10 @@ fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Res
             Error::new(E_OPTION, format!("no input is left for {text:?}, the model has {has}"))
         })?;
         let info = &model.inputs()[index];
+        if values[index].is_some() {
+            let error = Error::new(E_OPTION, format!("--input gives {:?} two values", info.name));
+            return Err(error.with_help("give one"));
+        }
         let ty = open::ty(info)?;
         values[index] = Some(match picture::is_raw(text.as_ref()) {
             true => preprocessing.read(text.as_ref(), &ty, pictures.get(&info.name))?,
@@ -160,6 +173,6 @@ fn outputs_json(model: &Model, results: &[Tensor]) -> Vec<Value> {
 }
 
 fn labels(path: &std::path::Path) -> Result<Vec<String>, Error> {
-    let text = String::from_utf8(values::file(path)?).map_err(|error| values::fault(path, error))?;
+    let text = file::read_text(path, LARGEST_LABELS)?;
     Ok(text.lines().map(|line| line.trim().to_string()).collect())
 }

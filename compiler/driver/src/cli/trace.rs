@@ -11,6 +11,7 @@ use std::path::Path;
 
 use cnnc::Error;
 use cnnc_codegen::artifact::manifest::Manifest;
+use cnnc_frontends::file;
 use serde_json::{Value, json};
 
 /// When a step ran, in seconds from the start of its run.
@@ -39,7 +40,7 @@ pub(crate) fn write<'r>(
         events.extend(spans.iter().filter_map(|span| event(manifest, threads, span)));
     }
     let text = json!({"displayTimeUnit": "ms", "traceEvents": events}).to_string();
-    std::fs::write(path, text).map_err(|error| Error::new(cnnc::E_IO, format!("{}: {error}", path.display())))
+    Ok(file::write(path, text.as_bytes())?)
 }
 
 fn event(manifest: &Manifest, threads: u32, span: &Span) -> Option<Value> {

@@ -2,20 +2,21 @@
 //!
 //! Refuses files of another shape or element type than the model's: nothing is converted in silence.
 
-use std::fs;
-use std::io::Write;
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use cnnc::{E_IO, E_OPTION, Error};
+use cnnc_frontends::file;
 use cnnc_frontends::onnx::{tensor_from_pb, tensor_to_pb};
 use cnnc_ir::ops::Init;
 use cnnc_ir::{DType, Data, Tensor, Type};
 use npyz::{NpyFile, Order, WriterBuilder};
 
-/// A file's bytes.
-pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| fault(path, error))
-}
+/// Bytes that a tensor may have as a protobuf message.
+const LARGEST_MESSAGE: u64 = 2 << 30;
+
+/// A way out for a `.npy` file.
+const SAVE_AGAIN: &str = "save it again by numpy.save, with the shape and type of the input";
 
 /// What is wrong with a file.
 pub(crate) fn fault(path: &Path, what: impl std::fmt::Display) -> Error {
@@ -42,7 +43,7 @@ pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
     let path = Path::new(text);
     let tensor = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npy") => npy(path, ty)?,
-        Some("pb") => tensor_from_pb(&file(path)?)?,
+        Some("pb") => tensor_from_pb(&file::read(path, LARGEST_MESSAGE)?)?,
         _ => {
             let help = "give a .npy, .pb or .rgb file, or random:SEED; other pictures are for --image";
             return Err(fault(path, "no file of a tensor").with_help(help));
@@ -55,8 +56,10 @@ pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
 }
 
 fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
-    let bytes = file(path)?;
-    let file = NpyFile::new(&bytes[..]).map_err(|error| fault(path, error))?;
+    let (mut file, found) = file::open(path)?;
+    let no_header = |error| fault(path, error).with_help(SAVE_AGAIN);
+    header_fits(&mut file, found.len()).map_err(no_header)?;
+    let file = NpyFile::new(BufReader::new(file)).map_err(no_header)?;
     let dims: Vec<u64> = ty.dims().iter().map(|&d| d as u64).collect();
     if file.shape() != dims {
         return Err(fault(path, format!("has shape {:?}, the model takes {ty}", file.shape())));
@@ -76,8 +79,28 @@ fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
         DType::U8 => file.into_vec().map(Data::U8),
         DType::Bool => file.into_vec().map(Data::Bool),
     };
-    let data = data.map_err(|error| fault(path, format!("{error}; the model takes {ty}")))?;
+    let data = data.map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => fault(path, format!("ends before its {ty} does")).with_help(SAVE_AGAIN),
+        _ => fault(path, format!("{error}; the model takes {ty}")).with_help(SAVE_AGAIN),
+    })?;
     Ok(Tensor::new(ty.shape.clone(), data)?)
+}
+
+/// Refuses a header that is longer than its file, before room for it is made.
+fn header_fits(file: &mut (impl Read + Seek), size: u64) -> std::io::Result<()> {
+    // Magic, version, length: of two bytes in version 1, else of four.
+    let mut start = [0; 12];
+    if size >= 12 {
+        file.read_exact(&mut start)?;
+        file.rewind()?;
+    }
+    let [.., major, _, a, b, c, d] = start;
+    let length =
+        if major == 1 { u32::from(u16::from_le_bytes([a, b])) } else { u32::from_le_bytes([a, b, c, d]) };
+    match u64::from(length) <= size {
+        true => Ok(()),
+        false => Err(std::io::Error::other(format!("the header has {length} bytes, the file {size}"))),
+    }
 }
 
 /// Writes a tensor as `.npy` or `.pb`; the file is whole or not there.
@@ -89,11 +112,7 @@ pub(crate) fn write(path: &Path, name: &str, tensor: &Tensor) -> Result<(), Erro
             return Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display())));
         }
     };
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| fault(path, error))?;
-    file.write_all(&bytes).map_err(|error| fault(path, error))?;
-    file.persist(path).map_err(|error| fault(path, error.error))?;
-    Ok(())
+    Ok(file::write(path, &bytes)?)
 }
 
 fn npy_bytes(tensor: &Tensor) -> std::io::Result<Vec<u8>> {

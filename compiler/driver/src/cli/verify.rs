@@ -6,11 +6,12 @@
 //!
 //! Outputs are held against the network as it was read; results of steps against the network that was planned, by the
 //! name of their node. A node of several steps is read after the last one. Results that lie in the caller's outputs,
-//! or share a buffer of another shape, are not read in between.
+//! or share a buffer of another shape, are not read in between. Where the evaluator has no number, or an infinity, the
+//! model must have the same.
 
 use std::collections::HashMap;
 
-use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Options, Program};
+use cnnc::{Compiled, Diagnostic, E_OPTION, E_RUN, Error, Module, Options, Program};
 use cnnc_codegen::plan::{Buffer, Layout, Space, Step, Work};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
 use cnnc_ir::{Data, Tensor};
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The relative difference from which a node has parted
-    #[arg(long, default_value_t = 1e-5)]
+    #[arg(long, default_value_t = 1e-5, value_parser = tolerance, allow_negative_numbers = true)]
     tolerance: f64,
     /// Threads; 0: as many as there are
     #[arg(long, default_value_t = 1)]
@@ -54,12 +55,13 @@ struct Difference {
 pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     progress.say("compiling");
-    let (given, pictures) = Input::sorted(&args.inputs);
+    let (given, pictures) = Input::sorted(&args.inputs)?;
     let options = Options { pictures, ..args.source.compilation.options()? };
     let module = cnnc::load(&args.source.input, &options)?;
-    let inputs = inputs(&given, args.seed, &module)?;
     let compiled = cnnc::compile(&module, &options)?;
     let model = compiled.jit()?;
+    // Not before: what is over the limits is refused by then.
+    let inputs = inputs(&given, args.seed, &module)?;
     let mut session = Session::new(&model, &inputs, args.threads)?;
     let (program, lanes) = (compiled.program(), options.features.target().lanes);
     let mut steps = HashMap::new();
@@ -124,7 +126,18 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     }
 }
 
+/// A number that a difference can be above.
+fn tolerance(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
+    number.ok_or_else(|| "expected a finite number, not below 0".into())
+}
+
 fn inputs(given: &[String], seed: u64, module: &Module) -> Result<Vec<Tensor>, Error> {
+    let has = module.graph.inputs().len();
+    if let Some(text) = given.get(has) {
+        return Err(Error::new(E_OPTION, format!("no input is left for {text:?}, the network has {has}"))
+            .with_help("give a value for each input, in order"));
+    }
     let ids = module.graph.inputs().iter().enumerate();
     ids.map(|(i, &id)| match given.get(i) {
         Some(text) => values::read(text, module.graph.ty(id)),
@@ -186,7 +199,9 @@ fn parting(
 fn difference(name: &str, want: &Data, got: &Data) -> Difference {
     let (want, got) = (want.to_f64(), got.to_f64());
     let (mut square, mut norm, mut largest) = (0.0, 0.0, 0.0f64);
-    for (w, g) in want.iter().zip(&got) {
+    // What is not a number there must be none here; a norm of infinities would hide all that is finite.
+    let agree = |w: f64, g: f64| (w.is_nan() && g.is_nan()) || (w.is_infinite() && w == g);
+    for (&w, &g) in want.iter().zip(&got).filter(|&(&w, &g)| !agree(w, g)) {
         let d = if w == g { 0.0 } else { g - w };
         square += d * d;
         norm += w * w;
@@ -199,7 +214,7 @@ fn difference(name: &str, want: &Data, got: &Data) -> Difference {
 
 impl Difference {
     fn text(&self) -> String {
-        format!("{}: relative {:.1e}, at most {:.1e}", self.name, self.relative, self.largest)
+        format!("{}: relative {:.1e}, at most {:.1e}", output::name(&self.name), self.relative, self.largest)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `compile` and `inspect`: what is written, what it says, and that nothing is left after an error.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{CLASSIFIER, Folder, shared, unsupported};
@@ -74,6 +74,12 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
     assert_eq!(first_line("--max-memory 3000000"), quick);
     assert_eq!(first_line("--max-workspace 330KiB"), small);
     assert_eq!(first_line("--max-workspace 3MiB"), quick);
+    // Whoever asked for another plan is told.
+    let noted = folder.cnnc("compile net.cnn -o numerics.so --max-workspace 330KiB");
+    assert_eq!(noted.output.status.code(), Some(0));
+    let wanted = "note: planned for memory, as by --optimize memory, to keep to --max-workspace 337920\n";
+    assert_eq!(noted.stderr(), wanted);
+    std::fs::remove_file(folder.path("numerics.so")).unwrap();
     let refused = "compile net.cnn -o net.so --max-memory 400000";
     folder.cnnc(refused).refuses(&[
         "E_LIMIT",
@@ -99,24 +105,45 @@ fn measured_times_choose_the_algorithms() {
     folder.cnnc("compile net.cnn -o net.so --tune 1").good();
     assert_eq!(folder.files(), ["net.cnn", "net.so", "net.times"]);
     let times: Value = serde_json::from_slice(&folder.read("net.times")).unwrap();
-    let measured = times["y"].as_object().unwrap();
+    let measured = times["times"]["y"].as_object().unwrap();
     assert!(measured.contains_key("direct") && measured.len() >= 2, "{measured:?}");
     assert!(measured.values().all(|t| (1..1_000_000_000).contains(&t.as_u64().unwrap())), "{measured:?}");
     let tuned = folder.read("net.so");
     folder.cnnc("compile net.cnn -o net.so --tuned net.times").good();
     assert!(tuned == folder.read("net.so"), "the same times, the same bytes");
+    let said = |key: &str, value: Value| {
+        let mut said = times.clone();
+        said[key] = value;
+        folder.write("said.times", said.to_string());
+    };
     // Whatever they say is believed, and not more.
     for (way, [direct, tiles]) in [("direct", [1, 1000]), ("F(2x2, 3x3)", [1000, 1])] {
-        folder.write("said.times", format!(r#"{{"y": {{"direct": {direct}, "F(2x2, 3x3)": {tiles}}}}}"#));
+        said("times", json!({"y": {"direct": direct, "F(2x2, 3x3)": tiles}}));
         let plan = folder.cnnc("dump net.cnn --stage plan --tuned said.times").good();
         let line = plan.lines().find(|line| line.contains(way));
         assert!(line.is_some_and(|line| line.contains("%y")), "{plan}");
         assert_eq!(plan.contains("F("), way != "direct", "{plan}");
     }
-    folder.write("said.times", r#"{"z": {"direct": 5}}"#);
-    folder.cnnc("compile net.cnn -o a.so --tuned said.times").refuses(&["E_OPTION", "%z", "--tune SECONDS"]);
-    folder.write("said.times", "quick");
-    folder.cnnc("compile net.cnn -o a.so --tuned said.times").refuses(&["E_OPTION", "said.times", "--tune"]);
+    let refused = "compile net.cnn -o a.so --tuned said.times";
+    said("times", json!({"z": {"direct": 5}}));
+    folder.cnnc(refused).refuses(&["E_OPTION", "%z", "--tune SECONDS"]);
+    said("times", json!({"y": {"direct": 5, "F(9x9, 3x3)": 4}}));
+    folder.cnnc(refused).refuses(&["E_OPTION", "%y by \"F(9x9, 3x3)\"", "--tune SECONDS"]);
+    said("times", json!({"y": {"direct": -1}}));
+    folder.cnnc(refused).refuses(&["E_OPTION", "said.times holds no measured times", "--tune SECONDS"]);
+    said("target", json!("neon"));
+    folder.cnnc(refused).refuses(&["E_OPTION", "measured for neon, not for avx2,fma,avx512"]);
+    folder
+        .cnnc("compile net.cnn -o a.so --tuned net.times --target-features avx2,fma")
+        .refuses(&["E_OPTION"]);
+    for other in ["quick", "{}", r#"{"y": {"direct": 5}}"#] {
+        folder.write("said.times", other);
+        folder.cnnc(refused).refuses(&["E_OPTION", "said.times", "--tune"]);
+    }
+    folder.write("net.cnn", net.replace("56", "28"));
+    folder.cnnc("compile net.cnn -o a.so --tuned net.times").refuses(&["E_OPTION", "other layers or shapes"]);
+    folder.cnnc("compile net.cnn -o a.so --tune soon").usage("expected seconds, a whole number");
+    assert!(!folder.files().contains(&"a.so".to_string()));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod arch;
 mod compile;
 mod examples;
+mod files;
 mod report;
 mod run;
 mod show;
@@ -41,7 +42,13 @@ graph @mirror(%x: f32[1,3,4,5]) {
 
 /// A file of ONNX with two nodes that cannot be compiled, and one that depends on the first.
 fn unsupported() -> Vec<u8> {
-    let node = |op_type: &str, from: &str, to: &str| NodeProto {
+    let nodes = [("NonZero", "x", "p"), ("NonZero", "x", "q"), ("Neg", "p", "y")];
+    onnx(&nodes, "x", &["q", "y"])
+}
+
+/// A file of ONNX: operators of one operand; inputs and outputs are of four elements.
+fn onnx(nodes: &[(&str, &str, &str)], input: &str, outputs: &[&str]) -> Vec<u8> {
+    let node = |&(op_type, from, to): &(&str, &str, &str)| NodeProto {
         op_type: op_type.into(),
         name: to.into(),
         input: vec![from.into()],
@@ -52,8 +59,8 @@ fn unsupported() -> Vec<u8> {
     model.opset_import.push(OperatorSetIdProto { version: 13, ..OperatorSetIdProto::default() });
     let graph = model.graph.mut_or_insert_default();
     graph.name = "bad".into();
-    graph.node = vec![node("NonZero", "x", "p"), node("NonZero", "x", "q"), node("Neg", "p", "y")];
-    for (names, list) in [(["x"].as_slice(), &mut graph.input), (&["q", "y"], &mut graph.output)] {
+    graph.node = nodes.iter().map(node).collect();
+    for (names, list) in [(&[input][..], &mut graph.input), (outputs, &mut graph.output)] {
         list.extend(names.iter().map(|name| {
             let mut info = ValueInfoProto { name: name.to_string(), ..ValueInfoProto::default() };
             let tensor = info.type_.mut_or_insert_default().mut_tensor_type();

@@ -96,6 +96,15 @@ fn memory_is_that_of_the_plan() {
 }
 
 #[test]
+fn inputs_that_take_pictures_take_less_memory() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let [plain, bytes] = ["", "--input x=u8,mean=0.5"].map(|how| report(&folder, &format!("net.cnn {how}")));
+    assert_eq!((&plain["inputs"], &bytes["inputs"]), (&json!(["1x3x12x10"]), &json!(["1x12x10x3"])));
+    assert!(folder.cnnc("report net.cnn --memory --input x=u8").good().contains("input 1x12x10x3"));
+    folder.cnnc("report net.cnn --html page.txt").usage("ends in .html");
+}
+
+#[test]
 fn time_is_measured_when_asked() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     assert_eq!(report(&folder, "net.cnn")["time"], Value::Null);

@@ -5,7 +5,7 @@ use std::process::Command;
 use npyz::WriterBuilder;
 use serde_json::{Value, json};
 
-use crate::{CLASSIFIER, Folder, MIRROR, npy, shared};
+use crate::{CLASSIFIER, Folder, MIRROR, npy, onnx, shared};
 
 #[test]
 fn memory_library_and_threads_give_the_same_bits() {
@@ -38,6 +38,17 @@ fn tensors_go_from_file_to_file() {
     folder.cnnc("run net.cnn --input b.pb").refuses(&["b.pb", "f32[1,3,4,5]"]);
     folder.cnnc("run net.cnn").refuses(&["\"x\"", "help: "]);
     folder.cnnc("run net.cnn --input random:1 --input random:2").refuses(&["random:2"]);
+    folder
+        .cnnc("verify net.cnn --input random:1 --input random:2")
+        .refuses(&["random:2", "the network has 1"]);
+    folder
+        .cnnc("run net.cnn --input x=random:1 --input x=random:2")
+        .refuses(&["E_OPTION", "\"x\" two values"]);
+    let shapes = "check net.cnn --shape x=1x3x12x10 --shape x=2x3x12x10";
+    folder.cnnc(shapes).refuses(&["E_OPTION", "--shape speaks of \"x\" twice"]);
+    folder.write("cut.npy", &folder.read("a.npy")[..200]);
+    folder.cnnc("run mirror.cnn --input cut.npy").refuses(&["ends before its f32[1,3,4,5] does; help: "]);
+    std::fs::remove_file(folder.path("cut.npy")).unwrap();
     folder.cnnc("run net.cnn --input random:seven").refuses(&["seven"]);
     folder.cnnc("run net.cnn --input net.cnn").refuses(&["net.cnn", "help: "]);
     folder.cnnc("run mirror.cnn --input random:1 --output a.txt").refuses(&["a.txt"]);
@@ -206,7 +217,23 @@ fn pictures_that_do_not_fit_the_input_are_refused() {
     usage("x=f32", "expected NAME=u8");
     usage("x=u8,hwc", "\"hwc\" is none of nhwc");
     usage("x=u8,std=0", "above 0");
-    usage("x=u8,mean=inf", "none of");
+    usage("x=u8,mean=inf", "inf is no finite number");
+    usage("x=u8,mean=nan", "NaN is no finite number");
+    usage("x=u8,std=1e-45", "beyond the numbers of f32");
+    usage("x=u8,mean=1e300", "beyond the numbers of f32");
+    usage("x=u8,nhwc,nchw", "\"nhwc\" and \"nchw\": say one of them");
+    usage("x=u8,rgb,rgb", "\"rgb\" and \"rgb\"");
+    usage("x=u8,mean=1,std=2,mean=3", "\"mean=1\" and \"mean=3\"");
+    folder.cnnc("check mirror.cnn --input x=u8 --input x=u8,raw").refuses(&["E_OPTION", "\"x\"", "twice"]);
+    for (option, part) in [
+        ("--mean nan", "expected a finite number"),
+        ("--std 0", "above 0"),
+        ("--std -1", "above 0"),
+        ("--std 1e-45", "above 0"),
+        ("--std inf", "above 0"),
+    ] {
+        folder.cnnc(&format!("run mirror.cnn --image p.rgb {option}")).usage(part);
+    }
     folder.write("one.cnn", MIRROR.replace("[1,3,", "[1,1,"));
     folder.cnnc("check one.cnn --input x=u8,bgr").refuses(&["1 channels", "help: leave out bgr"]);
     folder.write("flat.cnn", "graph @flat(%x: f32[1,9]) {\n  %y: f32[1,9] = relu %x\n  return %y\n}\n");
@@ -284,6 +311,41 @@ fn verify_compares_outputs_and_nodes() {
     }
     assert!(folder.cnnc("verify net.cnn --seed 9 --threads 2").good().contains("all agree"));
     folder.cnnc("verify net.cnn --tolerance 1e-15").refuses(&["E_RUN node %r", "1e-15"]);
+    for tolerance in ["nan", "-1", "inf", "x"] {
+        folder.cnnc(&format!("verify net.cnn --tolerance {tolerance}")).usage("expected a finite number");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_none_in_both() {
+    for op in ["Sqrt", "Log"] {
+        let folder = Folder::with("net.onnx", onnx(&[(op, "x", "y")], "x", &["y"]));
+        let ran = folder.cnnc("run net.onnx --input random:1").good();
+        assert!(ran.contains("NaN"), "{ran}");
+        assert_eq!(folder.cnnc("verify net.onnx --json").json()["good"], true);
+    }
+    let by_zero = "graph @net(%x: f32[4]) {\n  %z: f32[4] = sub %x, %x\n  %o: f32[4] = const splat(1)\n  \
+                   %a: f32[4] = div %o, %z\n  %b: f32[4] = add %a, %x\n  return %b\n}\n";
+    let folder = Folder::with("net.cnn", by_zero);
+    assert!(folder.cnnc("run net.cnn --input random:1").good().contains("inf"));
+    assert_eq!(folder.cnnc("verify net.cnn --json").json()["good"], true);
+}
+
+#[test]
+fn limits_are_judged_before_anything_is_drawn() {
+    let text =
+        "graph @net(%x: f32[1,1000000,1000000]) {\n  %y: f32[1,1000000,1000000] = relu %x\n  return %y\n}\n";
+    let folder = Folder::with("net.cnn", text);
+    for command in ["verify net.cnn", "run net.cnn --input random:1", "bench net.cnn --seconds 1"] {
+        folder.cnnc(command).refuses(&["E_LIMIT node %x", "help: "]);
+    }
+    // What no limit refuses the system does: a run takes two of 480 GB.
+    folder.write("net.cnn", text.replace("1000000,", "120000,"));
+    for command in ["verify net.cnn", "run net.cnn --input random:1", "bench net.cnn --seconds 1"] {
+        let shell = format!("ulimit -v 16000000; exec \"$0\" {command} --max-memory 1024GiB");
+        let ran = folder.run("sh".as_ref(), &["-c", &shell, env!("CARGO_BIN_EXE_cnnc")]);
+        ran.refuses(&["E_MEMORY: the system has not the ", " bytes that it takes; help: "]);
+    }
 }
 
 #[test]
@@ -356,6 +418,8 @@ fn bench_writes_a_trace() {
             );
         }
     }
+    let printed = folder.cnnc("bench net.cnn --seconds 1 --trace trace.json").good();
+    assert!(!printed.contains("operator"), "no profile that nobody asked for: {printed}");
     folder.cnnc("bench net.cnn --seconds 1 --trace absent/trace.json").refuses(&["E_IO: absent/trace.json"]);
 }
 

@@ -1,14 +1,13 @@
-//! Files: whole or not at all, and the second file that the weights of a large model stand in.
+//! The second file, that the weights of a large model stand in.
 //!
-//! A file is written under a temporary name beside its own and renamed when it is complete. Tensors of the
-//! second file start at multiples of 4096, so that a reader may map them.
+//! Its tensors start at multiples of 4096, so that a reader may map them.
 
+use crate::file::{self, Draft};
 use crate::onnx::diagnostic::{Fault, fault};
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{StringStringEntryProto, TensorProto};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// Tensors of fewer bytes stay in the model.
 const SMALL: usize = 1024;
@@ -16,7 +15,7 @@ const ALIGN: u64 = 4096;
 
 /// A file of weights.
 pub(super) struct DataFile {
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<Draft>,
     path: PathBuf,
     /// Its name as the model says it.
     location: String,
@@ -30,7 +29,8 @@ impl DataFile {
         let name = name.ok_or_else(|| fault!(E_IO, "{model:?} has a name that ONNX cannot hold"))?;
         let location = format!("{name}.data");
         let path = model.with_file_name(&location);
-        let file = BufWriter::with_capacity(1 << 20, temporary(&path)?);
+        let draft = Draft::of(&path).map_err(|error| refused(&path, &error))?;
+        let file = BufWriter::with_capacity(1 << 20, draft);
         Ok(DataFile { file, path, location, bytes: 0 })
     }
 
@@ -63,32 +63,10 @@ impl DataFile {
     /// Gives the file its name.
     pub(super) fn keep(self) -> Result<(), Fault> {
         let file = self.file.into_inner().map_err(|error| refused(&self.path, error.error()))?;
-        file.persist(&self.path).map_err(|error| refused(&self.path, &error.error))?;
-        Ok(())
+        file.keep().map_err(|error| refused(&self.path, &error))
     }
 }
 
-/// Writes a file of these bytes.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let mut file = temporary(path)?;
-    file.write_all(bytes).map_err(|error| refused(path, &error))?;
-    file.persist(path).map_err(|error| refused(path, &error.error))?;
-    Ok(())
-}
-
-/// A file beside `path` that is gone unless it is kept.
-fn temporary(path: &Path) -> Result<NamedTempFile, Fault> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".cnnc-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.tempfile_in(folder).map_err(|error| refused(path, &error))
-}
-
 fn refused(path: &Path, error: &std::io::Error) -> Fault {
-    fault!(E_IO, "{path:?} cannot be written: {error}")
+    file::unwritable(path, error).into()
 }

@@ -16,6 +16,7 @@ mod ops;
 
 use super::diagnostic::{Diagnostic, Fault, fault};
 use super::tensor;
+use crate::file;
 use call::{Call, Constant};
 use cnnc_ir::{Module, NodeId, Op, Stage, Type};
 use data::DataFile;
@@ -60,7 +61,7 @@ pub(super) fn export_within(module: &Module, path: &Path, one_file: usize) -> Re
     if let Some(data) = exporter.data {
         data.keep().map_err(one)?;
     }
-    data::write(path, &bytes).map_err(one)
+    file::write(path, &bytes).map_err(|problem| vec![problem])
 }
 
 fn bytes(model: &ModelProto) -> Result<Vec<u8>, Fault> {

@@ -47,7 +47,11 @@ pub(super) fn unsqueeze(node: &mut Node) -> Outcome {
     let ty = node.ty(x);
     let given = required("axes", node.list_since(13, "axes", input)?)?;
     let rank = ty.rank() + given.len();
-    ensure!(rank <= Shape::MAX_RANK, E_LIMIT, "{rank} dimensions, at most {} are supported", Shape::MAX_RANK);
+    if rank > Shape::MAX_RANK {
+        let most = Shape::MAX_RANK;
+        return Err(fault!(E_LIMIT, "{rank} dimensions, at most {most} are supported")
+            .with_help("use fewer dimensions"));
+    }
     let new = axes("axes", &given, rank)?;
     let mut old = ty.dims().iter();
     let extent = |d: usize| if new.contains(&d) { Some(1) } else { old.next().copied() };

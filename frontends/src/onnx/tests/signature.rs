@@ -1,7 +1,7 @@
 //! Symbolic dimensions and how they are bound.
 
 use super::Dim::{Is, Named, Open};
-use super::{Dim, Model, counting, ints};
+use super::{Dim, Model, counting, ints, value_info};
 use crate::onnx::{Diagnostic, ImportOptions};
 use cnnc_ir::Module;
 
@@ -33,6 +33,42 @@ fn a_symbolic_first_dimension_is_a_batch() {
         assert_eq!(extents(model.import_with(&ImportOptions::default())), Ok(vec![vec![1, 3]]));
         assert_eq!(extents(model.import_with(&batch(4))), Ok(vec![vec![4, 3]]));
         assert_eq!(extents(model.import_with(&shapes(&[("x", &[5, 3])]))), Ok(vec![vec![5, 3]]));
+    }
+}
+
+#[test]
+fn no_extent_is_below_zero() {
+    let problem = extents(identity(vec![("x", vec![Is(-5), Is(3)])]).import_with(&ImportOptions::default()));
+    let expected = "E_MODEL: input \"x\": it has an extent of -5; -1 stands for one that is not known";
+    assert_eq!(problem, Err(expected.to_string()));
+}
+
+#[test]
+fn values_between_are_what_the_file_says() {
+    let said = |elem_type: i32, dims: Vec<Dim>| {
+        let model = Model::new(13).input("x", &[1, 3]).node("Relu", &["x"], &["y"], &[]);
+        let mut model = model.node("Relu", &["y"], &["z"], &[]).output("z");
+        model.0.graph.mut_or_insert_default().value_info.push(value_info("y", elem_type, Some(dims)));
+        model.import_with(&ImportOptions::default()).map(|_| ()).map_err(|problems| problems[0].to_string())
+    };
+    for dims in [vec![Is(1), Is(3)], vec![Named("N"), Is(3)], vec![Is(-1), Open], vec![]] {
+        assert_eq!(said(1, dims), Ok(()));
+    }
+    for (elem_type, dims, expected) in [
+        (
+            1,
+            vec![Is(9), Is(9)],
+            "E_MODEL: value \"y\" is declared f32[9,9], its value is f32[1,3]; help: infer",
+        ),
+        (
+            7,
+            vec![Is(1), Is(3)],
+            "E_MODEL: value \"y\" is declared i64[1,3], its value is f32[1,3]; help: infer",
+        ),
+        (1, vec![Is(-2), Is(3)], "E_MODEL: value \"y\": it has an extent of -2; -1 stands for"),
+    ] {
+        let problem = said(elem_type, dims).unwrap_err();
+        assert!(problem.starts_with(expected), "{problem}");
     }
 }
 

@@ -16,14 +16,14 @@ use std::path::{Path, PathBuf};
 
 use clap::value_parser;
 use cnnc::{Compiled, Diagnostic, Error, Module};
-use cnnc_frontends::arch;
+use cnnc_frontends::{arch, file};
 use cnnc_ir::Cost;
 use serde_json::{Value, json};
 
 use self::layers::Layer;
 use self::memory::Memory;
 use self::plots::Theme;
-use super::args::Compilation;
+use super::args::{Compilation, Pictures};
 use super::bench::Bench;
 use super::progress::Progress;
 use super::{output, values};
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     #[arg(requires = "bench")]
     seconds: u32,
     /// Write a page with tables and pictures, .html
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = page)]
     html: Option<PathBuf>,
     /// Write the pictures into a folder, .light.svg and .dark.svg
     #[arg(long, value_name = "FOLDER")]
@@ -64,6 +64,8 @@ pub(crate) struct Args {
     markdown: bool,
     #[command(flatten)]
     compilation: Compilation,
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 /// All that is known about a network.
@@ -142,7 +144,7 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
 fn report(args: &Args, path: &Path, name: String) -> Result<(Report, Option<Error>), Error> {
     let progress = Progress::new();
     progress.say(format!("reading {name}"));
-    let options = args.compilation.options()?;
+    let options = args.pictures.options(&args.compilation)?;
     let module = cnnc::load(path, &options)?;
     let mut report = Report::of(name, &module);
     progress.say(format!("compiling {}", report.name));
@@ -211,7 +213,16 @@ fn pictures(reports: &[Report], folder: &Path) -> Result<(), Error> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(|error| values::fault(path, error))
+    Ok(file::write(path, text.as_bytes())?)
+}
+
+/// A path that a browser takes for a page.
+fn page(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm") => Ok(path),
+        _ => Err("expected a file that ends in .html".into()),
+    }
 }
 
 fn to_json(report: &Report) -> Value {
