@@ -164,7 +164,7 @@ fn code_computes_the_same_with_and_without_passes() {
         }
         Ok(compared)
     };
-    every_drawing("drawn networks with and without passes, for every goal", check, seeds(SOME));
+    every_drawing("drawn networks with and without passes", check, seeds(SOME));
 }
 
 /// What compiled code computes. Transforms round more than sums do and have their own tests.

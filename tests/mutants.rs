@@ -292,7 +292,9 @@ fn all(is_text: bool, count: usize) {
     report(what, judged, tally.wrong.len());
     let right = tally.counts.get("accepted and right").copied().unwrap_or(0);
     assert!(tally.wrong.is_empty(), "{} are wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
-    assert!(judged == count && right > count / 20, "{judged} judged, {right} of them ran");
+    // A text fits less often: each says the types of all values.
+    let least = count / if is_text { 40 } else { 20 };
+    assert!(judged == count && right >= least, "{judged} judged, {right} of them ran");
 }
 
 /// One mutant in four is one of a text.
