@@ -7,6 +7,7 @@ use cnnc_codegen::plan::{Goal, print};
 use cnnc_frontends::arch::{ArchOptions, find, list};
 use cnnc_ir::Module;
 use cnnc_tests::compiled::{optimized, planned};
+use cnnc_tests::count::say;
 use cnnc_tests::models::{import, shared};
 
 const MIB: f64 = (1 << 20) as f64;
@@ -60,7 +61,7 @@ fn arenas_are_near_their_bound() {
         counted += 1;
     }
     assert!(counted >= 56, "{counted} networks");
-    eprintln!("{counted} arenas within 1.02 (densenet 1.06) of their bound");
+    say(&format!("{counted} arenas within 1.02 (densenet 1.06) of their bound"));
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn arenas_take_what_was_promised() {
     for (goal, promised) in [(Goal::Balanced, &MOST[..]), (Goal::Memory, &LEAST)] {
         for (name, most) in promised {
             let (arena, scratch) = mib(built_in(name), goal);
-            eprintln!("{name}, {}: {arena:.2} MiB, {scratch:.2} MiB of scratch", goal.name());
+            say(&format!("{name}, {}: {arena:.2} MiB, {scratch:.2} MiB of scratch", goal.name()));
             assert!(arena <= *most && scratch <= SCRATCH, "{name}, {}: {arena} MiB", goal.name());
         }
     }
@@ -80,6 +81,6 @@ fn an_inverted_bottleneck_takes_half() {
     let Some(folder) = shared(name) else { return };
     let mobilenet = |goal| mib(import(&folder.join("model.onnx"), 1), goal);
     let (balanced, memory) = (mobilenet(Goal::Balanced), mobilenet(Goal::Memory));
-    eprintln!("{name}: {:.2} MiB, {:.2} for the least memory", balanced.0, memory.0);
+    say(&format!("{name}: {:.2} MiB, {:.2} for the least memory", balanced.0, memory.0));
     assert!(2.0 * memory.0 <= balanced.0 && memory.1 <= SCRATCH, "{memory:?} of {balanced:?} MiB");
 }

@@ -19,7 +19,7 @@ use cnnc_runtime::Model;
 use cnnc_tests::bugs::{Bug, Spoiler, WRITTEN, spoil_plan};
 use cnnc_tests::child::child;
 use cnnc_tests::compiled::{has_wide, optimized, planned};
-use cnnc_tests::count::{number, report};
+use cnnc_tests::count::{number, report, say};
 use cnnc_tests::guarded::run_both_ends;
 use cnnc_tests::steps::{idle_lanes, trace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -207,7 +207,7 @@ fn bugs_are_noticed() {
         let (place, noticed) = put(network, bug)?;
         let what = noticed.unwrap_or("nothing is noticed");
         let of = if network.target.wide { " of wide vectors" } else { "" };
-        eprintln!("{name} in {}{of}, {place}: {what}", network.module.graph.name);
+        say(&format!("{name} in {}{of}, {place}: {what}", network.module.graph.name));
         Some(noticed.is_some())
     };
     for (name, bug) in &WRITTEN {

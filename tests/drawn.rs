@@ -1,22 +1,26 @@
 //! Drawn networks: whatever the passes do to them, they compute the same, verify, parse back, and are done at once; and
 //! code compiled with every pass left out computes the same as code compiled with all, in every form the same bits.
+//! Plans for speed and for memory give the bits of any other; some networks take pictures as they are.
 //! onnxruntime, which shares no code with us, computes what the evaluator does.
 //!
 //! `CNNC_GRAPHS` says how many networks, `CNNC_SEED` the first; a failure is shrunk before it is shown. A plain run
 //! compiles some of them only.
 
+use cnnc::Picture;
+use cnnc_codegen::plan::Goal;
 use cnnc_codegen::{Origin, Target};
 use cnnc_frontends::onnx::export_file;
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Sliding;
-use cnnc_ir::{Module, NodeId, Op, Tensor, text, verify};
+use cnnc_ir::{Module, NodeId, Op, Shape, Tensor, text, verify};
 use cnnc_passes::{PIPELINE, Pass, run_passes};
 use cnnc_runtime::Model;
-use cnnc_tests::bound::bounds;
+use cnnc_tests::bound::{Given, bounds, bounds_from};
 use cnnc_tests::compiled::{self, planned};
 use cnnc_tests::count::{number, report};
 use cnnc_tests::drawn::Drawing;
 use cnnc_tests::onnxruntime;
+use cnnc_tests::random::Random;
 use cnnc_tests::steps::idle_lanes;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -35,6 +39,9 @@ const IDLE: [&str; 2] = ["simulate-quantize", "flush-denormals"];
 /// Code knows no batch norm.
 const NEEDED: &str = "lower-batch-norm";
 
+/// One drawing in so many of a plain run: compiling takes a while without optimisation.
+const SOME: usize = if cfg!(debug_assertions) { 6 } else { 1 };
+
 /// The seeds of one drawing in so many, of all where somebody says how many there are.
 fn seeds(every: usize) -> Vec<u64> {
     let (count, seed) = (number("CNNC_GRAPHS", 300), number("CNNC_SEED", 1));
@@ -43,8 +50,7 @@ fn seeds(every: usize) -> Vec<u64> {
 }
 
 /// Tries every drawing; a failure is shrunk and shown.
-fn every_drawing(what: &str, check: impl Fn(&Drawing) -> Result<usize, String> + Sync, every: usize) {
-    let seeds = seeds(every);
+fn every_drawing(what: &str, check: impl Fn(&Drawing) -> Result<usize, String> + Sync, seeds: Vec<u64>) {
     // A panic of what is tested is a failure like any other.
     let tried = |drawing: &Drawing| {
         catch_unwind(AssertUnwindSafe(|| check(drawing))).unwrap_or_else(|_| Err("it panics".into()))
@@ -131,7 +137,7 @@ fn passes_preserve_what_networks_compute() {
         }
         Ok(compared)
     };
-    every_drawing("drawn networks through passes", check, 1);
+    every_drawing("drawn networks through passes", check, seeds(1));
 }
 
 #[test]
@@ -145,30 +151,94 @@ fn code_computes_the_same_with_and_without_passes() {
         let mut compared = 0;
         for passes in [needed, PIPELINE.iter().collect()] {
             let after = through(&module, &passes)?;
-            let got = compiled_results(&after, &inputs)?;
+            let got = compiled_results(&after, &inputs, Goal::Balanced)?;
             let named =
                 |why| format!("compiled after {} passes: {why}\n{}", passes.len(), text::print(&after));
-            compared += within(&wanted, &got, &bounds).map_err(named)?;
+            compared += within(&wanted, &wide(&got), &bounds).map_err(named)?;
+            for goal in [Goal::Memory, Goal::Speed] {
+                let other = compiled_results(&after, &inputs, goal)?;
+                if compiled::bits(&other) != compiled::bits(&got) {
+                    return Err(named(format!("other bits from a plan for {}", goal.name())));
+                }
+            }
         }
         Ok(compared)
     };
-    // Compiling takes a while without optimisation.
-    every_drawing(
-        "drawn networks with and without passes",
-        check,
-        if cfg!(debug_assertions) { 6 } else { 1 },
-    );
+    every_drawing("drawn networks with and without passes", check, seeds(SOME));
 }
 
 /// What compiled code computes. Transforms round more than sums do and have their own tests.
-fn compiled_results(module: &Module, inputs: &[Tensor]) -> Result<Vec<Vec<f64>>, String> {
-    let target = Target { winograd: false, ..Target::x86_64_v3() };
+fn compiled_results(module: &Module, inputs: &[Tensor], goal: Goal) -> Result<Vec<Vec<f32>>, String> {
+    let target = Target { winograd: false, goal, ..Target::x86_64_v3() };
     let program = planned(module, &target);
     let origin = Origin { name: "drawn".into(), ..Origin::default() };
     let model = cnnc_codegen::jit(module, &program, &target, &origin).map_err(|e| e.to_string())?;
     idle_lanes(&model, &program, inputs)?;
-    let outputs = compiled::run(&model, inputs, 1);
-    Ok(outputs.into_iter().map(|o| o.into_iter().map(f64::from).collect()).collect())
+    Ok(compiled::run(&model, inputs, 1))
+}
+
+fn wide(results: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    results.iter().map(|y| y.iter().map(|&y| f64::from(y)).collect()).collect()
+}
+
+/// A kind of pictures for an input of so many channels, the bytes of one, and what a network makes of them:
+/// `(byte / 255 - mean) / std`, in its own order.
+fn picture(seed: u64, dims: &[usize]) -> (Picture, Tensor, Tensor) {
+    let &[n, c, h, w] = dims else { panic!("an input of rank {}", dims.len()) };
+    let mut random = Random(seed);
+    let [interleaved, raw] = [(); 2].map(|()| random.once_in(2));
+    let reversed = c == 3 && random.once_in(2);
+    let unit = if raw { 1.0 } else { 255.0 };
+    let mut some = |least: f64| -> Vec<f64> {
+        let count = random.pick(&[0, 1, c]);
+        (0..count).map(|_| (least + random.below(100) as f64 / 200.0) * 255.0 / unit).collect()
+    };
+    let (mean, std) = (some(0.0), some(0.25));
+    let of = |numbers: &[f64], c: usize, none| numbers.get(c % numbers.len().max(1)).copied().unwrap_or(none);
+    // Of each element of the network, in its order: the place of its byte.
+    let place = |k: usize| {
+        let (image, channel, y, x) = (k / (c * h * w), k / (h * w) % c, k / w % h, k % w);
+        let channel = if reversed { c - 1 - channel } else { channel };
+        match interleaved {
+            true => ((image * h + y) * w + x) * c + channel,
+            false => ((image * c + channel) * h + y) * w + x,
+        }
+    };
+    let bytes: Vec<u8> = (0..n * c * h * w).map(|_| random.bits() as u8).collect();
+    let number = |k: usize| {
+        let channel = k / (h * w) % c;
+        (f64::from(bytes[place(k)]) / unit - of(&mean, channel, 0.0)) / of(&std, channel, 1.0)
+    };
+    let real = Tensor::of(&Shape::new(dims).unwrap(), (0..bytes.len()).map(|k| number(k) as f32).collect());
+    let shape = if interleaved { [n, h, w, c] } else { [n, c, h, w] };
+    let picture = Picture { interleaved, reversed, raw, mean, std };
+    (picture, Tensor::of(&Shape::new(shape).unwrap(), bytes), real)
+}
+
+#[test]
+fn pictures_are_normalised() {
+    let check = |drawing: &Drawing| {
+        let module = drawing.module();
+        let x = module.graph.inputs()[0];
+        let (picture, bytes, real) = picture(drawing.seed(), module.graph.ty(x).dims());
+        let mut pictured = module.clone();
+        picture.enter(&mut pictured, "x").map_err(|e| e.to_string())?;
+        let after = through(&pictured, &PIPELINE.iter().collect::<Vec<_>>())?;
+        let got = compiled_results(&after, &[bytes], Goal::Balanced)?;
+        let inputs = [real];
+        // A byte is scaled and then shifted, or what reads it is: either is as large as these.
+        let unit = if picture.raw { 255.0 } else { 1.0 };
+        let (mean, std) = (
+            picture.mean.iter().copied().fold(0.0, f64::max),
+            picture.std.iter().copied().fold(f64::INFINITY, f64::min),
+        );
+        let most = (unit + mean) / if picture.std.is_empty() { 1.0 } else { std };
+        let bounds = bounds_from(&module, &inputs, F32, Given { most, error: 4.0 * F32 * most });
+        let named = |why| format!("{picture}: {why}\n{}", text::print(&after));
+        within(&evaluated(&module, &inputs)?, &wide(&got), &bounds).map_err(named)
+    };
+    let quarter = seeds(SOME).into_iter().filter(|seed| seed % 4 == 1).collect();
+    every_drawing("drawn pictures", check, quarter);
 }
 
 /// From a library and from memory by every twin, on one thread and on three.
@@ -195,7 +265,7 @@ fn every_form_gives_the_same_bits() {
             None => Ok(all.iter().map(Vec::len).sum()),
         }
     };
-    every_drawing("drawn networks in every form", check, if cfg!(debug_assertions) { 10 } else { 1 });
+    every_drawing("drawn networks in every form", check, seeds(if SOME == 1 { 1 } else { 10 }));
 }
 
 /// What onnxruntime gives for drawings, a hundred in one process; none where there is no Python with it.
@@ -236,8 +306,7 @@ fn is_disputed(module: &Module) -> bool {
 
 #[test]
 fn onnxruntime_computes_the_same() {
-    let every = if cfg!(debug_assertions) { 6 } else { 1 };
-    let drawings: Vec<Drawing> = seeds(every).into_iter().map(Drawing::new).collect();
+    let drawings: Vec<Drawing> = seeds(SOME).into_iter().map(Drawing::new).collect();
     let Some(known) = by_onnxruntime(&drawings) else { return };
     let check = |drawing: &Drawing| {
         let module = drawing.module();
@@ -252,7 +321,7 @@ fn onnxruntime_computes_the_same() {
         let got: Vec<Vec<f64>> = got.iter().map(|y| y.data().to_f64()).collect();
         within(&evaluated(&module, &inputs)?, &got, &bounds(&module, &inputs, F32))
     };
-    every_drawing("drawn networks in onnxruntime", check, every);
+    every_drawing("drawn networks in onnxruntime", check, seeds(SOME));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use cnnc_frontends::onnx;
 use cnnc_ir::ops::Init;
 use cnnc_ir::{Module, Tensor};
 use cnnc_tests::compiled::{jit, run, write};
+use cnnc_tests::count::say;
 use cnnc_tests::models::{difference, import, shared};
 use cnnc_tests::onnxruntime;
 use std::path::Path;
@@ -108,7 +109,7 @@ fn every_built_in_network_at_its_size() {
     let only = std::env::var("CNNC_NETWORK").ok();
     for arch in arch::list().iter().filter(|a| only.as_deref().is_none_or(|name| name == a.name)) {
         if let Some(d) = built_in(arch.name, None) {
-            eprintln!("{}: {d:.1e} of the largest output", arch.name);
+            say(&format!("{}: {d:.1e} of the largest output", arch.name));
         }
     }
 }

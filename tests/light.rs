@@ -1,10 +1,13 @@
 //! The light graphs of the onnx package: as they are, and with random weights against onnxruntime.
+//!
+//! `CNNC_LIGHT_SEEDS` says how many drawings of weights tests/run.sh has made, one if nobody says; where that is said,
+//! or where they are kept, so many must be there.
 
 use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
 use cnnc_tests::compiled::{bits, jit, run, targets};
-use cnnc_tests::count::report;
-use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, root, tensors};
+use cnnc_tests::count::{number, report, say};
+use cnnc_tests::models::{data_sets, difference, import, made, relative_l2, tensors};
 use std::path::PathBuf;
 
 /// The constant weights of the light graphs make one constant of every input: this proves import and shapes alone.
@@ -24,35 +27,38 @@ fn light(name: &str) {
     assert!(d <= 1e-3, "{name}: {d:e}");
 }
 
+/// Threads that all give the same bits.
+const THREADS: [u32; 4] = [1, 2, 3, 8];
+
 /// The same graph with random weights, of each seed that was drawn: the logits of onnxruntime, the last output; and the
 /// same bits from either emitter and any number of threads.
 fn random(name: &str) {
-    let path = |seed: u32| format!("target/oracle/light_random/{name}-{seed}");
-    let more = (1..).map(|seed| root().join(path(seed))).take_while(|folder| folder.exists());
-    let folders: Vec<PathBuf> = made(&path(0)).into_iter().chain(more).collect();
-    for (seed, folder) in folders.iter().enumerate() {
+    let wanted = number("CNNC_LIGHT_SEEDS", 1);
+    let said = std::env::var_os("CNNC_LIGHT_SEEDS").is_some();
+    let Some(kept) = made("target/oracle/light_random").or_else(|| said.then(PathBuf::new)) else { return };
+    let folders = (0..wanted).map(|seed| kept.join(format!("{name}-{seed}")));
+    let folders: Vec<PathBuf> = folders.filter(|folder| folder.join("done").exists()).collect();
+    for folder in &folders {
         let module = import(&folder.join("model.onnx"), 1);
-        let [model, others @ ..] = targets().map(|target| jit(module.clone(), &target));
+        let models = targets().map(|target| jit(module.clone(), &target));
         for (inputs, wanted) in data_sets(folder) {
-            let got = run(&model, &inputs, 2);
+            let got = run(&models[0], &inputs, 2);
             assert_eq!(got.len(), wanted.len());
             let logits = wanted.last().unwrap().slice::<f32>();
             assert!(logits.iter().any(|&y| y != logits[0]), "{name}: onnxruntime gives a constant");
             let d = relative_l2(logits, got.last().unwrap());
             assert!(d <= 3e-5, "{name}: relative L2 {d:e}");
-            eprintln!("{name}: relative L2 of the logits {d:.1e}");
-            for other in &others {
-                assert!(bits(&run(other, &inputs, 2)) == bits(&got), "{name}: other bits by another way");
-            }
-            // A plain run has one seed, and no time for all of this.
-            for threads in if seed == 0 { 1..=1 } else { 1..=8 } {
-                let other = run(&model, &inputs, threads);
-                assert!(bits(&other) == bits(&got), "{name}: {threads} threads give other bits");
+            say(&format!("{name}: relative L2 of the logits {d:.1e}"));
+            for (k, threads) in (0..models.len()).flat_map(|k| THREADS.map(|threads| (k, threads))) {
+                let other = run(&models[k], &inputs, threads);
+                assert!(bits(&other) == bits(&got), "{name}: way {k} on {threads} threads gives other bits");
             }
         }
         assert!(!tensors(&folder.join("test_data_set_0"), "input").is_empty());
     }
-    report(&format!("drawings of the light {name} against onnxruntime"), folders.len(), 0);
+    let missing = wanted - folders.len();
+    report(&format!("drawings of the light {name} against onnxruntime"), folders.len(), missing);
+    assert!(wanted > 0 && missing == 0, "{name}: {missing} of {wanted} drawings are missing");
 }
 
 macro_rules! light {

@@ -1,23 +1,27 @@
-//! Damaged models: each is refused in words, or accepted and then right.
+//! Damaged models, and damaged texts of graphs: each is refused in words, or accepted and then right.
 //!
 //! ```text
 //! cargo test -p cnnc-tests --test mutants                                                 a few hundred
 //! CNNC_MUTANTS=20000 CNNC_SEED=7 cargo test -p cnnc-tests --release --test mutants        as many as you like
 //! CNNC_MUTANT=1234 CNNC_SEED=7 cargo test -p cnnc-tests --test mutants one -- --ignored   that one, to a file
+//! CNNC_TEXT=1 CNNC_MUTANT=12 CNNC_SEED=7 cargo test -p cnnc-tests --test mutants one -- --ignored   of the texts
 //! ```
 //!
 //! A process of its own works through the mutants, so that a crash, a hang or a limit of memory is seen and named:
 //! it has 1 GiB of address space. What each of them must come to is said in `src/judge.rs`.
 
 use cnnc_frontends::onnx::{ImportOptions, import};
-use cnnc_tests::count::{number, report};
-use cnnc_tests::judge::{is_line, judge_files};
+use cnnc_ir::text;
+use cnnc_tests::count::{number, report, say};
+use cnnc_tests::drawn::Drawing;
+use cnnc_tests::judge::{is_line, judge_files, judge_text};
 use cnnc_tests::models::{root, shared};
 use cnnc_tests::mutate::mutant;
+use cnnc_tests::mutate_text::{mutant_text, operators as operators_among, words};
 use cnnc_tests::random::Random;
 use onnx_protobuf::{Message, ModelProto};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -78,20 +82,76 @@ fn operators(seeds: &[Vec<Vec<u8>>]) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// The bytes of a mutant.
-fn make(seeds: &[Vec<Vec<u8>>], operators: &[String], seed: usize, index: usize) -> Vec<u8> {
-    let group = &seeds[index % seeds.len()];
-    let mut random = Random((seed as u64) << 32 | index as u64);
-    let model = random.pick(group);
-    mutant(&model, random.bits(), operators)
+/// The texts that are damaged: those of the tests of passes and of errors, and drawn ones.
+fn texts() -> Vec<Vec<String>> {
+    let folders = ["tests/ir", "tests/plans"].map(|folder| within(&root().join(folder)));
+    let passes = within(&root().join("tests/passes"));
+    let written = folders.into_iter().flatten().chain(passes.iter().flat_map(|folder| within(folder)));
+    let is_text = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "cnn");
+    let written = written.filter(is_text).filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    let drawn = || (1..200).map(|seed| text::print(&Drawing::new(seed).module())).collect();
+    // Those that were written are wrong often, and short.
+    vec![drawn(), written, drawn()]
 }
 
-/// The process that works through mutants; started by the test below, or by hand for one of them.
+/// The mutants of models, or of texts.
+enum Source {
+    Models(Vec<Vec<Vec<u8>>>, Vec<String>),
+    Texts(Vec<Vec<String>>, [Vec<String>; 2]),
+}
+
+impl Source {
+    fn new(is_text: bool) -> Source {
+        if is_text {
+            let texts = texts();
+            let mut lent = [BTreeSet::new(), BTreeSet::new()];
+            for text in texts.iter().flatten() {
+                let words = words(text);
+                lent[1].extend(operators_among(&words).into_iter().map(|k| words[k].to_string()));
+                lent[0].extend(words.into_iter().map(String::from));
+            }
+            return Source::Texts(texts, lent.map(|words| words.into_iter().collect()));
+        }
+        let seeds = seeds();
+        let operators = operators(&seeds);
+        Source::Models(seeds, operators)
+    }
+
+    /// The bytes of a mutant.
+    fn make(&self, seed: usize, index: usize) -> Vec<u8> {
+        let mut random = Random((seed as u64) << 32 | index as u64);
+        match self {
+            Source::Models(seeds, operators) => {
+                let model = random.pick(&seeds[index % seeds.len()]);
+                mutant(&model, random.bits(), operators)
+            }
+            Source::Texts(texts, lent) => {
+                let text = random.pick(&texts[index % texts.len()]);
+                mutant_text(&text, random.bits(), lent.each_ref().map(|words| &words[..]))
+            }
+        }
+    }
+
+    fn judge(&self, bytes: &[u8]) -> Result<&'static str, String> {
+        match self {
+            Source::Models(..) => judge_files(bytes),
+            Source::Texts(..) => judge_text(bytes),
+        }
+    }
+
+    fn ending(&self) -> &'static str {
+        match self {
+            Source::Models(..) => "onnx",
+            Source::Texts(..) => "cnn",
+        }
+    }
+}
+
+/// The process that works through mutants; started by the tests below, or by hand for one of them.
 #[test]
-#[ignore = "a part of the other test"]
+#[ignore = "a part of the other tests"]
 fn one_by_one() {
-    let seeds = seeds();
-    let operators = operators(&seeds);
+    let source = Source::new(std::env::var_os("CNNC_TEXT").is_some());
     let seed = number("CNNC_SEED", 1);
     let (from, to) = match number("CNNC_MUTANT", usize::MAX) {
         usize::MAX => (number("CNNC_FROM", 0), number("CNNC_TO", 0)),
@@ -103,24 +163,18 @@ fn one_by_one() {
     std::panic::set_hook(Box::new(|panic| say(&format!("panic {}", panic.to_string().replace('\n', " ")))));
     for index in from..to {
         say(&format!("begin {index}"));
-        let bytes = make(&seeds, &operators, seed, index);
+        let bytes = source.make(seed, index);
         if to - from == 1 {
-            let path = root().join(format!("target/mutant_{seed}_{index}.onnx"));
+            let path = root().join(format!("target/mutant_{seed}_{index}.{}", source.ending()));
             say(&format!("wrote {}: {:?}", path.display(), std::fs::write(&path, &bytes)));
         }
-        match catch_unwind(AssertUnwindSafe(|| judge_files(&bytes))) {
+        match catch_unwind(AssertUnwindSafe(|| source.judge(&bytes))) {
             Ok(Ok(what)) => say(&format!("done {what}")),
             Ok(Err(why)) => say(&format!("wrong {}", why.replace('\n', " "))),
             Err(_) => say("wrong it panics"),
         }
     }
     say("end");
-}
-
-/// A line for the process above this one.
-fn say(line: &str) {
-    let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "{line}");
 }
 
 /// What mutants came to.
@@ -131,10 +185,15 @@ struct Tally {
 }
 
 /// Works through a range of mutants, in as many processes as crash.
-fn work(seed: usize, mut from: usize, to: usize) -> Tally {
+fn work(is_text: bool, seed: usize, mut from: usize, to: usize) -> Tally {
     let mut tally = Tally::default();
     while from < to {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        match is_text {
+            true => command.env("CNNC_TEXT", "1"),
+            false => command.env_remove("CNNC_TEXT"),
+        };
+        let mut child = command
             .args(["one_by_one", "--exact", "--ignored", "--nocapture"])
             .env("CNNC_FROM", from.to_string())
             .env("CNNC_TO", to.to_string())
@@ -195,25 +254,64 @@ fn every_prefix_of_a_model_is_refused() {
 }
 
 #[test]
-fn mutants_do_no_harm() {
-    if shared("mnist-8").is_none() || !root().join("target/oracle/onnx").is_dir() {
-        say("skipped: the models to damage are missing");
-        return;
+fn every_prefix_of_a_text_is_refused() {
+    let read = |path| std::fs::read_to_string(root().join(path)).unwrap();
+    let drawn = text::print(&Drawing::new(2).module());
+    let (mut refused, mut wrong) = (0, Vec::new());
+    for whole in [read("tests/passes/pipeline/residual_scaling.cnn"), drawn] {
+        assert!(text::parse(&whole).is_ok());
+        // What follows the graph may be missing.
+        for end in (0..=whole.rfind('}').unwrap()).filter(|&end| whole.is_char_boundary(end)) {
+            match text::parse(&whole[..end]) {
+                Err(error) if is_line(&format!("E_PARSE {error}")) => refused += 1,
+                result => {
+                    wrong.push(format!("{end}: {}", result.map_or_else(|e| e.to_string(), |_| whole.clone())))
+                }
+            }
+        }
     }
-    let (count, seed) = (number("CNNC_MUTANTS", FEW), number("CNNC_SEED", 1));
+    report("text prefixes", refused, wrong.len());
+    assert!(wrong.is_empty() && refused > 500, "of {refused}: {}", wrong.join("\n"));
+}
+
+/// Works through so many mutants, in two processes at a time.
+fn all(is_text: bool, count: usize) {
+    let seed = number("CNNC_SEED", 1);
     let half = count / 2;
     let (mut tally, other) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| work(seed, half, count));
-        (work(seed, 0, half), other.join().unwrap())
+        let other = scope.spawn(|| work(is_text, seed, half, count));
+        (work(is_text, seed, 0, half), other.join().unwrap())
     });
     tally.wrong.extend(other.wrong);
     for (what, n) in other.counts {
         *tally.counts.entry(what).or_default() += n;
     }
     let judged: usize = tally.counts.values().sum();
-    say(&format!("seed {seed}: {:?}", tally.counts));
-    report("mutants", judged, tally.wrong.len());
+    let what = if is_text { "text mutants" } else { "mutants" };
+    say(&format!("{what} of seed {seed}: {:?}", tally.counts));
+    report(what, judged, tally.wrong.len());
     let right = tally.counts.get("accepted and right").copied().unwrap_or(0);
     assert!(tally.wrong.is_empty(), "{} are wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
-    assert!(judged == count && right > count / 20, "{judged} judged, {right} of them ran");
+    // A text fits less often: each says the types of all values.
+    let least = count / if is_text { 40 } else { 20 };
+    assert!(judged == count && right >= least, "{judged} judged, {right} of them ran");
+}
+
+/// One mutant in four is one of a text.
+fn of_texts() -> usize {
+    number("CNNC_MUTANTS", FEW).div_ceil(4)
+}
+
+#[test]
+fn mutants_do_no_harm() {
+    if shared("mnist-8").is_none() || !root().join("target/oracle/onnx").is_dir() {
+        say("skipped: the models to damage are missing");
+        return;
+    }
+    all(false, number("CNNC_MUTANTS", FEW) - of_texts());
+}
+
+#[test]
+fn mutants_of_texts_do_no_harm() {
+    all(true, of_texts());
 }

@@ -4,6 +4,7 @@ use cnnc_codegen::Target;
 use cnnc_ir::{Shape, Tensor};
 use cnnc_runtime::Model;
 use cnnc_tests::compiled::{jit, run, targets, write};
+use cnnc_tests::count::say;
 use cnnc_tests::guarded::run_everywhere;
 use cnnc_tests::models::{data_sets, difference, import, planes, shared, top, top_n};
 use cnnc_tests::onnxruntime;
@@ -175,7 +176,7 @@ fn quantised_library(name: &str) {
         assert_eq!(wanted.len(), got.len());
         let steps = wanted.iter().zip(got).map(|(w, g)| (w - g).abs() / QUANTUM);
         let most = steps.fold(0.0, f32::max);
-        eprintln!("{name}: at most {most} steps from onnxruntime");
+        say(&format!("{name}: at most {most} steps from onnxruntime"));
         assert!(most <= 8.0, "{name}: {most} steps from onnxruntime");
     }
 }

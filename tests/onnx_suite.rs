@@ -17,6 +17,7 @@ use cnnc_frontends::onnx::{ImportOptions, import_file};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::{Module, Shape, Tensor};
 use cnnc_tests::close::close;
+use cnnc_tests::count::say;
 use cnnc_tests::guarded::run_everywhere;
 use cnnc_tests::models::root;
 use cnnc_tests::onnx_case::{Case, cases};
@@ -154,11 +155,6 @@ fn bless(judged: &[(&Case, &Verdict)]) {
         }
     }
     std::fs::write(expectations(), text).unwrap();
-}
-
-/// Lines that are seen whether the test passes or not.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[test]

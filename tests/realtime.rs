@@ -10,33 +10,44 @@
 
 use cnnc_codegen::Target;
 use cnnc_frontends::arch::{ArchOptions, find};
+use cnnc_ir::Module;
 use cnnc_ir::ops::Init;
 use cnnc_runtime::{Model, Pool, Workspace};
 use cnnc_tests::child::child;
-use cnnc_tests::compiled::jit;
-use cnnc_tests::count::{number, report};
+use cnnc_tests::compiled::{jit, targets, write};
+use cnnc_tests::count::{number, report, say};
+use cnnc_tests::models::{import, shared};
 use cnnc_tests::ready::Ready;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The system's allocator, which counts the requests of each thread and refuses one of them if told to.
+/// The system's allocator, which counts the requests of all threads and of each, notes how large they are, and refuses
+/// one of a thread if told to.
 struct Counted;
+
+/// Requests of a thread whose sizes are noted.
+const NOTED: usize = 1024;
+
+static ALL: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static ASKED: Cell<usize> = const { Cell::new(0) };
+    static SIZES: [Cell<usize>; NOTED] = const { [const { Cell::new(0) }; NOTED] };
     static REFUSED: Cell<usize> = const { Cell::new(usize::MAX) };
-    static REFUSED_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: the system's allocator, or null, which an allocator may always answer.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALL.fetch_add(1, Ordering::Relaxed);
         let asked = ASKED.get();
         ASKED.set(asked + 1);
+        SIZES.with(|sizes| sizes[asked % NOTED].set(layout.size()));
         if asked == REFUSED.get() {
-            REFUSED_BYTES.set(layout.size());
             return std::ptr::null_mut();
         }
         // SAFETY: promised by the caller.
@@ -52,17 +63,43 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static COUNTED: Counted = Counted;
 
-/// Convolutions in blocks, groups over rings, pools, a product and a softmax; and its inputs.
-fn model(name: &str) -> (Model, Vec<Vec<u8>>) {
+/// Convolutions in blocks, groups over rings, pools, a product and a softmax.
+fn built_in(name: &str) -> Module {
     let size = (name != "lenet5").then_some(64);
     let options = ArchOptions { size, ..ArchOptions::default() };
-    let module = find(name).unwrap().build(&options).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let x = Init::Rand { seed: 7, min: -1.0, max: 1.0 };
-    let x = x.tensor(module.graph.ty(module.graph.inputs()[0])).unwrap();
-    (jit(module, &Target::x86_64_v3()), vec![x.data().to_le_bytes()])
+    find(name).unwrap().build(&options).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A network in code, and its inputs.
+fn compiled(module: Module, target: &Target) -> (Model, Vec<Vec<u8>>) {
+    let random = Init::Rand { seed: 7, min: -1.0, max: 1.0 };
+    let input = |&id| random.tensor(module.graph.ty(id)).unwrap().data().to_le_bytes();
+    let inputs = module.graph.inputs().iter().map(input).collect();
+    (jit(module, target), inputs)
+}
+
+/// A built-in network, and its inputs.
+fn model(name: &str) -> (Model, Vec<Vec<u8>>) {
+    compiled(built_in(name), &Target::x86_64_v3())
+}
+
+/// All networks in all ways that run here, with their inputs.
+fn models() -> impl Iterator<Item = (String, Model, Vec<Vec<u8>>)> {
+    let given = GIVEN.iter().filter_map(|name| Some((*name, import(&shared(name)?.join("model.onnx"), 1))));
+    let networks = MODELS.iter().map(|name| (*name, built_in(name))).chain(given);
+    networks.flat_map(|(name, module)| {
+        targets().into_iter().enumerate().map(move |(k, target)| {
+            let (model, inputs) = compiled(module.clone(), &target);
+            (format!("{name}, way {k}"), model, inputs)
+        })
+    })
 }
 
 const MODELS: [&str; 3] = ["lenet5", "resnet18", "densenet121"];
+
+/// Given networks that differ from those: integers, groups, many results.
+const GIVEN: [&str; 4] =
+    ["mnist-8", "resnet8-cifar10-qdq-s8", "ultraface-slim-320-simplified", "squeezenet_v1.1"];
 
 /// What a model gives on one thread.
 fn wanted(model: &Model, inputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
@@ -85,8 +122,8 @@ fn a_run_calls_no_system() {
         unsafe { libc::getppid() }
     });
     assert_eq!(asks, -libc::SIGKILL, "a system call is noticed");
-    for name in MODELS {
-        let (model, inputs) = model(name);
+    let mut runs = 0;
+    for (name, model, inputs) in models() {
         let wanted = wanted(&model, &inputs);
         let mut ready = Ready::new(&model, &inputs, None);
         let status = child(|| {
@@ -95,31 +132,50 @@ fn a_run_calls_no_system() {
             if statuses == 0 && ready.outputs() == wanted { 7 } else { 1 }
         });
         assert_eq!(status, 7, "{name}");
+        runs += 2;
     }
-    report("runs without a system call", 2 * MODELS.len(), 0);
+    report("runs without a system call", runs, 0);
 }
 
+/// In a child, where no other test allocates, so that the workers of its pool are counted too.
 #[test]
 fn a_run_allocates_nothing() {
-    let pool = Pool::new(3).unwrap();
     for name in MODELS {
         let (model, inputs) = model(name);
-        for pool in [None, Some(&pool)] {
-            let mut ready = Ready::new(&model, &inputs, pool);
-            let before = ASKED.get();
-            assert_eq!(ready.run(), 0);
-            assert_eq!(ASKED.get(), before, "{name}");
+        for threads in [1, 3] {
+            let status = child(|| {
+                let pool = (threads > 1).then(|| Pool::new(threads).unwrap());
+                let mut ready = Ready::new(&model, &inputs, pool.as_ref());
+                // A thread may allocate as it starts.
+                std::thread::sleep(Duration::from_millis(20));
+                let before = ALL.load(Ordering::SeqCst);
+                let status = (0..5).fold(0, |status, _| status | ready.run());
+                if status == 0 && ALL.load(Ordering::SeqCst) == before { 7 } else { 1 }
+            });
+            assert_eq!(status, 7, "{name} on {threads} threads");
         }
     }
-    let before = ASKED.get();
-    drop(Box::new(1));
-    assert_eq!(ASKED.get(), before + 1, "an allocation is noticed");
+    let noticed = child(|| {
+        let pool = Pool::new(3).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let before = ALL.load(Ordering::SeqCst);
+        let caller = std::thread::current().id();
+        // As many as the pool has threads, each of which waits for the others: every one gets one.
+        let all = Barrier::new(3);
+        pool.parallel_for(3, &|_| {
+            all.wait();
+            if std::thread::current().id() != caller {
+                drop(std::hint::black_box(Box::new(1)));
+            }
+        });
+        (ALL.load(Ordering::SeqCst) - before) as i32
+    });
+    assert_eq!(noticed, 2, "an allocation of a worker is noticed");
 }
 
 #[test]
 fn a_run_fits_a_stack_of_32_kib() {
-    for name in MODELS {
-        let (model, inputs) = model(name);
+    for (name, model, inputs) in models() {
         let wanted = wanted(&model, &inputs);
         assert!(model.stack_bytes() <= 16 << 10, "{name}: {} bytes of stack", model.stack_bytes());
         let mut ready = Ready::new(&model, &inputs, None);
@@ -206,44 +262,74 @@ fn the_state_of_the_processor_stays() {
     assert_eq!(read() & !0x3F, before);
 }
 
-/// Whichever allocation fails while a workspace is made and a model is run: those of a size that the model says come
-/// back as an error; those of a few hundred bytes end the process as Rust does, never by a stray access.
-#[test]
-fn every_allocation_may_fail() {
-    let (model, inputs) = model("lenet5");
-    let x: Vec<f32> = inputs[0].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    let mut y: Vec<f32> = vec![0.0; model.outputs()[0].bytes / 4];
-    let mut run = |threads| -> Result<(), String> {
-        let mut workspace = Workspace::new(&model, threads).map_err(|error| error.to_string())?;
-        model.run_f32(&[&x], &mut [&mut y], &mut workspace).map_err(|error| error.to_string())
-    };
+/// Refuses each allocation of an act in turn, in a child: how many there are, and of how many the act makes an error.
+/// Those of more bytes than a few hundred must be one: a model says how large they are. Others may end the process, as
+/// Rust does, but never by a stray access.
+fn refuse_each(what: &str, mut act: impl FnMut() -> Result<(), String>) -> (usize, usize) {
+    // What is allocated once for all is not its own.
+    act().unwrap();
     let before = ASKED.get();
-    run(1).unwrap();
+    act().unwrap();
     let all = ASKED.get() - before;
+    assert!(all <= NOTED, "{what}: {all} allocations");
+    let sizes: Vec<usize> =
+        SIZES.with(|sizes| (before..before + all).map(|k| sizes[k % NOTED].get()).collect());
     let (mut errors, mut ends) = (0, 0);
-    for k in 0..all {
+    for (k, size) in sizes.iter().enumerate() {
         let status = child(|| {
             // SAFETY: the child is silent: what Rust says at its end is expected.
             unsafe { libc::close(2) };
             REFUSED.set(ASKED.get() + k);
-            let result = run(1);
+            let result = act();
             REFUSED.set(usize::MAX);
             i32::from(result.is_err())
         });
         match status {
             1 => errors += 1,
-            signal if signal == -libc::SIGABRT => ends += 1,
-            status => panic!("allocation {k} of {all}: status {status}"),
+            signal if signal == -libc::SIGABRT && *size <= FEW_HUNDRED => ends += 1,
+            status => panic!("{what}: allocation {k} of {all}, of {size} bytes: status {status}"),
         }
     }
-    report("refused allocations", errors + ends, 0);
-    assert!(errors >= 1 && errors + ends == all && all >= 3, "{errors} errors, {ends} ends of {all}");
+    assert_eq!(errors + ends, all, "{what}");
+    (all, errors)
+}
+
+/// Bytes of an allocation that may end the process.
+const FEW_HUNDRED: usize = 1024;
+
+/// Whichever allocation fails while a model is opened, a pool or a workspace is made, and a model is run.
+#[test]
+fn every_allocation_may_fail() {
+    let (model, inputs) = model("lenet5");
+    let x: Vec<f32> = inputs[0].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    let mut y: Vec<f32> = vec![0.0; model.outputs()[0].bytes / 4];
+    assert!(model.arena_bytes() > FEW_HUNDRED);
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("net.so");
+    write(built_in("lenet5"), &Target::x86_64_v3(), &[&library]);
+    let run = refuse_each("a run in a workspace", || {
+        let mut workspace = Workspace::new(&model, 1).map_err(|error| error.to_string())?;
+        model.run_f32(&[&x], &mut [&mut y], &mut workspace).map_err(|error| error.to_string())
+    });
+    let open = refuse_each("a library that is opened", || {
+        Model::open(&library).map(drop).map_err(|error| error.to_string())
+    });
+    let pool = refuse_each("a pool", || Pool::new(4).map(drop).map_err(|error| error.to_string()));
+    let shared = refuse_each("a workspace with a pool", || {
+        Workspace::new(&model, 3).map(drop).map_err(|error| error.to_string())
+    });
+    let all: usize = [run, open, pool, shared].iter().map(|(all, _)| all).sum();
+    report("refused allocations", all, 0);
+    say(&format!("allocations and errors: {:?}", [run, open, pool, shared]));
+    assert!(run.1 >= 1 && shared.1 >= 1 && open.0 >= 3 && pool.0 >= 3, "{:?}", [run, open, pool, shared]);
+    let before = ASKED.get();
     let refused = catch_unwind(AssertUnwindSafe(|| {
-        REFUSED.set(ASKED.get());
+        REFUSED.set(before);
         let result = Workspace::new(&model, 1);
         REFUSED.set(usize::MAX);
         result.map(|_| ()).map_err(|error| error.to_string())
     }));
     let message = refused.unwrap().unwrap_err();
-    assert!(message.contains("no memory") && REFUSED_BYTES.get() >= model.arena_bytes(), "{message}");
+    let bytes = SIZES.with(|sizes| sizes[before % NOTED].get());
+    assert!(message.contains("no memory") && bytes >= model.arena_bytes(), "{message}");
 }

@@ -43,6 +43,8 @@ if [ -f "$light" ]; then
             touch "$out/done"
         done
     done
+    # From here on they must be there.
+    export CNNC_LIGHT_SEEDS=${CNNC_LIGHT_SEEDS:-1}
 else
     echo "skipped: $light is missing, so no light graphs with random weights"
 fi

@@ -10,11 +10,11 @@ use cnnc_ir::ops::Init;
 use cnnc_ir::{Module, text};
 use cnnc_runtime::Model;
 use cnnc_tests::compiled::{jit, write};
-use cnnc_tests::count::{number, report};
+use cnnc_tests::count::{number, report, say};
 use cnnc_tests::ready::Ready;
 
-/// Most bytes that a process may grow by, whatever it repeats: what the allocator keeps for itself.
-const SLACK: usize = 4 << 20;
+/// Most bytes that a process may grow by in the second half of what it repeats: pages that the allocator breaks up.
+const SLACK: usize = 256 << 10;
 
 const NETWORK: &str = "\
 graph @net(%x: f32[1,3,24,20]) {
@@ -38,6 +38,9 @@ struct Held {
 
 impl Held {
     fn now() -> Held {
+        // What was freed and is kept for later is not held.
+        // SAFETY: it only returns free memory to the system.
+        unsafe { libc::malloc_trim(0) };
         let read = |path| std::fs::read_to_string(path).unwrap();
         let pages = read("/proc/self/statm").split(' ').nth(1).unwrap().parse::<usize>().unwrap();
         Held {
@@ -48,16 +51,16 @@ impl Held {
     }
 }
 
-/// Does something `count` times after a tenth as often, and holds what the process holds against that before.
+/// Does something `count` times, and holds what the process holds in the end against what it held halfway.
 fn flat(what: &str, count: usize, mut act: impl FnMut()) {
-    (0..(count / 10).clamp(10, 200)).for_each(|_| act());
+    (0..count / 2).for_each(|_| act());
     let before = Held::now();
-    (0..count).for_each(|_| act());
+    (count / 2..count).for_each(|_| act());
     let after = Held::now();
-    eprintln!("{what}: {before:?}, then {after:?}");
+    say(&format!("{what}: {before:?}, then {after:?}"));
     assert!(after.bytes <= before.bytes + SLACK, "{what}: {before:?} became {after:?}");
-    assert!(after.mappings <= before.mappings + 4, "{what}: {before:?} became {after:?}");
-    assert_eq!(after.files, before.files, "{what}");
+    assert!(after.mappings <= before.mappings, "{what}: {before:?} became {after:?}");
+    assert!(after.files <= before.files, "{what}: {before:?} became {after:?}");
     report(what, count, 0);
 }
 

@@ -17,20 +17,30 @@ const SLACK: f64 = 4.0;
 
 /// What is known of a value: its largest magnitude, and the most that an element is off.
 #[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    most: f64,
-    error: f64,
+pub struct Given {
+    /// The largest magnitude that it has, or that it is a sum of.
+    pub most: f64,
+    /// The most that an element is off.
+    pub error: f64,
 }
 
 /// For each result of a module without pipes, the most that an element may be off if every operation rounds by
 /// `unit` of its result.
 pub fn bounds(module: &Module, inputs: &[Tensor], unit: f64) -> Vec<f64> {
+    bounds_from(module, inputs, unit, Given::default())
+}
+
+/// The same of inputs that are computed themselves, as is said of them.
+pub fn bounds_from(module: &Module, inputs: &[Tensor], unit: f64, given: Given) -> Vec<f64> {
     let graph = &module.graph;
-    let mut known: HashMap<NodeId, Known> = HashMap::new();
+    let mut known: HashMap<NodeId, Given> = HashMap::new();
     let results = evaluate_with(module, inputs, Precision::F64, |id, value| {
         let most = largest(value);
-        let error = error(module, id, &known, most, unit);
-        known.insert(id, Known { most, error });
+        let value = match graph[id].op() {
+            Op::Input(_) => Given { most: most.max(given.most), error: given.error },
+            _ => Given { most, error: error(module, id, &known, most, unit) },
+        };
+        known.insert(id, value);
     });
     results.unwrap_or_else(|e| panic!("{e}"));
     graph.outputs().iter().map(|id| SLACK * known[id].error).collect()
@@ -40,11 +50,11 @@ fn largest(value: &Tensor) -> f64 {
     value.data().to_f64().iter().fold(0.0, |m, x| m.max(x.abs()))
 }
 
-fn error(module: &Module, id: NodeId, known: &HashMap<NodeId, Known>, most: f64, unit: f64) -> f64 {
+fn error(module: &Module, id: NodeId, known: &HashMap<NodeId, Given>, most: f64, unit: f64) -> f64 {
     let graph = &module.graph;
     assert_eq!(graph[id].stages().len(), 0, "%{} is a pipe", graph[id].name());
     let ids = graph.operands(id);
-    let of = |k: usize| ids.get(k).map_or(Known::default(), |id| known[id]);
+    let of = |k: usize| ids.get(k).map_or(Given::default(), |id| known[id]);
     let (x, y) = (of(0), of(1));
     let elements = |k: usize| module.value(ids[k]).unwrap().unwrap().data().to_f64();
     let linear = |stretch: f64, terms: usize| {
@@ -52,7 +62,6 @@ fn error(module: &Module, id: NodeId, known: &HashMap<NodeId, Known>, most: f64,
         stretch * x.error + added.error + unit * (terms + 4) as f64 * (stretch * x.most + added.most)
     };
     match graph[id].op() {
-        Op::Input(_) => 0.0,
         Op::Const(_) => unit * most,
         Op::Conv(_) => rows(&elements(1), graph.ty(ids[1]).dims()[0], linear),
         Op::Gemm(gemm) if gemm.trans_b => rows(&elements(1), graph.ty(ids[1]).dims()[0], linear),

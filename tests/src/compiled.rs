@@ -1,5 +1,6 @@
 //! Compiled models for tests: the whole way from a module to code that runs.
 
+use crate::count::say;
 use crate::guarded::run_both_ends;
 use cnnc_codegen::artifact::c_identifier;
 use cnnc_codegen::plan::{Program, check::check, plan, print};
@@ -36,7 +37,7 @@ pub fn targets() -> [Target; 3] {
 pub fn has_wide() -> bool {
     let has = Machine::host_is_wide();
     if !has {
-        eprintln!("skipped: this machine has no AVX-512, so no code with wide vectors");
+        say("skipped: this machine has no AVX-512, so no code with wide vectors");
     }
     has
 }

@@ -56,6 +56,11 @@ impl Drawing {
         Module::new(net.graph, Default::default())
     }
 
+    /// What else may be drawn for this network depends on it.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// An input of the network.
     pub fn input(&self, module: &Module) -> Tensor {
         let init = Init::Rand { seed: self.seed, min: -1.0, max: 1.0 };

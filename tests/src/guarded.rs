@@ -12,6 +12,7 @@ pub struct Guarded {
     length: usize,
     start: *mut u8,
     bytes: usize,
+    fill: u8,
 }
 
 /// Which end of the bytes touches the inaccessible page.
@@ -24,7 +25,8 @@ pub enum Tight {
 }
 
 impl Guarded {
-    /// `bytes` bytes of value `fill` whose address is a multiple of `align`.
+    /// `bytes` bytes of value `fill` whose address is a multiple of `align`. What the pages have besides, before or
+    /// behind them, is of that value too.
     pub fn new(bytes: usize, align: usize, tight: Tight, fill: u8) -> Guarded {
         // SAFETY: sysconf reads a constant.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
@@ -44,7 +46,7 @@ impl Guarded {
                 Tight::Back => inner.add((middle - bytes) / align * align),
             };
             inner.write_bytes(fill, middle);
-            Guarded { map, length, start, bytes }
+            Guarded { map, length, start, bytes, fill }
         }
     }
 
@@ -57,6 +59,18 @@ impl Guarded {
     pub fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: the mapping lives as long as self, and self is borrowed.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.bytes) }
+    }
+
+    /// Whether nothing was written before or behind the bytes.
+    pub fn is_untouched_around(&self) -> bool {
+        // SAFETY: sysconf reads a constant; the inner part of our own mapping may be read as long as it lives.
+        let inner = unsafe {
+            let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+            std::slice::from_raw_parts(self.map.cast::<u8>().add(page), self.length - 2 * page)
+        };
+        let start = self.start as usize - inner.as_ptr() as usize;
+        let around = inner[..start].iter().chain(&inner[start + self.bytes..]);
+        around.copied().all(|byte| byte == self.fill)
     }
 
     /// Takes the right to write away.
@@ -78,10 +92,11 @@ impl Drop for Guarded {
 }
 
 /// Runs a model on so many threads with every buffer against an inaccessible page; workspace and outputs are full of
-/// `fill`, inputs and weights are read-only.
+/// `fill`, inputs and weights are read-only. Around a buffer, where an alignment leaves bytes up to the page, lies `fill`
+/// too: who reads there gets something else from another `fill`.
 ///
 /// # Errors
-/// The status of a call that the model refuses.
+/// The status of a call that the model refuses; bytes written beside a buffer.
 pub fn run_guarded(
     model: &Model,
     inputs: &[Tensor],
@@ -108,7 +123,7 @@ pub fn run_observed(
 ) -> Result<Vec<Tensor>, String> {
     assert_eq!(inputs.len(), model.inputs().len(), "inputs");
     let read_only = |bytes: &[u8], align| {
-        let mut memory = Guarded::new(bytes.len(), align, tight, 0);
+        let mut memory = Guarded::new(bytes.len(), align, tight, fill);
         memory.bytes().copy_from_slice(bytes);
         memory.read_only();
         memory
@@ -148,6 +163,9 @@ pub fn run_observed(
     if status != 0 {
         return Err(format!("status {status}"));
     }
+    if !std::iter::once(&workspace).chain(&outputs).all(Guarded::is_untouched_around) {
+        return Err("something is written beside a buffer".into());
+    }
     Ok(model.outputs().iter().zip(&mut outputs).map(|(info, y)| tensor(info, y.bytes())).collect())
 }
 
@@ -173,7 +191,7 @@ extern "C" fn observe(context: *mut c_void, step: u32) -> i32 {
 /// model of these tests runs.
 ///
 /// # Errors
-/// A call that the model refuses, and results that depend on what was in memory before.
+/// A call that the model refuses, bytes written beside a buffer, and results that depend on what was in memory before.
 pub fn run_both_ends(model: &Model, inputs: &[Tensor], threads: u32) -> Result<Vec<Tensor>, String> {
     let outputs = run_guarded(model, inputs, threads, Tight::Back, 0xFF)?;
     let again = run_guarded(model, inputs, threads, Tight::Front, 0xA5)?;

@@ -1,4 +1,5 @@
-//! What may become of any bytes that are given as a model: they are refused in words, or compiled and then right.
+//! What may become of any bytes that are given as a model or as the text of one: they are refused in words, or compiled
+//! and then right.
 //!
 //! From bytes to code and library it takes 2 s of processor time at most. Whatever happens leaves one whole library, or
 //! no file. A model whose run is short runs between inaccessible pages and is held against the evaluator in f64; where
@@ -9,6 +10,8 @@ use cnnc::{Options, PassOptions, Program};
 use cnnc_frontends::onnx::{ImportOptions, import};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
+use cnnc_ir::text::parse;
+use cnnc_ir::verify::verify;
 use cnnc_ir::{Module, Op, Tensor, Type};
 use std::path::{Path, PathBuf};
 
@@ -32,8 +35,29 @@ fn processor_time() -> f64 {
 /// # Errors
 /// What is wrong with cnnc.
 pub fn judge_files(bytes: &[u8]) -> Result<&'static str, String> {
+    judge_read(|| {
+        let options = ImportOptions { max_memory: MEMORY, ..ImportOptions::default() };
+        import(bytes, &options).map_err(|problems| problems.iter().map(|p| p.to_string()).collect())
+    })
+}
+
+/// The same of bytes that are given as a text.
+///
+/// # Errors
+/// What is wrong with cnnc.
+pub fn judge_text(bytes: &[u8]) -> Result<&'static str, String> {
+    judge_read(|| {
+        let text = std::str::from_utf8(bytes).map_err(|_| vec!["E_IO it is no text".to_string()])?;
+        let module = parse(text).map_err(|error| vec![format!("E_PARSE {error}")])?;
+        // A text may be no network yet: without weights, which are another file's, or without results.
+        verify(&module).map_err(|error| vec![format!("E_PARSE {error}")])?;
+        Ok(module)
+    })
+}
+
+fn judge_read(read: impl FnOnce() -> Result<Module, Vec<String>>) -> Result<&'static str, String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let what = judge(bytes, &folder.path().join("net.so"))?;
+    let what = judge(read, &folder.path().join("net.so"))?;
     let entries = std::fs::read_dir(folder.path()).map_err(|e| e.to_string())?;
     let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     let whole = if what.starts_with("accepted") { vec![folder.path().join("net.so")] } else { Vec::new() };
@@ -41,16 +65,16 @@ pub fn judge_files(bytes: &[u8]) -> Result<&'static str, String> {
 }
 
 /// What becomes of a model: a word for what happened, or what is wrong with cnnc.
-fn judge(bytes: &[u8], library: &Path) -> Result<&'static str, String> {
+fn judge(read: impl FnOnce() -> Result<Module, Vec<String>>, library: &Path) -> Result<&'static str, String> {
     let start = processor_time();
     let in_time = |what| match processor_time() - start {
         time if time > LONGEST => Err(format!("it took {time:.1} s of processor time to be {what}")),
         _ => Ok(what),
     };
-    let module = match import(bytes, &ImportOptions { max_memory: MEMORY, ..ImportOptions::default() }) {
+    let module = match read() {
         Ok(module) => module,
         Err(problems) => {
-            let bad = problems.iter().map(|p| p.to_string()).find(|line| !is_line(line));
+            let bad = problems.iter().find(|line| !is_line(line));
             return bad
                 .map_or_else(|| in_time("refused"), |line| Err(format!("a message is no line: {line:?}")));
         }
@@ -97,7 +121,10 @@ fn random(ty: &Type) -> Tensor {
 
 /// Whether a weight is so large that, mixed into a transformed filter, it takes digits from all others there.
 fn has_huge_weights(module: &Module) -> bool {
-    let weights = module.graph.order().iter().filter_map(|&id| module.value(id)?.ok());
+    let order = module.graph.order().iter();
+    // A text asks for any number of elements in a word: those are not made here.
+    let few = order.filter(|&&id| module.graph.ty(id).elements() <= MEMORY / 4);
+    let weights = few.filter_map(|&id| module.value(id)?.ok());
     weights.filter(|w| w.data().dtype().is_float()).any(|w| w.data().to_f64().iter().any(|x| x.abs() > 1e4))
 }
 

@@ -15,6 +15,7 @@ pub mod judge;
 pub mod linked;
 pub mod models;
 pub mod mutate;
+pub mod mutate_text;
 pub mod onnx_case;
 pub mod onnxruntime;
 pub mod random;

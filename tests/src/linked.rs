@@ -4,6 +4,7 @@
 //! tasks, and writes the outputs to standard output as they lie in memory. It exits with the status of `run`, with 100
 //! for what is wrong before, and with 101 when the executor changes an output.
 
+use crate::count::say;
 use cnnc_ir::Tensor;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ impl Toolchain {
         let programs = [self.compiler].into_iter().chain(self.runner.first().copied());
         let missing: Vec<&str> = programs.filter(missing).collect();
         if !missing.is_empty() {
-            eprintln!("skipped: {} is missing, tests/run.sh installs it", missing.join(" and "));
+            say(&format!("skipped: {} is missing, tests/run.sh installs it", missing.join(" and ")));
         }
         missing.is_empty()
     }

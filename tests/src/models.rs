@@ -2,6 +2,7 @@
 //!
 //! A test that needs a folder which is missing skips with a visible line.
 
+use crate::count::say;
 use cnnc_frontends::onnx::{self, ImportOptions};
 use cnnc_ir::{Module, Tensor};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ fn found(path: PathBuf, origin: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: {} is missing, {origin}", path.display());
+    say(&format!("skipped: {} is missing, {origin}", path.display()));
     None
 }
 

@@ -13,12 +13,12 @@ use onnx_protobuf::{
 
 /// Numbers at which things break, and ordinary ones.
 #[rustfmt::skip]
-const INTS: &[i64] = &[
+pub(crate) const INTS: &[i64] = &[
     -1, 0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 100, 1000, -2, -3, -9, 65_536, 1 << 31, (1 << 31) - 1, 1 << 32,
     1 << 62, i64::MAX, i64::MIN, i64::MIN + 1,
 ];
 
-const FLOATS: &[f32] = &[
+pub(crate) const FLOATS: &[f32] = &[
     0.0,
     -0.0,
     1.0,
@@ -56,7 +56,7 @@ pub fn mutant(bytes: &[u8], seed: u64, operators: &[String]) -> Vec<u8> {
     bytes
 }
 
-fn change_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
+pub(crate) fn change_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
     // Half of the changes hit the first or last bytes: in between lie mostly weights.
     let end = bytes.len();
     let at = match random.below(4) {

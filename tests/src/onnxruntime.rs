@@ -1,5 +1,6 @@
 //! onnxruntime, which is the oracle of what we write: run by the Python that `CNNC_PYTHON` names.
 
+use crate::count::say;
 use crate::models::{root, tensors};
 use cnnc_frontends::onnx::tensor_to_pb;
 use cnnc_ir::Tensor;
@@ -16,7 +17,7 @@ pub fn run(model: &Path, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
 /// What each model gives for its inputs, or what is wrong with it; all of them in one process.
 pub fn run_all(cases: &[(&Path, &[Tensor])]) -> Option<Vec<Result<Vec<Tensor>, String>>> {
     let Ok(python) = std::env::var("CNNC_PYTHON") else {
-        eprintln!("skipped: CNNC_PYTHON names no Python with onnxruntime");
+        say("skipped: CNNC_PYTHON names no Python with onnxruntime");
         return None;
     };
     let mut command = Command::new(python);

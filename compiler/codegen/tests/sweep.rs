@@ -11,6 +11,7 @@
 
 mod common;
 
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Choices that depend on a seed alone.
@@ -60,15 +61,21 @@ fn sweep_by(check: fn(&str), kind: &str, quick: usize, graph: impl Fn(&mut Rando
         std::env::var(name).map_or(default, |n| n.parse().unwrap_or_else(|_| panic!("{name} is a number")))
     };
     let (count, first) = (number("CNNC_SWEEP", quick), number("CNNC_SEED", 0) << 32);
-    let mut failed = Vec::new();
+    let (mut passed, mut failed) = (0, Vec::new());
     for seed in first..first + count {
         let graph = graph(&mut Random(seed as u64));
-        if catch_unwind(AssertUnwindSafe(|| check(&graph))).is_err() {
-            failed.push(format!("seed {seed}:\n{graph}"));
+        match catch_unwind(AssertUnwindSafe(|| check(&graph))) {
+            Ok(()) => passed += 1,
+            Err(_) => failed.push(format!("seed {seed}:\n{graph}")),
         }
     }
-    eprintln!("{kind}: {} passed, {} failed", count - failed.len(), failed.len());
-    assert!(count > 0 && failed.is_empty(), "{kind}:\n{}", failed.join("\n"));
+    let _ = writeln!(std::io::stderr(), "{kind}: {passed} passed, {} failed", failed.len());
+    if count < quick {
+        let _ = writeln!(std::io::stderr(), "{kind}: only {count}, fewer than the {quick} of a plain run");
+    }
+    let ran = passed + failed.len();
+    assert!(count > 0 && ran == count, "{kind}: {ran} ran, {count} were asked for");
+    assert!(failed.is_empty(), "{kind}:\n{}", failed.join("\n"));
 }
 
 /// A window along one dimension: kernel, stride, dilation, padding in front and behind, extent, and how many windows.

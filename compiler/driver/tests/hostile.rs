@@ -10,6 +10,7 @@
 //! ```
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,7 +21,7 @@ const SPACE: u64 = 1 << 30;
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models/bad");
     if !folder.is_dir() {
-        eprintln!("skipped: {} is missing", folder.display());
+        let _ = writeln!(std::io::stderr(), "skipped: {} is missing", folder.display());
         return None;
     }
     Some(folder)
@@ -112,7 +113,8 @@ fn files_are_judged_as_the_manifest_says() {
             wrong.push(format!("{file}: expected {expected:?}, accepted: {accepted} {stderr}"));
         }
     }
-    eprintln!("hostile files: {} passed, {} failed", judged - wrong.len(), wrong.len());
+    let right = judged - wrong.len();
+    let _ = writeln!(std::io::stderr(), "hostile files: {right} passed, {} failed", wrong.len());
     assert!(wrong.is_empty(), "{} of {judged} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(judged >= 80, "only {judged} files were judged");
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
@@ -182,7 +184,7 @@ fn very_many_nodes() {
         }
         std::fs::remove_file(&library).unwrap();
     }
-    eprintln!("graphs of {nodes} nodes: {} passed, 0 failed", graphs.len());
+    let _ = writeln!(std::io::stderr(), "graphs of {nodes} nodes: {} passed, 0 failed", graphs.len());
 }
 
 /// Graphs of about so many nodes, by what they are like.

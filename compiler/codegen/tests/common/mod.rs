@@ -5,6 +5,7 @@ use cnnc_codegen::{Machine, Origin, Target, artifact, jit, pack};
 use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::ops::Init;
 use cnnc_ir::{DType, Data, Module, Tensor, Type, text};
+use std::io::Write;
 use std::sync::Once;
 
 #[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
@@ -71,7 +72,10 @@ fn says_what_is_left_out() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if !Machine::host_is_wide() {
-            eprintln!("skipped: this machine has no AVX-512, so no code with wide vectors");
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: this machine has no AVX-512, so no code with wide vectors"
+            );
         }
     });
 }
