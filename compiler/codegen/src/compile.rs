@@ -5,7 +5,7 @@ use crate::artifact::{
     Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Variant, Weights, WeightsMut,
 };
 use crate::emit::{self, Emitted, Watch};
-use crate::plan::{ALIGN, Buffer, Program, Space};
+use crate::plan::{ALIGN, Buffer, Member, Program, Space};
 use crate::target::{Machine, Target};
 use crate::vasm::{EmitError, Emitter};
 use cnnc_ir::{DType, Module, Type};
@@ -229,7 +229,13 @@ fn step(program: &Program, index: usize) -> manifest::Step {
         bytes: touched.iter().map(bytes).sum(),
         output: Some(buffer(program.buffer(program.results[index]))),
         units: step.units(),
+        members: step.members().iter().map(member).collect(),
     }
+}
+
+fn member(member: &Member) -> manifest::Member {
+    let Member { name, op, algorithm, macs, .. } = member.clone();
+    manifest::Member { name, op, algorithm, macs }
 }
 
 fn buffer(b: &Buffer) -> manifest::Buffer {

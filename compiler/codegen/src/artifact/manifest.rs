@@ -65,7 +65,7 @@ pub struct Tensor {
     pub shape: ::prost::alloc::vec::Vec<i64>,
 }
 /// One step of the plan.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Step {
     /// The node of the source model that it computes, the last one if several were fused.
     #[prost(string, tag = "1")]
@@ -88,6 +88,25 @@ pub struct Step {
     /// What threads share out, in contiguous ranges of about equal work.
     #[prost(uint64, tag = "7")]
     pub units: u64,
+    /// What a group or siblings compute, each for itself, in the order in which it is computed; else nothing.
+    #[prost(message, repeated, tag = "8")]
+    pub members: ::prost::alloc::vec::Vec<Member>,
+}
+/// One of several values that a step computes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Member {
+    /// As in `Step`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// As in `Step`.
+    #[prost(string, tag = "2")]
+    pub op: ::prost::alloc::string::String,
+    /// As in `Step`.
+    #[prost(string, tag = "3")]
+    pub algorithm: ::prost::alloc::string::String,
+    /// As in `Step`.
+    #[prost(uint64, tag = "4")]
+    pub macs: u64,
 }
 /// A value in memory.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -336,8 +336,8 @@ impl<'a> Planner<'a> {
             let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
             let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
             macs += step.macs;
-            let Step { name, op, algorithm, .. } = step;
-            members.push(Member { name, op, algorithm, calls, window, result });
+            let Step { name, op, algorithm, macs, .. } = step;
+            members.push(Member { name, op, algorithm, macs, calls, window, result });
         }
         let blocks = groups::shares(rows.div_ceil(block), rows);
         let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };

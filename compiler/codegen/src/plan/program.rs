@@ -296,6 +296,8 @@ pub struct Member {
     pub op: String,
     /// How it is computed, for people.
     pub algorithm: String,
+    /// Multiply-adds of its matrix products.
+    pub macs: u64,
     /// The kernels.
     pub calls: Vec<Call>,
     /// The window over the rows of the value before, `None` in the first member of a group and among siblings.

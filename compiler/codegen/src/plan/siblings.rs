@@ -142,6 +142,6 @@ fn join_two(program: &mut Program, first: usize, sibling: usize) {
 /// A step as one of several.
 fn member(step: Step, result: BufferId) -> Member {
     let calls = step.calls().cloned().collect();
-    let Step { name, op, algorithm, .. } = step;
-    Member { name, op, algorithm, calls, window: None, result }
+    let Step { name, op, algorithm, macs, .. } = step;
+    Member { name, op, algorithm, macs, calls, window: None, result }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::value_parser;
 use cnnc::{Error, Model};
-use cnnc_codegen::artifact::manifest::{self, Manifest};
+use cnnc_codegen::artifact::manifest::Manifest;
 use cnnc_runtime::RunError;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use super::args::{Compilation, Pictures};
 use super::progress::Progress;
 use super::session::Session;
 use super::trace::{self, Span};
-use super::{ablation, open, output, peak, values};
+use super::{ablation, open, output, peak, profile, values};
 
 /// How long one count of threads runs before the next takes its turn.
 const SLICE: Duration = Duration::from_millis(100);
@@ -100,7 +100,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
             print(&manifest, &benches, peak);
             // For a trace steps are timed too, and written there alone.
             for bench in benches.iter().filter(|_| args.profile) {
-                profile(&bench.timed(&manifest), bench.threads(), peak);
+                profile::print(&bench.timed(&manifest), bench.threads(), peak);
             }
         }
     }
@@ -182,7 +182,7 @@ impl<'m> Bench<'m> {
     }
 
     /// The steps that were timed, each with its least time in seconds.
-    fn timed<'a>(&self, manifest: &'a Manifest) -> Vec<(&'a manifest::Step, f64)> {
+    fn timed<'a>(&self, manifest: &'a Manifest) -> Vec<profile::Timed<'a>> {
         let times = manifest.steps.iter().zip(self.steps.iter().copied());
         times.filter(|(_, seconds)| seconds.is_finite()).collect()
     }
@@ -203,7 +203,7 @@ pub(crate) fn gflops(macs: u64, seconds: f64) -> f64 {
 }
 
 /// What part of the peak of all threads a speed is, in percent.
-fn share(gflops: f64, peak: Option<f64>, threads: u32) -> Option<f64> {
+pub(super) fn share(gflops: f64, peak: Option<f64>, threads: u32) -> Option<f64> {
     peak.map(|peak| 100.0 * gflops / peak / f64::from(threads))
 }
 
@@ -228,33 +228,6 @@ fn print(manifest: &Manifest, benches: &[Bench], peak: Option<f64>) {
     }
 }
 
-fn profile(timed: &[(&manifest::Step, f64)], threads: u32, peak: Option<f64>) {
-    if timed.is_empty() {
-        return;
-    }
-    let sum: f64 = timed.iter().map(|(_, seconds)| seconds).sum();
-    let header = ["step", "operator", "algorithm", "units", "MMACs", "us", "share", "GFLOP/s", "of peak"];
-    let mut rows = vec![header.map(String::from).to_vec()];
-    for (step, seconds) in timed {
-        let speed = gflops(step.macs, *seconds);
-        let computes = |text: String| if step.macs > 0 { text } else { String::new() };
-        rows.push(vec![
-            step.name.clone(),
-            step.op.clone(),
-            step.algorithm.clone(),
-            step.units.to_string(),
-            computes(format!("{:.2}", step.macs as f64 / 1e6)),
-            format!("{:.1}", seconds * 1e6),
-            format!("{:.1} %", 100.0 * seconds / sum),
-            computes(format!("{speed:.1}")),
-            computes(share(speed, peak, threads).map_or(String::new(), |percent| format!("{percent:.0} %"))),
-        ]);
-    }
-    output::line("");
-    output::line(format_args!("threads: {threads}, least time of each step, {:.3} ms in all", sum * 1e3));
-    output::table(&rows, 3);
-}
-
 fn to_json(
     model: &Model,
     manifest: &Manifest,
@@ -262,20 +235,16 @@ fn to_json(
     peak: Option<f64>,
     profiled: bool,
 ) -> Value {
-    let step = |(step, seconds): (&manifest::Step, f64)| {
-        json!({
-            "name": step.name, "op": step.op, "algorithm": step.algorithm, "us": seconds * 1e6,
-            "units": step.units, "macs": step.macs, "bytes": step.bytes, "gflops": gflops(step.macs, seconds),
-        })
-    };
     let bench = |bench: &Bench| {
+        let timed = bench.timed(manifest).into_iter().filter(|_| profiled);
+        let steps = timed.map(|step| profile::to_json(step, bench.threads(), peak));
         json!({
             "threads": bench.threads(),
             "min_ms": bench.minimum() * 1e3,
             "median_ms": bench.median() * 1e3,
             "runs": bench.runs(),
             "gmacs": gflops(macs(manifest), bench.minimum()) / 2.0,
-            "steps": bench.timed(manifest).into_iter().filter(|_| profiled).map(step).collect::<Vec<Value>>(),
+            "steps": steps.collect::<Vec<Value>>(),
         })
     };
     json!({

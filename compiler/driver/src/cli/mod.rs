@@ -18,6 +18,7 @@ mod open;
 mod output;
 mod peak;
 mod picture;
+mod profile;
 mod progress;
 mod report;
 mod run;

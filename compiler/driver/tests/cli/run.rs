@@ -370,6 +370,24 @@ fn bench_measures_and_profiles() {
 }
 
 #[test]
+fn a_profile_has_a_line_a_layer() {
+    let net = "graph @net(%x: f32[1,16,56,56]) {\n  %w: f32[32,16,3,3] = const rand(1)\n  \
+               %v: f32[16,32,1,1] = const rand(2)\n  %a: f32[1,32,56,56] = conv %x, %w, pad=1\n  \
+               %b: f32[1,16,56,56] = conv %a, %v\n  %c: f32[1,16,56,56] = conv %a, %v |> relu\n  \
+               %y: f32[1,16,56,56] = max %b, %c\n  return %y\n}\n";
+    let folder = Folder::with("net.cnn", net);
+    let printed = folder.cnnc("bench net.cnn --seconds 1 --profile").good();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let tiles: Vec<String> = printed.lines().map(words).filter(|line| line.starts_with("a ")).collect();
+    // One layer, with the multiply-adds of its definition, 56 x 56 x 32 x 16 x 9; of its three parts one has products.
+    let [layer, parts @ ..] = &tiles[..] else { panic!("{printed}") };
+    assert!(layer.starts_with("a winograd_input > winograd_product > winograd_output "), "{printed}");
+    assert!(layer.contains(" 14.45 ") && layer.ends_with('%'), "{printed}");
+    assert!(parts.len() == 3 && parts[1].starts_with("a winograd_product direct "), "{printed}");
+    assert!(parts[1].ends_with(" 14.45"), "{printed}");
+}
+
+#[test]
 fn bench_leaves_passes_out() {
     let net = "graph @norm(%x: f32[1,8,6,6]) {\n  %w: f32[8,8,3,3] = const rand(1)\n  %g: f32[8] = const rand(2)\n  \
                %b: f32[8] = const rand(3)\n  %m: f32[8] = const rand(4)\n  %v: f32[8] = const rand(5, min=0.5)\n  \
