@@ -8,7 +8,7 @@
 //! pass: either is a bug of that pass.
 
 use crate::patch::Outcome;
-use crate::{Decline, PIPELINE, Pass, Patch, Rule, Value};
+use crate::{AGAIN, Decline, PIPELINE, Pass, Patch, Rule, Value};
 use cnnc_ir::ops::{Const, Init, Op};
 use cnnc_ir::{Expr, Graph, Mismatch, Module, NodeId, verify};
 use std::collections::{HashMap, HashSet};
@@ -123,22 +123,40 @@ pub fn run(
     run_passes(module, PIPELINE.iter().filter(|pass| !skipped(pass)), options.verify, trace)
 }
 
-/// Runs these passes.
+/// Runs these passes, some of them again where a later one made work for them: then there is a further report of each
+/// that did something.
 pub fn run_passes<'a>(
     module: &mut Module,
     passes: impl IntoIterator<Item = &'a Pass>,
     verify: bool,
     trace: &mut dyn FnMut(Event<'_>),
 ) -> Result<Report, Failure> {
+    let passes: Vec<&Pass> = passes.into_iter().collect();
+    let place = |name: &str| passes.iter().position(|pass| pass.name == name);
     let mut report = Report::default();
-    for pass in passes {
+    // How often passes may still run again, and up to which place they do.
+    let (mut left, mut again) = (SWEEPS, 0);
+    let mut next = 0;
+    while let Some(&pass) = passes.get(next) {
         let broken = |mismatch| Failure::Broken { pass: pass.name, mismatch };
         let done = run_pass(module, pass).map_err(broken)?;
         if verify {
             verify::verify(module).map_err(broken)?;
         }
-        trace(Event { pass, module, report: &done });
-        report.passes.push(done);
+        let back =
+            AGAIN.iter().find(|(later, _)| *later == pass.name).and_then(|(_, earlier)| place(earlier));
+        let is_first = next >= again;
+        (next, again) = match back {
+            Some(earlier) if done.changed && left > 0 && earlier < next => {
+                left -= 1;
+                (earlier, again.max(next + 1))
+            }
+            _ => (next + 1, again),
+        };
+        if is_first || done.changed {
+            trace(Event { pass, module, report: &done });
+            report.passes.push(done);
+        }
     }
     Ok(report)
 }

@@ -138,6 +138,10 @@ pub const PIPELINE: &[Pass] = &[
     },
 ];
 
+/// Passes that make work for an earlier one where they change something: what became one convolution may be scaled, and
+/// stand in another sum or chain.
+const AGAIN: [(&str, &str); 2] = [("sum-convolutions", "fold-affine"), ("fold-linear-chains", "fold-affine")];
+
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
