@@ -35,6 +35,52 @@ fn explain_tells_what_each_pass_did() {
 }
 
 #[test]
+fn explain_tells_what_the_plan_decided() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    for (network, lines) in [
+        (
+            "googlenet",
+            &[
+                "57 x  relu -> conv |> relu: %conv1.7x7_s2.relu, ",
+                "plan, winograd: 19 of 20",
+                " 9 x  F(2x2, 5x5): %inception_3a.5x5.relu, ",
+                " 1 x  left alone, it has few channels: %conv1.7x7_s2.relu",
+                " 1 x  conv > max_pool in 16 blocks of 4 rows: %conv1.7x7_s2.relu.pool",
+                "plan, concats: 9 of 9",
+                "plan, siblings: 18 of 18",
+            ][..],
+        ),
+        (
+            "resnet50",
+            &[
+                "53 x  batch_norm -> conv: %bn1, ",
+                "16 x  relu -> conv |> add |> relu: %layer1.0.add.relu, ",
+                "plan, winograd: 15 of 17",
+                " us by the best transform, N directly: %layer4.0.bn2.relu (the model says ",
+                " 4 x  left alone, it stays in the third cache level: %layer1.0.bn1.relu, ",
+                "15 x  written over an operand: %layer1.0.add.relu, ",
+                " 1 x  summed by its convolution, and never stored: %layer4.2.add.relu",
+                " 4 x  left alone, a step in between is in its way: %layer1.0.add.relu, ",
+            ],
+        ),
+    ] {
+        let text = folder.cnnc(&format!("explain {network}")).good();
+        for line in lines {
+            assert!(text.contains(line), "no {line:?} in\n{text}");
+        }
+    }
+    // What was fused is not told to have been left alone.
+    let text = folder.cnnc("explain seresnet50").good();
+    assert!(text.contains("relu -> mul |> add |> relu: %layer1.1.add.relu"), "{text}");
+    let left = text.lines().filter(|line| line.contains("left alone, it changes"));
+    assert!(left.clone().count() == 1 && left.clone().all(|line| !line.contains("add.relu")), "{text}");
+    let json = folder.cnnc("explain net.cnn --json").json();
+    let plan = json["plan"].as_array().unwrap();
+    assert!(plan.iter().all(|d| d["did"].is_string() != d["why_not"].is_string()), "{plan:?}");
+    assert!(plan.iter().any(|d| d["topic"] == "winograd"), "{plan:?}");
+}
+
+#[test]
 fn dump_shows_every_stage() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     assert_eq!(folder.cnnc("dump net.cnn --stage imported").good(), CLASSIFIER);
