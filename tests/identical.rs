@@ -1,4 +1,5 @@
-//! The same bits for every number of threads and every form of the default target; the same bytes for every compilation.
+//! The same bits for every number of threads and every form of the default target; the same bytes for every
+//! compilation.
 
 use cnnc_codegen::Target;
 use cnnc_ir::ops::Init;

@@ -55,4 +55,6 @@ trap 'rm -f "$log"' EXIT
 status=0
 cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
 awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$log"
+# What was left out, and how often.
+{ grep -o 'skipped: .*' "$log" || true; } | sort | uniq -c
 exit "$status"

@@ -92,8 +92,8 @@ impl Drop for Guarded {
 }
 
 /// Runs a model on so many threads with every buffer against an inaccessible page; workspace and outputs are full of
-/// `fill`, inputs and weights are read-only. Around a buffer, where an alignment leaves bytes up to the page, lies `fill`
-/// too: who reads there gets something else from another `fill`.
+/// `fill`, inputs and weights are read-only. Around a buffer, where an alignment leaves bytes up to the page, lies
+/// `fill` too: who reads there gets something else from another `fill`.
 ///
 /// # Errors
 /// The status of a call that the model refuses; bytes written beside a buffer.

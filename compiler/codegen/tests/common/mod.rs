@@ -71,7 +71,8 @@ fn says_what_is_left_out() {
     });
 }
 
-/// Of the Arm: what runs there is held against these results elsewhere; that there is code, its frames small, is seen here.
+/// Of the Arm: what runs there is held against these results elsewhere; that there is code, its frames small, is seen
+/// here.
 fn has_code(module: &Module, target: &Target) {
     let program = checked(module, target);
     let weights = pack(&program).unwrap();
