@@ -1,7 +1,7 @@
 //! Drawn networks: whatever the passes do to them, they compute the same, verify, parse back, and are done at once; and
 //! code compiled with every pass left out computes the same as code compiled with all, in every form the same bits.
-//! Plans for speed and for memory give the bits of any other that sums the same maps as it computes them; some networks
-//! take pictures as they are.
+//! Plans for speed and for memory give the bits of any other that sums in the same order; some networks take pictures as
+//! they are.
 //! onnxruntime, which shares no code with us, computes what the evaluator does.
 //!
 //! `CNNC_GRAPHS` says how many networks, `CNNC_SEED` the first; a failure is shrunk before it is shown. A plain run
@@ -170,8 +170,8 @@ fn code_computes_the_same_with_and_without_passes() {
     every_drawing("drawn networks with and without passes", check, seeds(SOME));
 }
 
-/// What compiled code computes, and which maps it sums as it computes them: another order of terms, so other bits than
-/// those of a plan that stores them. Transforms round more than sums do and have their own tests.
+/// What compiled code computes, and how it sums: a map that is summed while it is computed has its terms in another
+/// order than one that is stored, and so other bits. Transforms round more than sums do and have their own tests.
 fn compiled_results(
     module: &Module,
     inputs: &[Tensor],
@@ -183,7 +183,10 @@ fn compiled_results(
     let model = cnnc_codegen::jit(module, &program, &target, &origin).map_err(|e| e.to_string())?;
     idle_lanes(&model, &program, inputs)?;
     let printed = print(&program);
-    let sums = printed.split_whitespace().filter(|word| word.ends_with(".sums:")).map(String::from);
+    let sums = printed.lines().filter(|line| line.contains(" to one, ")).filter_map(|line| {
+        let (value, how) = line.split_once("//")?;
+        Some(format!("{}{how}", value.trim_start().split(':').next()?))
+    });
     Ok((compiled::run(&model, inputs, 1), sums.collect()))
 }
 
