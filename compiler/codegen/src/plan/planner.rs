@@ -279,11 +279,15 @@ impl<'a> Planner<'a> {
         if is_placed {
             return self.result(id, layout);
         }
+        // A member of a group that is not closed has a home already, and is still to run.
+        let waits = |r: NodeId| {
+            let mut open = self.groups.values().filter(|group| group.nodes.contains(&r));
+            open.any(|group| !group.nodes.contains(&id))
+        };
+        let is_done = |r: NodeId| self.homes.contains_key(&r) && !waits(r);
         let is_last = |o: NodeId| {
             let here = graph.readers(o).filter(|&r| r == id).count();
-            here == 1
-                && !graph.is_output(o)
-                && graph.readers(o).all(|r| r == id || self.homes.contains_key(&r))
+            here == 1 && !graph.is_output(o) && graph.readers(o).all(|r| r == id || is_done(r))
         };
         let reusable = operands.iter().filter(|&&o| is_last(o)).find_map(|o| {
             let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;
