@@ -15,7 +15,7 @@ use std::sync::Arc;
 use cnnc_frontends::arch::{self, Arch, ArchOptions};
 use cnnc_frontends::onnx::{self, ImportOptions};
 use cnnc_frontends::{file, weights};
-use cnnc_ir::{Module, text};
+use cnnc_ir::{Module, text, verify};
 use sha2::{Digest, Sha256};
 
 use crate::{E_IO, E_OPTION, E_PARSE, Error, Options, tune};
@@ -152,6 +152,14 @@ impl Source {
                     false => "save the tensors again, as safetensors",
                 };
                 Error::from(problems).with_help(help)
+            })?;
+        }
+        if let Kind::Text = self.kind {
+            // A text may leave values to a file of weights, and forget what it returns.
+            verify::verify(&module).map_err(|rule| {
+                Error::new(E_PARSE, format!("{}: {rule}", path.display())).with_help(
+                    "write constants as `const rand(1)` or `const splat(0)`, and `return` what is wanted",
+                )
             })?;
         }
         for (input, picture) in &options.pictures {

@@ -21,6 +21,18 @@ fn check_names_all_that_would_not_compile() {
 }
 
 #[test]
+fn a_text_that_is_no_network_yet_is_refused() {
+    let folder = Folder::with(
+        "net.cnn",
+        "graph @g(%x: f32[4]) {\n  %b: f32[4] = const\n  \
+                               %y: f32[4] = add %x, %b\n  return %y\n}\n",
+    );
+    folder.cnnc("check net.cnn").refuses(&["E_PARSE", "net.cnn", "%b has no weights", "help: "]);
+    folder.write("net.cnn", "graph @g(%x: f32[4]) {\n  %y: f32[4] = relu %x\n}\n");
+    folder.cnnc("compile net.cnn -o net.so").refuses(&["E_PARSE", "the graph has no results", "help: "]);
+}
+
+#[test]
 fn explain_tells_what_each_pass_did() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     let json = folder.cnnc("explain net.cnn --json").json();
