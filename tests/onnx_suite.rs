@@ -218,10 +218,11 @@ fn every_case_does_as_expected() {
             wrong.push(format!("tier A: {frozen} cases with frozen inputs, at most {MOST_FROZEN} may be"));
         }
     }
+    let passed = judged.iter().filter(|(_, verdict)| verdict.is_ok()).count();
+    let refused = (judged.len() - passed).saturating_sub(wrong.len());
+    say(&format!("cases of the onnx package: {passed} passed, {} failed", wrong.len()));
     say(&format!(
-        "cases of the onnx package: {} passed, {} failed",
-        judged.len() - wrong.len().min(judged.len()),
-        wrong.len()
+        "cases that are refused, for the reasons that are written down: {refused} passed, 0 failed"
     ));
     // The expectations are about code; the evaluator is ahead of it.
     assert!(evaluate || wrong.is_empty(), "{} surprises:\n{}", wrong.len(), wrong.join("\n"));

@@ -17,10 +17,7 @@
 use super::pointwise::Pointwise;
 use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Builder, Kernel, LANES, P, Un, V, WIDE};
-
-/// Bytes of a vector.
-const VECTOR: i64 = 4 * LANES as i64;
+use crate::vasm::{Builder, Kernel, LANES, P, Un, V, VECTOR, WIDE};
 
 /// The facts a grouped kernel is specialised to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

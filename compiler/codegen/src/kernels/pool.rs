@@ -15,11 +15,8 @@ use super::fold::Fold;
 use super::pointwise::Pointwise;
 use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Bin, Builder, Kernel, LANES, P, V};
+use crate::vasm::{Bin, Builder, Kernel, LANES, P, V, VECTOR};
 use std::collections::BTreeMap;
-
-/// Bytes of a vector.
-const VECTOR: i64 = 4 * LANES as i64;
 
 /// The facts a pool kernel is specialised to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

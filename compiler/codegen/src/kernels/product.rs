@@ -20,10 +20,7 @@
 use super::pointwise::Pointwise;
 use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use crate::target::Target;
-use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, Trips, V};
-
-/// Bytes of a vector.
-const VECTOR: i64 = 4 * LANES as i64;
+use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, Trips, V, VECTOR};
 
 /// The result of a product kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -13,10 +13,7 @@
 
 use super::row::RowStep;
 use super::winograd::{self, Abreast, Axis, Transform};
-use crate::vasm::{Addr, Builder, Kernel, LANES, P, V};
-
-/// Bytes of a vector.
-const VECTOR: i64 = 4 * LANES as i64;
+use crate::vasm::{Addr, Builder, Kernel, P, V, VECTOR};
 
 /// The facts an input transform is specialised to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

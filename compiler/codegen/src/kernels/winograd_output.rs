@@ -12,10 +12,7 @@
 use super::pointwise::Pointwise;
 use super::row::{self, At, Sum};
 use super::winograd::{self, Axis, Transform};
-use crate::vasm::{Bin, Builder, Kernel, LANES, V, WIDE};
-
-/// Bytes of a vector.
-const VECTOR: i64 = 4 * LANES as i64;
+use crate::vasm::{Bin, Builder, Kernel, LANES, V, VECTOR, WIDE};
 
 /// The facts an output transform is specialised to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

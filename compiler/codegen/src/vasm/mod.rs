@@ -44,6 +44,9 @@ pub use verify::verify;
 /// four.
 pub const LANES: usize = 8;
 
+/// Bytes of such a vector.
+pub const VECTOR: i64 = 4 * LANES as i64;
+
 /// Lanes of a wide vector register: two vectors side by side, a `zmm`.
 pub const WIDE: usize = 2 * LANES;
 
