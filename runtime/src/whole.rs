@@ -27,37 +27,41 @@ const OFFSET: Range<usize> = 8..16;
 const FILE_BYTES: Range<usize> = 32..40;
 
 /// The size of a 64-bit little-endian ELF file, and the larger one that its headers say; `None` for files that are as
-/// long as that, and for other files, of which the linker says what is wrong.
+/// long as that, and for other files, of which the linker says what is wrong. Allocates nothing but the path.
 pub(crate) fn missing(path: &Path) -> Option<(u64, u64)> {
     // Opening what is no regular file may wait forever.
     let bytes = path.metadata().ok().filter(|found| found.is_file())?.len();
     let mut file = File::open(path).ok()?;
-    let header = read(&mut file, 0, HEADER)?;
+    let mut header = [0; HEADER as usize];
+    let there = read(&mut file, 0, &mut header)?;
     if !header.starts_with(b"\x7fELF\x02\x01") {
         return None;
     }
-    if header.len() < HEADER as usize {
+    if there < header.len() {
         return Some((bytes, HEADER));
     }
     let (from, count) = (number(&header, PROGRAM_HEADERS), number(&header, PROGRAM_HEADER_COUNT));
-    let programs = read(&mut file, from, count * PROGRAM_HEADER)?;
-    let segments = programs.chunks_exact(PROGRAM_HEADER as usize);
-    let ends = segments.map(|s| number(s, OFFSET).saturating_add(number(s, FILE_BYTES)));
     let sections = number(&header, SECTION_HEADER_COUNT) * SECTION_HEADER;
-    let headers = [
-        from.saturating_add(count * PROGRAM_HEADER),
-        number(&header, SECTION_HEADERS).saturating_add(sections),
-    ];
-    let wanted = ends.chain(headers).max().unwrap_or(0);
+    let mut wanted = from.saturating_add(count * PROGRAM_HEADER);
+    wanted = wanted.max(number(&header, SECTION_HEADERS).saturating_add(sections));
+    for segment in 0..count {
+        let mut header = [0; PROGRAM_HEADER as usize];
+        read(&mut file, from.saturating_add(segment * PROGRAM_HEADER), &mut header)?;
+        wanted = wanted.max(number(&header, OFFSET).saturating_add(number(&header, FILE_BYTES)));
+    }
     (wanted > bytes).then_some((bytes, wanted))
 }
 
-/// So many bytes of a file, or those that there are.
-fn read(file: &mut File, from: u64, bytes: u64) -> Option<Vec<u8>> {
+/// Fills a part of a buffer with what there is of a file; how many bytes that are.
+fn read(file: &mut File, from: u64, buffer: &mut [u8]) -> Option<usize> {
     file.seek(SeekFrom::Start(from)).ok()?;
-    let mut there = Vec::new();
-    file.take(bytes).read_to_end(&mut there).ok()?;
-    Some(there)
+    let mut there = 0;
+    loop {
+        match file.read(&mut buffer[there..]).ok()? {
+            0 => return Some(there),
+            more => there += more,
+        }
+    }
 }
 
 /// A little-endian number of a header.
