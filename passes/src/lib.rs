@@ -138,9 +138,13 @@ pub const PIPELINE: &[Pass] = &[
     },
 ];
 
-/// Passes that make work for an earlier one where they change something: what became one convolution may be scaled, and
-/// stand in another sum or chain.
-const AGAIN: [(&str, &str); 2] = [("sum-convolutions", "fold-affine"), ("fold-linear-chains", "fold-affine")];
+/// Passes that make work for an earlier one where they change something: readers of two transposes that cancel may be
+/// equal to others; what became one convolution may be scaled, and stand in another sum or chain.
+const AGAIN: [(&str, &str); 3] = [
+    ("cancel-transposes", "share-common"),
+    ("sum-convolutions", "fold-affine"),
+    ("fold-linear-chains", "fold-affine"),
+];
 
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
