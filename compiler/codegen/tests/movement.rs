@@ -62,6 +62,8 @@ fn moved(x: [usize; 4], y: [usize; 4], op: &str) {
 #[test]
 fn slices() {
     moved([1, 24, 6, 7], [1, 8, 6, 7], "slice $, starts=[0,8,0,0], ends=[1,16,6,7]");
+    let far = "slice $, starts=[0,0,2,0], ends=[1,24,3,7], steps=[1,1,4611686018427387904,1]";
+    moved([1, 24, 6, 7], [1, 24, 1, 7], far);
     moved([2, 19, 6, 7], [2, 11, 4, 3], "slice $, starts=[0,8,1,0], ends=[2,19,5,7], steps=[1,1,1,3]");
     moved([2, 19, 6, 7], [1, 3, 6, 7], "slice $, starts=[1,8,0,0], ends=[2,11,6,7]");
     moved([2, 9, 5, 7], [2, 4, 5, 7], "slice $, starts=[1,7,4,6], ends=[-1,-1,-1,-1], steps=[-1,-2,-1,-1]");

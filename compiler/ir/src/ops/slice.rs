@@ -69,7 +69,9 @@ impl Operator for Slice {
         // An empty range may start at -1; its place is never read.
         let base: isize =
             self.starts.iter().zip(&strides).map(|(&start, stride)| start as isize * stride).sum();
-        let view = View::new(base.max(0) as usize, result.dims(), |d| self.step(d) as isize * strides[d]);
+        // A step that is not taken may be of any size.
+        let step = |d: usize| if result.dims()[d] > 1 { self.step(d) as isize } else { 1 };
+        let view = View::new(base.max(0) as usize, result.dims(), |d| step(d) * strides[d]);
         let mut places = view.places();
         x.gathered(&result.shape, 0.0, |_| places.next())
     }

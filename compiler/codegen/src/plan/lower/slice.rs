@@ -20,12 +20,10 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, slice: &Slice) -> Result<(), St
     let source = strided::strides(&strided::extents(p, operand, layout));
     let extents = strided::extents(p, id, layout);
     let result = strided::strides(&extents);
+    // A step that is not taken may be of any size.
+    let step = |d: usize| slice.steps.get(d).copied().filter(|_| extents[d] > 1).unwrap_or(1);
     let dims: Vec<Dim> = (0..extents.len())
-        .map(|d| Dim {
-            extent: extents[d],
-            from: source[d] * slice.steps.get(d).copied().unwrap_or(1),
-            to: result[d],
-        })
+        .map(|d| Dim { extent: extents[d], from: source[d] * step(d), to: result[d] })
         .collect();
     let dtype = p.ty(id).dtype;
     // An empty range may start at -1; its place is never read.
