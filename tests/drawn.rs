@@ -155,11 +155,11 @@ fn code_computes_the_same_with_and_without_passes() {
             let (got, sums) = compiled_results(&after, &inputs, Goal::Balanced)?;
             let named =
                 |why| format!("compiled after {} passes: {why}\n{}", passes.len(), text::print(&after));
-            compared += within(&wanted, &wide(&got), &bounds).map_err(named)?;
+            compared += within(&wanted, &as_f64(&got), &bounds).map_err(named)?;
             for goal in [Goal::Memory, Goal::Speed] {
                 let of_goal = |why| named(format!("planned for {}: {why}", goal.name()));
                 let (other, other_sums) = compiled_results(&after, &inputs, goal)?;
-                within(&wanted, &wide(&other), &bounds).map_err(of_goal)?;
+                within(&wanted, &as_f64(&other), &bounds).map_err(of_goal)?;
                 if other_sums == sums && compiled::bits(&other) != compiled::bits(&got) {
                     return Err(of_goal("other bits".into()));
                 }
@@ -190,7 +190,7 @@ fn compiled_results(
     Ok((compiled::run(&model, inputs, 1), sums.collect()))
 }
 
-fn wide(results: &[Vec<f32>]) -> Vec<Vec<f64>> {
+fn as_f64(results: &[Vec<f32>]) -> Vec<Vec<f64>> {
     results.iter().map(|y| y.iter().map(|&y| f64::from(y)).collect()).collect()
 }
 
@@ -248,7 +248,7 @@ fn pictures_are_normalised() {
         let most = (unit + mean) / if picture.std.is_empty() { 1.0 } else { std };
         let bounds = bounds_from(&module, &inputs, F32, Given { most, error: 4.0 * F32 * most });
         let named = |why| format!("{picture}: {why}\n{}", text::print(&after));
-        within(&evaluated(&module, &inputs)?, &wide(&got), &bounds).map_err(named)
+        within(&evaluated(&module, &inputs)?, &as_f64(&got), &bounds).map_err(named)
     };
     let quarter = seeds(SOME).into_iter().filter(|seed| seed % 4 == 1).collect();
     every_drawing("drawn pictures", check, quarter);
@@ -380,6 +380,6 @@ fn nothing_is_written_over_what_a_group_reads_later() {
     let bounds = bounds(&module, &inputs, F32);
     for goal in Goal::ALL {
         let (got, _) = compiled_results(&module, &inputs, goal).unwrap();
-        within(&wanted, &wide(&got), &bounds).unwrap_or_else(|why| panic!("{}: {why}", goal.name()));
+        within(&wanted, &as_f64(&got), &bounds).unwrap_or_else(|why| panic!("{}: {why}", goal.name()));
     }
 }

@@ -8,33 +8,22 @@
 //! Refused, all of it at once: constants without a tensor, tensors without a constant unless those are to be ignored,
 //! other shapes, and element types that are not real. After an error the network is as it was.
 
-use crate::file;
 use crate::onnx::{Diagnostic, E_PARSE, quoted};
 use cnnc_ir::{Data, Module, NodeId, Shape, Tensor};
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The tensors of a file are not the weights of the network.
 pub const E_WEIGHTS: &str = "E_WEIGHTS";
 
-/// Gives the constants of a network the tensors of a file of at most so many bytes.
+/// Gives the constants of a network the tensors of a safetensors file, of which these are the bytes.
 ///
 /// # Errors
-/// A file that cannot be read or is no safetensors file, and each tensor that is missing, that no constant has the
-/// name of (unless `ignore_extra`), or that is of another shape or of a type that is not real.
-pub fn load(module: &mut Module, path: &Path, most: u64, ignore_extra: bool) -> Result<(), Vec<Diagnostic>> {
-    let bytes = file::read(path, most).map_err(|problem| vec![problem])?;
-    from_bytes(module, &bytes, ignore_extra)
-}
-
-/// As [`load`], from memory.
-///
-/// # Errors
-/// As [`load`].
+/// What is no safetensors file, and each tensor that is missing, that no constant has the name of (unless
+/// `ignore_extra`), or that is of another shape or of a type that is not real.
 pub fn from_bytes(module: &mut Module, bytes: &[u8], ignore_extra: bool) -> Result<(), Vec<Diagnostic>> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| vec![problem(E_PARSE, format!("this is no safetensors file: {error}"))])?;

@@ -35,10 +35,12 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Library { path, cause } => match cause.source() {
-                Some(reason) => write!(f, "{}: {reason}", path.display()),
-                None => write!(f, "{}: {cause}", path.display()),
-            },
+            LoadError::Library { path, cause } => {
+                let path = format!("{}: ", path.display());
+                let reason = cause.source().map_or_else(|| cause.to_string(), |reason| reason.to_string());
+                // The linker names most files itself.
+                write!(f, "{path}{}", reason.strip_prefix(&path).unwrap_or(&reason))
+            }
             LoadError::Cut { path, bytes, wanted } => {
                 let path = path.display();
                 write!(

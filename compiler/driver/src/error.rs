@@ -147,16 +147,7 @@ impl From<Mismatch> for Error {
 
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Error {
-        let text = error.to_string();
-        // The dynamic linker names the file once more.
-        let text = match &error {
-            LoadError::Library { path, .. } => {
-                let name = format!("{}: ", path.display());
-                text.replacen(&format!("{name}{name}"), &name, 1)
-            }
-            _ => text,
-        };
-        Error::new(E_RUN, text).with_help("give a library that this cnnc compiled for this machine")
+        Error::new(E_RUN, error).with_help("give a library that this cnnc compiled for this machine")
     }
 }
 

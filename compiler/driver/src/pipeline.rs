@@ -18,7 +18,7 @@ use cnnc_ir::Module;
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
 use cnnc_runtime::Model;
 
-use crate::{E_INTERNAL, E_OPTION, Error, Options, memory};
+use crate::{E_INTERNAL, Error, Options, memory, tune};
 
 /// Rewrites a network into the one that is planned; `trace` sees it after each pass.
 ///
@@ -53,13 +53,7 @@ pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
 
 /// The first plan whose run fits into the memory, and the options that it was made by.
 fn fit(module: &Module, options: &Options) -> Result<(Options, Program), Error> {
-    if let Some(times) = &options.times {
-        let ways = plan::ways(module, &options.target());
-        if let Some(layer) = times.0.keys().find(|&layer| !ways.contains_key(layer)) {
-            let message = format!("times were measured of %{layer}, which is no convolution of this network");
-            return Err(Error::new(E_OPTION, message).with_help("measure this network: --tune SECONDS"));
-        }
-    }
+    tune::fits(module, options)?;
     let fits = |program: &Program| memory::excess(program, options) == 0;
     let mut nearest = plan::plan(module, &options.target())?;
     if fits(&nearest) {

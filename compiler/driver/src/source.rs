@@ -18,7 +18,7 @@ use cnnc_frontends::{file, weights};
 use cnnc_ir::{Module, text, verify};
 use sha2::{Digest, Sha256};
 
-use crate::{E_IO, E_OPTION, E_PARSE, Error, Options, tune};
+use crate::{E_IO, E_OPTION, E_PARSE, Error, Options};
 
 /// Bytes that the text of a network may have.
 const LARGEST_TEXT: u64 = 256 << 20;
@@ -81,8 +81,7 @@ fn unknown(path: &Path) -> Error {
 /// options name a file of them; then lets its inputs take pictures where they say so.
 ///
 /// # Errors
-/// Everything that is wrong with the file, with the options for it, with the weights, with what inputs are to take,
-/// and times that were measured of something else.
+/// Everything that is wrong with the file, with the options for it, with the weights, and with what inputs are to take.
 pub fn load(path: &Path, options: &Options) -> Result<Module, Error> {
     Source::read(path, options)?.module(path, options)
 }
@@ -165,7 +164,6 @@ impl Source {
         for (input, picture) in &options.pictures {
             picture.enter(&mut module, input)?;
         }
-        tune::fits(&module, options)?;
         Ok(module)
     }
 

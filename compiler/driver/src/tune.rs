@@ -141,19 +141,19 @@ impl Measured {
     }
 }
 
-/// Refuses times that were measured of something else than a network as it was read, and ways that there are not.
+/// Refuses times that were measured of something else than an optimised network, and ways that there are not.
 pub(crate) fn fits(module: &Module, options: &Options) -> Result<(), Error> {
-    let (Some(times), Some(measured)) = (&options.times, &options.measured) else { return Ok(()) };
+    let Some(times) = &options.times else { return Ok(()) };
     let refuse = |what: String| {
         Err(Error::new(E_OPTION, what)
             .with_help("measure this network as it is compiled now: --tune SECONDS"))
     };
-    let (module, _) = pipeline::optimize(module.clone(), options, &mut |_| {})?;
-    let here = Measured::of(&module, options);
+    let here = Measured::of(module, options);
+    let measured = options.measured.as_ref().unwrap_or(&here);
     if measured.target != here.target {
         return refuse(format!("the times were measured for {}, not for {}", measured.target, here.target));
     }
-    let ways = plan::ways(&module, &Target { winograd: true, ..options.target() });
+    let ways = plan::ways(module, &Target { winograd: true, ..options.target() });
     for (layer, times) in &times.0 {
         let Some(ways) = ways.get(layer) else {
             return refuse(format!(

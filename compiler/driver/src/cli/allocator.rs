@@ -6,6 +6,7 @@
 //! Where the system refuses, that is an error as any other: a line with a code, status 1.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
 
 /// The system's allocator; it asks for huge pages where a block is large.
 pub(crate) struct Allocator;
@@ -57,18 +58,17 @@ fn given(block: *mut u8, size: usize) -> *mut u8 {
 /// Says that the system refused so many bytes, without any more of them, and ends the process.
 #[cold]
 fn refused(size: usize) -> ! {
-    let (mut digits, mut from, mut left) = ([b'0'; 20], 20, size);
-    while from == 20 || left > 0 {
-        from -= 1;
-        digits[from] = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    let help = b" bytes that it takes; help: free some, or lower --max-memory, so that less is tried\n";
-    let begin = b"error: E_MEMORY: the system has not the ";
-    for part in [&begin[..], &digits[from..], help] {
-        // SAFETY: the bytes lie there. Where they cannot be written there is nobody to tell.
-        unsafe { libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len()) };
-    }
+    let mut text = [0; 160];
+    let mut rest = &mut text[..];
+    let _ = writeln!(
+        rest,
+        "error: E_MEMORY: the system has not the {size} bytes that it takes; help: free some, or lower --max-memory, \
+         so that less is tried"
+    );
+    let left = rest.len();
+    let text = &text[..text.len() - left];
+    // SAFETY: the bytes lie there. Where they cannot be written there is nobody to tell.
+    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     // SAFETY: it ends the process at once; handlers might want memory.
     unsafe { libc::_exit(1) }
 }

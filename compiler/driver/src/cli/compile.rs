@@ -73,7 +73,8 @@ fn note(asked: &Options, taken: &Options) -> Option<String> {
     if taken.winograd != asked.winograd {
         changes.push("--no-winograd".into());
     }
-    let limits = asked.limits().into_iter().filter(|(name, _)| name != "max-code");
+    let limits =
+        asked.limits().into_iter().filter(|(name, _)| ["max-memory", "max-workspace"].contains(&&**name));
     let given: Vec<String> = limits.map(|(name, limit)| format!("--{name} {limit}")).collect();
     let limits = match given.is_empty() {
         true => format!("--max-memory {}", asked.max_memory),

@@ -37,7 +37,7 @@ enum Stage {
     Plan,
     /// Everything but vector kernels, in Cranelift's IR
     Clif,
-    /// The kernels in the vector assembler, each once, those with a twin of wide vectors before it
+    /// The kernels in the vector assembler, each once, its twin with wide vectors behind it
     Kernels,
     /// The machine code of kernels and twins
     Asm,

@@ -40,8 +40,14 @@ pub(crate) struct Preprocessing {
     )]
     mean: Vec<f32>,
     /// What each channel is divided by then
-    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "A,B,C", value_parser = deviation)]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1",
+        value_name = "A,B,C",
+        allow_negative_numbers = true,
+        value_parser = deviation
+    )]
     std: Vec<f32>,
     /// Keep pixels in 0..255 instead of 0..1
     #[arg(long)]

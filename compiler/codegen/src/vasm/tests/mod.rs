@@ -9,7 +9,7 @@ mod interp;
 mod math;
 mod wide;
 
-use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, WIDE, verify, x64};
+use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, VECTOR, WIDE, verify, x64};
 use host::{Compiled, Guarded, emitters, is_able};
 use interp::Interp;
 
@@ -113,7 +113,6 @@ fn pairs() -> Vec<u32> {
 
 const PAIRS: usize = SPECIAL.len() * SPECIAL.len();
 const PAIR_BYTES: i32 = 4 * PAIRS as i32;
-const VECTOR_BYTES: i64 = 4 * LANES as i64;
 
 /// A kernel that loops over all pairs, in vectors of so many lanes.
 fn over_pairs(lanes: usize, name: &str, body: impl FnOnce(&mut Builder, super::P, super::P)) -> Kernel {
@@ -243,7 +242,7 @@ fn loops_of_no_trips_are_skipped() {
             k.repeat(3, |k| k.bin_to(Bin::Mul, v, v, 0.5));
         });
         k.store(v, y.at(0));
-        k.advance(y, VECTOR_BYTES);
+        k.advance(y, VECTOR);
     }
     // The argument pointer outlives what is computed between two trips.
     k.repeat(2, |k| {
@@ -273,7 +272,7 @@ fn tile(lanes: usize, rows: usize) -> Kernel {
                     k.fma(accs[4 * i + row as usize], a, *column);
                 }
             }
-            k.advance(x, VECTOR_BYTES);
+            k.advance(x, VECTOR);
         });
         for (i, acc) in accs.into_iter().enumerate() {
             k.store_lanes(acc, y.at(bytes * i as i32), if i % 2 == 1 && lanes == LANES { 5 } else { lanes });
@@ -311,7 +310,7 @@ fn callee_saved_registers_come_back() {
         for p in &all {
             let v = k.load(p.at(0));
             k.store(v, y.at(0));
-            k.advance(y, VECTOR_BYTES);
+            k.advance(y, VECTOR);
         }
     });
     let kernel = k.finish();
@@ -411,8 +410,8 @@ fn text_and_assembly_of_the_module_example() {
         let v = k.load(y.at(0));
         k.fma(v, a, x.at(0));
         k.store(v, y.at(0));
-        k.advance(x, VECTOR_BYTES);
-        k.advance(y, VECTOR_BYTES);
+        k.advance(x, VECTOR);
+        k.advance(y, VECTOR);
     });
     let kernel = k.finish();
     let text = "kernel axpy(args) {
