@@ -89,7 +89,8 @@ fn two_models_at_once() {
     });
 }
 
-/// A C program linked with the object, the archive and the shared library gives the bits of the JIT.
+/// A C program linked with the object, the archive and the shared library gives the bits of the JIT, also one whose
+/// memory and arithmetic are watched.
 #[test]
 fn linked_into_c() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,11 +101,10 @@ fn linked_into_c() {
     let wanted = bits(&run(&jit(module.clone(), &Target::x86_64_v3()), std::slice::from_ref(&x), 1));
     let paths = ["model.so", "model.o", "model.a", "model.h"].map(|name| folder.path().join(name));
     write(module, &Target::x86_64_v3(), &paths.each_ref().map(|p| p.as_path()));
-    for link in ["model.o", "model.a", "model.so"] {
-        assert_eq!(
-            Toolchain::HOST.link(folder.path(), link).bits(std::slice::from_ref(&x)),
-            wanted,
-            "{link}"
-        );
+    for toolchain in [Toolchain::HOST, Toolchain::SANITIZED] {
+        for link in ["model.o", "model.a", "model.so"] {
+            let got = toolchain.link(folder.path(), link).bits(std::slice::from_ref(&x));
+            assert_eq!(got, wanted, "{link} {:?}", toolchain.flags);
+        }
     }
 }

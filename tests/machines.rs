@@ -1,4 +1,5 @@
-//! Models on machines that are not this one, imitated by qemu: a 64-bit Arm, and older processors of this architecture.
+//! Models on machines that are not this one, imitated by qemu: a 64-bit Arm, and older processors of this architecture;
+//! and by valgrind, which knows of each bit whether it was ever written.
 //!
 //! ```text
 //! cargo test -p cnnc-tests --test machines
@@ -16,11 +17,11 @@ use cnnc_ir::ops::Init;
 use cnnc_ir::{Data, Module, Tensor, Type, text};
 use cnnc_runtime::abi::CNNC_CPU_UNSUPPORTED;
 use cnnc_tests::compiled::{bits, jit, run, write};
+use cnnc_tests::count::{number, report};
 use cnnc_tests::guarded::run_both_ends;
 use cnnc_tests::linked::{Linked, Toolchain};
 use cnnc_tests::models::{data_sets, difference, import, shared};
 use cnnc_tests::onnx_case::{Case, cases};
-use std::io::Write as _;
 use std::path::Path;
 
 /// Built-in networks that differ in their blocks.
@@ -69,23 +70,32 @@ fn networks_on_aarch64() {
 }
 
 /// Networks of grouped, dense and branching blocks, of small pictures: layers behind one another as in their papers.
-#[test]
-fn built_in_networks_on_aarch64() {
-    if !Toolchain::AARCH64.is_there() {
+fn built_in_networks(toolchain: &Toolchain, target: &Target, size: usize) {
+    if !toolchain.is_there() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let mut program = None;
     for name in BLOCKS {
-        let options = ArchOptions { size: Some(64), ..ArchOptions::default() };
+        let options = ArchOptions { size: Some(size), ..ArchOptions::default() };
         let module = find(name).unwrap().build(&options).unwrap_or_else(|error| panic!("{name}: {error}"));
         let x = Init::Rand { seed: 7, min: -1.7, max: 1.7 };
         let x = [x.tensor(module.graph.ty(module.graph.inputs()[0])).unwrap()];
-        written(folder.path(), module.clone(), &Target::aarch64(), &["so", "h"]);
-        let program = program.get_or_insert_with(|| Toolchain::AARCH64.link(folder.path(), "model.so"));
+        written(folder.path(), module.clone(), target, &["so", "h"]);
+        let program = program.get_or_insert_with(|| toolchain.link(folder.path(), "model.so"));
         let wanted = bits(&run(&jit(module, &Target::x86_64_v3()), &x, 1));
-        assert!(program.bits(&x) == wanted, "{name} gives other bits on aarch64");
+        assert!(program.bits(&x) == wanted, "{name} gives other bits for {}", target.name());
     }
+}
+
+#[test]
+fn built_in_networks_on_aarch64() {
+    built_in_networks(&Toolchain::AARCH64, &Target::aarch64(), 64);
+}
+
+#[test]
+fn built_in_networks_in_valgrind() {
+    built_in_networks(&Toolchain::VALGRIND, &Target::x86_64_v3(), 32);
 }
 
 /// All elements, each NaN the same.
@@ -113,7 +123,7 @@ fn outputs(types: &[Type], mut bytes: &[u8]) -> Result<Vec<Tensor>, String> {
 }
 
 /// How many elements of a case that compiles have been compared, by a program that runs `model.so` of the folder.
-fn compared(case: &Case, folder: &Path, program: &Linked) -> Result<usize, String> {
+fn compared(case: &Case, folder: &Path, program: &Linked, features: Features) -> Result<usize, String> {
     let Ok(given) = case.read() else { return Ok(0) };
     let inputs = &given.data[0].0;
     let options = ImportOptions { freeze: given.freeze(inputs), ..ImportOptions::default() };
@@ -122,7 +132,7 @@ fn compared(case: &Case, folder: &Path, program: &Linked) -> Result<usize, Strin
     let inputs = given.data(inputs);
     let wanted = run_both_ends(&here, &inputs, 1)?;
 
-    let options = Options { features: Features::Neon, name: Some("model".into()), ..Options::default() };
+    let options = Options { features, name: Some("model".into()), ..Options::default() };
     let written = cnnc::compile(&module, &options).and_then(|model| model.write(&folder.join("model.so")));
     written.map_err(|error| error.to_string())?;
     let output = program.run(&inputs);
@@ -137,44 +147,89 @@ fn compared(case: &Case, folder: &Path, program: &Linked) -> Result<usize, Strin
     }
 }
 
-/// One case of the onnx package in twenty, or as the environment says.
-#[test]
-fn operators_on_aarch64() {
-    let every = std::env::var("CNNC_EVERY").map_or(20, |n| n.parse().expect("CNNC_EVERY is a number"));
-    let cases: Vec<Case> = cases().into_iter().step_by(every).collect();
-    if cases.is_empty() || !Toolchain::AARCH64.is_there() {
+/// Writes a library to link a program with, and its header.
+fn small(folder: &Path, features: Features) {
+    let module = text::parse("graph @model(%x: f32[1]) {\n  %y: f32[1] = relu %x\n  return %y\n}\n").unwrap();
+    let options = Options { features, name: Some("model".into()), ..Options::default() };
+    let compiled = cnnc::compile(&module, &options).unwrap();
+    ["model.so", "model.h"].iter().for_each(|name| compiled.write(&folder.join(name)).unwrap());
+}
+
+/// One case of the onnx package in so many, or as the environment says, by a toolchain.
+fn operators(toolchain: &Toolchain, features: Features, every: usize, what: &str) {
+    let cases: Vec<Case> = cases().into_iter().step_by(number("CNNC_EVERY", every)).collect();
+    if cases.is_empty() || !toolchain.is_there() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let module = text::parse("graph @model(%x: f32[1]) {\n  %y: f32[1] = relu %x\n  return %y\n}\n").unwrap();
-    written(folder.path(), module, &Target::aarch64(), &["so", "h"]);
-    let program = Toolchain::AARCH64.link(folder.path(), "model.so");
+    small(folder.path(), features);
+    let program = toolchain.link(folder.path(), "model.so");
     let (mut ran, mut total, mut wrong) = (0, 0, Vec::new());
     for case in &cases {
-        match compared(case, folder.path(), &program) {
+        match compared(case, folder.path(), &program, features) {
             Ok(count) => (ran, total) = (ran + usize::from(count > 0), total + count),
             Err(why) => wrong.push(format!("{} ({}): {why}", case.name, case.tier)),
         }
     }
-    let _ = writeln!(std::io::stderr(), "{ran} of {} cases on aarch64, {total} elements", cases.len());
+    report(&format!("cases {what}, {total} elements"), ran, wrong.len());
     assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(ran * 2 > cases.len(), "only {ran} of {} cases were compared", cases.len());
+}
+
+#[test]
+fn operators_on_aarch64() {
+    operators(&Toolchain::AARCH64, Features::Neon, 20, "on aarch64");
+}
+
+#[test]
+fn operators_in_valgrind() {
+    operators(&Toolchain::VALGRIND, Features::Avx2, 60, "in valgrind");
+}
+
+#[test]
+fn operators_by_clif_in_valgrind() {
+    operators(&Toolchain::VALGRIND, Features::Sse41, 120, "by clif in valgrind");
+}
+
+/// A model that leaves its output as it was.
+const SILENT: &str = r#"
+#include "model.h"
+static const cnnc_tensor y = {.struct_bytes = sizeof y, .dtype = CNNC_F32, .name = "y", .bytes = 4};
+static const cnnc_tensor *const outputs[] = {&y};
+static int32_t run(const cnnc_model *model, const cnnc_call *call) {
+    (void)model, (void)call;
+    return CNNC_OK;
+}
+const cnnc_model *model_model(void) {
+    static const cnnc_model model = {.outputs = outputs, .output_count = 1, .workspace_align = 64, .run = run};
+    return &model;
+}
+"#;
+
+#[test]
+fn valgrind_notices_an_output_that_nobody_wrote() {
+    if !Toolchain::VALGRIND.is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    small(folder.path(), Features::Avx2);
+    std::fs::write(folder.path().join("silent.c"), SILENT).unwrap();
+    let output = Toolchain::VALGRIND.link(folder.path(), "silent.c").run(&[]);
+    assert_eq!(output.status.code(), Some(102), "{output:?}");
 }
 
 /// Code runs where the features are that it is for, and says so where one of them is not.
 #[test]
 fn processors_of_this_architecture() {
-    const fn cpu(arguments: &'static [&'static str]) -> Toolchain {
-        Toolchain { compiler: "cc", runner: arguments }
-    }
-    const HASWELL: Toolchain = cpu(&["qemu-x86_64", "-cpu", "Haswell"]);
+    const HASWELL: Toolchain = Toolchain::native(&["qemu-x86_64", "-cpu", "Haswell"]);
     // Such were made between the first FMA and AVX2.
-    const PILEDRIVER: Toolchain = cpu(&["qemu-x86_64", "-cpu", "Haswell,-avx2,-bmi1,-bmi2,-movbe,-abm"]);
-    const NO_AVX2: Toolchain = cpu(&["qemu-x86_64", "-cpu", "Haswell,-avx2"]);
+    const PILEDRIVER: Toolchain =
+        Toolchain::native(&["qemu-x86_64", "-cpu", "Haswell,-avx2,-bmi1,-bmi2,-movbe,-abm"]);
+    const NO_AVX2: Toolchain = Toolchain::native(&["qemu-x86_64", "-cpu", "Haswell,-avx2"]);
     const TOO_OLD: [Toolchain; 3] = [
-        cpu(&["qemu-x86_64", "-cpu", "Nehalem"]),
-        cpu(&["qemu-x86_64", "-cpu", "Haswell,-fma"]),
-        cpu(&["qemu-x86_64", "-cpu", "Haswell,-xsave"]),
+        Toolchain::native(&["qemu-x86_64", "-cpu", "Nehalem"]),
+        Toolchain::native(&["qemu-x86_64", "-cpu", "Haswell,-fma"]),
+        Toolchain::native(&["qemu-x86_64", "-cpu", "Haswell,-xsave"]),
     ];
     let Some(network) = shared("mnist-8") else { return };
     if !HASWELL.is_there() {

@@ -14,13 +14,13 @@ if [ ! -x "$venv/bin/python" ] || ! cmp -s tests/requirements.txt "$venv/require
     cp tests/requirements.txt "$venv/requirements.txt"
 fi
 
-# Other machines: emulators and a cross compiler. Without them those tests skip.
-if ! { command -v qemu-aarch64 && command -v qemu-x86_64 && command -v aarch64-linux-gnu-gcc; } >/dev/null; then
-    packages="qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+# Other machines: emulators and a cross compiler; valgrind. Without them those tests skip.
+if ! command -v qemu-aarch64 qemu-x86_64 aarch64-linux-gnu-gcc valgrind | awk 'END { exit NR < 4 }'; then
+    packages="qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross valgrind"
     echo "installing $packages"
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null ||
         ! (apt-get update && apt-get install --yes --no-install-recommends $packages) >/dev/null 2>&1; then
-        echo "skipped: they cannot be installed here, so no models on other machines"
+        echo "skipped: they cannot be installed here, so no models on other machines or in valgrind"
     fi
 fi
 

@@ -1,4 +1,4 @@
-//! C programs around a model, for this machine or for another one that qemu imitates.
+//! C programs around a model, for this machine, for another one that qemu imitates, or under tools that watch memory.
 //!
 //! One program serves every model: it reads its inputs from files, runs alone and then with an executor of three
 //! tasks, and writes the outputs to standard output as they lie in memory. It exits with the status of `run`, with 100
@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 
 /// The program; the model must be named `model`.
 const PROGRAM: &str = r#"
+#define _POSIX_C_SOURCE 200112L
 #include "model.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,12 @@ const PROGRAM: &str = r#"
 enum { THREADS = 3 };
 
 static void *buffer(uint64_t bytes) {
-    uint64_t whole = (bytes + 4096) / 4096 * 4096;
-    void *start = aligned_alloc(4096, whole);
-    if (!start) exit(100);
-    return memset(start, 0xFF, whole);
+    void *start;
+    if (posix_memalign(&start, 4096, bytes)) exit(100);
+#ifndef KEEP_UNDEFINED
+    memset(start, 0xFF, bytes);
+#endif
+    return start;
 }
 
 static void last_first(void *context, uint32_t count, void (*task)(void *, uint32_t), void *argument) {
@@ -33,8 +36,8 @@ static void last_first(void *context, uint32_t count, void (*task)(void *, uint3
 
 int main(int argc, char **argv) {
     const cnnc_model *m = model_model();
-    const void *inputs[8];
-    void *outputs[8], *again[8];
+    static const void *inputs[8];
+    static void *outputs[8], *again[8];
     if (m->input_count != (uint32_t)argc - 1 || m->input_count > 8 || m->output_count > 8) return 100;
     for (uint32_t i = 0; i < m->input_count; i++) {
         void *x = buffer(m->inputs[i]->bytes);
@@ -61,6 +64,7 @@ int main(int argc, char **argv) {
         if (memcmp(outputs[i], again[i], m->outputs[i]->bytes)) return 101;
         fwrite(outputs[i], 1, m->outputs[i]->bytes, stdout);
     }
+    free(call.workspace);
     return 0;
 }
 "#;
@@ -69,19 +73,40 @@ int main(int argc, char **argv) {
 pub struct Toolchain {
     /// The compiler.
     pub compiler: &'static str,
+    /// What it is told besides.
+    pub flags: &'static [&'static str],
     /// What runs a program, with its arguments; empty where the system does.
     pub runner: &'static [&'static str],
 }
 
 impl Toolchain {
     /// This one.
-    pub const HOST: Toolchain = Toolchain { compiler: "cc", runner: &[] };
+    pub const HOST: Toolchain = Toolchain::native(&[]);
+
+    /// The program with checks of its own memory, of what it hands to the system, and of undefined behaviour.
+    pub const SANITIZED: Toolchain = Toolchain {
+        flags: &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+        ..Toolchain::HOST
+    };
+
+    /// This machine in valgrind, which knows of each bit whether it was ever written. It fails where one that was not
+    /// decides about anything or is put out. It has no AVX-512.
+    pub const VALGRIND: Toolchain = Toolchain {
+        flags: &["-DKEEP_UNDEFINED"],
+        ..Toolchain::native(&["valgrind", "--quiet", "--leak-check=no", "--error-exitcode=102"])
+    };
 
     /// A 64-bit Arm.
     pub const AARCH64: Toolchain = Toolchain {
         compiler: "aarch64-linux-gnu-gcc",
+        flags: &[],
         runner: &["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
     };
+
+    /// The compiler of this machine, and what runs its programs.
+    pub const fn native(runner: &'static [&'static str]) -> Toolchain {
+        Toolchain { compiler: "cc", flags: &[], runner }
+    }
 
     /// Whether everything is installed, or a visible line saying what is skipped.
     pub fn is_there(&self) -> bool {
@@ -105,6 +130,7 @@ impl Toolchain {
         let output = Command::new(self.compiler)
             .current_dir(folder)
             .args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,-rpath,$ORIGIN", "-o", &program])
+            .args(self.flags)
             .args(["main.c", model])
             .output()
             .unwrap();
