@@ -55,7 +55,7 @@ const fn run(
 
 /// All of them, in the order of the table.
 #[rustfmt::skip]
-const RUNS: [Run; 14] = [
+const RUNS: [Run; 15] = [
     run("cnnc-tests", "onnx_suite", &[], &[]),
     run("cnnc-codegen", "sweep", &[("CNNC_SWEEP", "10000"), ("CNNC_SEED", "7")], &[("", "CNNC_SWEEP", 100)]),
     run("cnnc-tests", "drawn", &[("CNNC_GRAPHS", "10000"), ("CNNC_SEED", "100000")], &[
@@ -77,6 +77,7 @@ const RUNS: [Run; 14] = [
     run("cnnc", "faults", &[("CNNC_KILLS", "200"), ("CNNC_SEED", "1")], &[("killed writers", "CNNC_KILLS", 100)]),
     run("cnnc", "rebuilds", &[], &[]),
     run("cnnc-tests", "artifacts", &[], &[]),
+    run("cnnc-tests", "floats", &[("CNNC_FLOATS", "4294967296")], &[("floats in", "CNNC_FLOATS", 100)]),
     run("cnnc-tests", "machines", &[("CNNC_EVERY", "1")], &[]),
     run("cnnc-runtime", "protocol", &[("CNNC_PREEMPTIONS", "3")], &[]),
     run("cnnc-tests", "light", &[("CNNC_LIGHT_SEEDS", "3")], &[]),

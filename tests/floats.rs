@@ -1,0 +1,70 @@
+//! Functions of one f32, compiled every way, against the evaluator in f64: as many of all floats as somebody says.
+//!
+//! ```text
+//! cargo test -p cnnc-tests --test floats                            a million, spread over all bit patterns
+//! CNNC_FLOATS=4294967296 cargo test -p cnnc-tests --test floats     every one there is
+//! ```
+
+use cnnc_ir::eval::{Precision, evaluate};
+use cnnc_ir::{Tensor, text};
+use cnnc_tests::compiled::{jit, run, targets};
+use cnnc_tests::count::{number, report};
+use rayon::prelude::*;
+
+/// Floats of one run.
+const BLOCK: usize = 1 << 18;
+
+/// Most units in the last place that a result may be away.
+const MOST: f64 = 4.0;
+
+/// Those that networks end in or squash with.
+const FUNCTIONS: [&str; 3] = ["exp", "tanh", "sigmoid"];
+
+/// Bit patterns.
+const ALL: usize = 1 << 32;
+
+/// How far a result is from what it should be, in units of the last place of f32 there; infinity counts as 2^128.
+fn units(got: f32, want: f64) -> f64 {
+    let finite = |x: f64| x.clamp(-(2_f64.powi(128)), 2_f64.powi(128));
+    let nearest = (want.abs() as f32).min(f32::MAX);
+    let place = f64::from(nearest) - f64::from(nearest.next_down());
+    (finite(got.into()) - finite(want)).abs() / place.abs().max(f64::from(f32::from_bits(1)))
+}
+
+/// The worst error of a function over so many floats.
+fn worst(function: &str, count: usize) -> f64 {
+    let graph =
+        format!("graph @g(%x: f32[{BLOCK}]) {{\n  %y: f32[{BLOCK}] = {function} %x\n  return %y\n}}\n");
+    let module = text::parse(&graph).unwrap();
+    let models = targets().map(|target| jit(module.clone(), &target));
+    let step = ALL / count;
+    let error = |block: usize| {
+        let bits = |i: usize| ((block * BLOCK + i) * step + block % step) as u32;
+        let x: Vec<f32> = (0..BLOCK).map(|i| f32::from_bits(bits(i))).collect();
+        let x = [Tensor::of(&module.graph.ty(module.graph.inputs()[0]).shape, x)];
+        let wanted = evaluate(&module, &x, Precision::F64).unwrap().remove(0);
+        let [fast, others @ ..] = models.each_ref().map(|model| run(model, &x, 1).remove(0));
+        let errors = fast.iter().zip(wanted.slice::<f64>()).enumerate().map(|(i, (&got, &want))| {
+            let at = || format!("{function}({:e}) = {got:e}, wanted {want:e}", x[0].slice::<f32>()[i]);
+            if want.is_nan() {
+                assert!(got.is_nan() && others.iter().all(|other| other[i].is_nan()), "{}", at());
+                return 0.0;
+            }
+            assert!(others.iter().all(|other| other[i].to_bits() == got.to_bits()), "{}: other bits", at());
+            let error = units(got, want);
+            assert!(error <= MOST, "{}: {error} units in the last place", at());
+            error
+        });
+        errors.fold(0.0, f64::max)
+    };
+    (0..count / BLOCK).into_par_iter().map(error).reduce(|| 0.0, f64::max)
+}
+
+#[test]
+fn functions_are_within_four_units_in_the_last_place() {
+    let count = number("CNNC_FLOATS", 1 << 20).clamp(BLOCK, ALL) / BLOCK * BLOCK;
+    for function in FUNCTIONS {
+        let worst = worst(function, count);
+        report(&format!("floats in {function}, at most {worst:.2} units off"), count, 0);
+    }
+}
