@@ -21,6 +21,12 @@ fn round_trip() {
 }
 
 #[test]
+fn without_results() {
+    let graph = "graph @half(%x: f32[1]) {\n  %y: f32[1] = relu %x\n}\n";
+    assert_eq!(text::print(&text::parse(graph).unwrap()), graph);
+}
+
+#[test]
 fn errors_name_the_place() {
     let wrong = BLOCK.replace("f32[1,2,3,3] = conv %x, %w, %b", "f32[1,2,3,4] = conv %x, %w, %b");
     let error = text::parse(&wrong).unwrap_err();

@@ -29,7 +29,11 @@ pub fn print_graph(graph: &Graph) -> String {
             }
         }
     }
-    let _ = writeln!(out, "  return {}\n}}", values(graph.outputs()).join(", "));
+    // A graph that is not whole yet has no results.
+    if !graph.outputs().is_empty() {
+        let _ = writeln!(out, "  return {}", values(graph.outputs()).join(", "));
+    }
+    out.push_str("}\n");
     out
 }
 

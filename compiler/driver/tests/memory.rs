@@ -1,0 +1,147 @@
+//! Memory that a compilation takes, and memory that it is refused.
+//!
+//! ```text
+//! cargo test -p cnnc --test memory                        some refusals
+//! CNNC_REFUSALS=1000 cargo test -p cnnc --test memory     as many as you like, spread over all allocations
+//! ```
+
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// Takes the place of the system's allocator: refuses the `REFUSED`-th allocation, counted from 1, and writes to
+/// standard error how many there were if that is 0.
+const ALLOCATOR: &str = r#"
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+
+static _Atomic long count;
+static long refused = -1;
+
+__attribute__((constructor)) static void start(void) {
+    const char *text = getenv("REFUSED");
+    count = 0;
+    refused = text ? atol(text) : -1;
+}
+
+__attribute__((destructor)) static void end(void) {
+    if (refused == 0) dprintf(2, "%ld", atomic_load(&count));
+}
+
+static int refuses(void) {
+    return atomic_fetch_add(&count, 1) + 1 == refused;
+}
+
+void *malloc(size_t bytes) { return refuses() ? NULL : __libc_malloc(bytes); }
+void *calloc(size_t count, size_t bytes) { return refuses() ? NULL : __libc_calloc(count, bytes); }
+void *realloc(void *old, size_t bytes) { return refuses() ? NULL : __libc_realloc(old, bytes); }
+void *aligned_alloc(size_t align, size_t bytes) { return refuses() ? NULL : __libc_memalign(align, bytes); }
+int posix_memalign(void **result, size_t align, size_t bytes) {
+    *result = refuses() ? NULL : __libc_memalign(align, bytes);
+    return *result ? 0 : ENOMEM;
+}
+"#;
+
+/// Three models, so that all of import, passes, plan, kernels and file see refusals.
+const MODELS: [&str; 3] = ["lenet5", "squeezenet1.0", "resnet20"];
+
+fn cnnc(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
+    command.current_dir(folder).args(words);
+    command
+}
+
+/// Exports a built-in network.
+fn exported(folder: &Path, name: &str) -> PathBuf {
+    let file = format!("{name}.onnx");
+    let output = cnnc(folder, &["arch", "export", name, "--format", "onnx", "-o", &file]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    folder.join(file)
+}
+
+/// Runs a command to its end: how it ended, and the most bytes that it held.
+#[expect(clippy::zombie_processes, reason = "wait4 waits, and tells of memory too")]
+fn most_bytes(command: &mut Command) -> (ExitStatus, u64) {
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut status = 0;
+    // SAFETY: a struct of numbers, for which zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the child is ours and nobody else waits for it; both places are our own.
+    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
+    assert_eq!(waited, child.id() as i32);
+    (ExitStatus::from_raw(status), usage.ru_maxrss as u64 * 1024)
+}
+
+#[test]
+fn a_compilation_takes_three_times_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["resnet20", "squeezenet1.0", "googlenet-bn", "resnet50"] {
+        let model = exported(folder.path(), name);
+        let bytes = model.metadata().unwrap().len();
+        let file = model.file_name().unwrap().to_str().unwrap();
+        let (status, most) = most_bytes(&mut cnnc(folder.path(), &["compile", file, "-o", "net.so"]));
+        assert!(status.success(), "{name}: {status}");
+        let _ = writeln!(std::io::stderr(), "{name}: {bytes} bytes, at most {most} held");
+        assert!(most <= 3 * bytes + 150_000_000, "{name} has {bytes} bytes and takes {most}");
+    }
+}
+
+#[test]
+fn a_refused_allocation_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::write(place("allocator.c"), ALLOCATOR).unwrap();
+    let words = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "allocator.c", "-o", "refuse.so"];
+    let compiled = Command::new("cc").current_dir(folder.path()).args(words).output().unwrap();
+    assert!(compiled.status.success(), "{compiled:?}");
+    let number = |name: &str, default: u64| {
+        std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+    };
+    let (each, mut told, mut survived) = (number("CNNC_REFUSALS", 60) / MODELS.len() as u64, 0, 0);
+    for name in MODELS {
+        exported(folder.path(), name);
+        let compile = |refused: u64| {
+            let mut command = cnnc(folder.path(), &["compile", &format!("{name}.onnx"), "-o", "net.so"]);
+            command.env("LD_PRELOAD", place("refuse.so")).env("REFUSED", refused.to_string());
+            command.env("RAYON_NUM_THREADS", "2").output().unwrap()
+        };
+        let output = compile(0);
+        assert!(output.status.success(), "{output:?}");
+        let whole = std::fs::read(place("net.so")).unwrap();
+        let count: u64 = String::from_utf8(output.stderr).unwrap().parse().unwrap();
+        assert!(count > 1000, "{name}: only {count} allocations");
+        for turn in 0..each {
+            let _ = std::fs::remove_file(place("net.so"));
+            let refused = 1 + turn * (count - 1) / each.max(2);
+            let output = compile(refused);
+            let said = String::from_utf8_lossy(&output.stderr);
+            let about = || format!("{name}: allocation {refused} of {count}: {}: {said}", output.status);
+            match output.status.code() {
+                Some(0) => survived += 1,
+                Some(1) => {
+                    assert!(said.lines().all(|line| line.contains("E_")) && !said.is_empty(), "{}", about());
+                    told += 1;
+                }
+                _ => panic!("{}", about()),
+            }
+            let file = std::fs::read(place("net.so")).ok();
+            assert!(file.as_ref().is_none_or(|file| *file == whole), "{}: the file is not whole", about());
+            assert!(output.status.code() == Some(1) || file.is_some(), "{}: no file", about());
+        }
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "refused allocations of the compiler: {} passed, 0 failed",
+        told + survived
+    );
+    assert!(told > survived, "{told} were told of, {survived} did not matter");
+}
