@@ -10,34 +10,24 @@
 //! with wide vectors, without, and through CLIF; with wide vectors on one thread and on three.
 
 mod common;
+#[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
+#[path = "../../../tests/src/random.rs"]
+mod random;
 
+use random::Random;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Choices that depend on a seed alone.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    }
-
     /// A number from `least` to `most`.
     fn within(&mut self, least: usize, most: usize) -> usize {
-        least + self.next() as usize % (most - least + 1)
+        least + self.below(most - least + 1)
     }
 
     /// As [`within`](Self::within), small ones more often.
     fn small(&mut self, least: usize, most: usize) -> usize {
         let reach = self.within(least, most);
         self.within(least, reach)
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.within(0, from.len() - 1)]
     }
 
     fn flip(&mut self) -> bool {
