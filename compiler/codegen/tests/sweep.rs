@@ -1,5 +1,6 @@
 //! Seeded geometries, compiled, against the evaluator: every bit counts, as inputs and weights are small integers whose
-//! sums are exact in f32. Convolutions by transformed tiles round: they are close, and the same by both emitters.
+//! sums are exact in f32. Convolutions by transformed tiles round: they are close, each element within its own bound
+//! where no pipe follows, and the same by both emitters.
 //!
 //! ```text
 //! cargo test -p cnnc-codegen --test sweep                        as many of each kind as are quick
@@ -173,7 +174,7 @@ fn convolutions() {
 
 #[test]
 fn transformed_convolutions() {
-    sweep_by(common::agree, "winograd", 40, |random| {
+    sweep_by(common::within_bounds, "winograd", 40, |random| {
         let [kh, kw] = random.pick(&[[3, 3], [3, 3], [5, 5], [1, 3], [3, 1], [1, 7], [7, 1], [1, 5]]);
         let pad: [usize; 4] = std::array::from_fn(|i| random.within(0, [kh, kw][i % 2] - 1));
         let [h, w] = [kh, kw].map(|kernel| random.within(kernel, 26));
@@ -184,9 +185,8 @@ fn transformed_convolutions() {
         let x = format!("f32[{n},{c},{h},{w}]");
         let (operands, _) = pipe(random, &shape, o, 0);
         // Errors are as large as sums are: no stage may cut those off.
-        let stages =
-            ["", " |> relu", " |> mul %s", " |> sub %t |> leaky_relu alpha=0.5", " |> add %t |> relu"];
-        let pipe = random.pick(&stages);
+        let stages = [" |> relu", " |> mul %s", " |> sub %t |> leaky_relu alpha=0.5", " |> add %t |> relu"];
+        let pipe = if random.flip() { random.pick(&stages) } else { "" };
         let a = input(random, &x);
         // Filters may grow as large as all constants: some networks have enough for the largest.
         let others = random.pick(&[1, 150_000]);
