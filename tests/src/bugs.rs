@@ -13,7 +13,7 @@
 
 use crate::random::Random;
 use cnnc_codegen::Watch;
-use cnnc_codegen::plan::{Access, Arg, Call, Program, Space, Term, Work};
+use cnnc_codegen::plan::{Access, Arg, Call, Program, Space, Term};
 use cnnc_codegen::vasm::{Addr, Bin, Inst, Kernel, LANES, Operand, Trips, Un};
 
 /// A bug that fits some places of some programs.
@@ -202,11 +202,7 @@ fn draw(program: &mut Program, random: &mut Random) -> Option<String> {
     }
     let step = random.one(&mut program.steps)?;
     let name = step.name.clone();
-    let mut calls: Vec<&mut Call> = match &mut step.work {
-        Work::Nests(calls) => calls.iter_mut().collect(),
-        Work::Group(group) => group.members.iter_mut().flat_map(|member| &mut member.calls).collect(),
-        Work::Siblings(members) => members.iter_mut().flat_map(|member| &mut member.calls).collect(),
-    };
+    let mut calls: Vec<&mut Call> = step.calls_mut().collect();
     let call = random.one(&mut calls)?;
     let what = match random.below(4) {
         0 => {

@@ -1,11 +1,13 @@
-//! Convolutions by transformed tiles: every border, channels that fill no block, pipes, images, groups of rows.
+//! Convolutions by transformed tiles: every border, channels that fill no block, pipes, images, groups of rows; every
+//! transform within its bounds, and out of them where a coefficient is wrong.
 
 mod common;
 
-use cnnc_codegen::Target;
-use cnnc_codegen::plan::{Work, plan};
+use cnnc_codegen::plan::{DIRECT, Times, Work, plan, ways};
+use cnnc_codegen::vasm::{Bin, Inst, Kernel, Operand};
+use cnnc_codegen::{Target, Watch};
 use cnnc_ir::text;
-use common::agree;
+use common::{Case, agree, checked, run_watched, within_bounds_of};
 
 /// A convolution with a bias and a residual sum, of a value that comes from a 1x1 convolution; and so many constants
 /// that its filters may grow.
@@ -108,4 +110,92 @@ fn rows_of_tiles_in_a_group() {
         assert_eq!(transformed(&graph), (1, 1));
         agree(&graph);
     }
+}
+
+/// A convolution of an input alone by windows of every kind that has transforms, and a target for each of them.
+fn every_transform() -> Vec<(String, String, Target)> {
+    let along = |taps| [([1, taps], 1), ([taps, 1], 1)];
+    let windows = [([3, 3], 1), ([3, 3], 2), ([5, 5], 1), ([1, 3], 2), ([3, 1], 2)];
+    let mut all = Vec::new();
+    for (window, stride) in windows.into_iter().chain([3, 5, 7].into_iter().flat_map(along)) {
+        let [pad, size, shape] = [
+            window.map(|taps| taps / 2),
+            window.map(|taps| if taps == 1 { 9 } else { 23 }),
+            window.map(|taps| if taps == 1 { 9 } else { 22 / stride + 1 }),
+        ];
+        let strides = window.map(|taps| if taps == 1 { 1 } else { stride });
+        let [[kh, kw], [ph, pw], [h, w], [oh, ow], [down, across]] = [window, pad, size, shape, strides];
+        let graph = format!(
+            "graph @g(%x: f32[1,20,{h},{w}]) {{\n  %w: f32[24,20,{kh},{kw}] = const rand(2)\n  \
+             %b: f32[24] = const rand(3)\n  \
+             %y: f32[1,24,{oh},{ow}] = conv %x, %w, %b, pad=[{ph},{pw},{ph},{pw}], stride={down}x{across}\n  \
+             %o: f32[50000] = const rand(5)\n  %z: f32[] = reduce_max %o, axes=[0], keep=false\n  \
+             return %y, %z\n}}\n"
+        );
+        let target = Target::x86_64_v3();
+        for way in ways(&text::parse(&graph).unwrap(), &target).remove("y").unwrap() {
+            let times = Times([("y".into(), [(way.clone(), 1)].into())].into());
+            let target = Target { times: Some(times.into()), ..target.clone() };
+            all.extend((way != DIRECT).then(|| (graph.clone(), way, target)));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_transform_is_within_its_bounds() {
+    let all = every_transform();
+    assert_eq!(all.len(), 22);
+    for (graph, way, target) in all {
+        let transform = within_bounds_of(&graph, &target);
+        assert_eq!(transform.map(|t| t.to_string()), Some(way), "{graph}");
+    }
+}
+
+/// Makes the first coefficient of each kernel of a kind, of those that are not 1 or -1, larger by a tenth.
+struct Spoiler {
+    kind: &'static str,
+    done: bool,
+}
+
+impl Spoiler {
+    fn spoil(block: &mut [Inst]) -> bool {
+        block.iter_mut().any(|inst| match inst {
+            Inst::Loop(_, body) => Spoiler::spoil(body),
+            Inst::Fma(_, _, Operand::Const(c)) | Inst::Bin(Bin::Mul, _, _, Operand::Const(c))
+                if f32::from_bits(*c).abs() != 1.0 =>
+            {
+                *c = (f32::from_bits(*c) * 1.1).to_bits();
+                true
+            }
+            _ => false,
+        })
+    }
+}
+
+impl Watch for Spoiler {
+    fn kernel(&mut self, kernel: &mut Kernel) {
+        if kernel.name.starts_with(self.kind) {
+            self.done |= Spoiler::spoil(&mut kernel.body);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_coefficient_is_out_of_bounds() {
+    let mut spoilt = 0;
+    for (graph, way, target) in every_transform() {
+        let case = Case::of(&graph, |x| x, |w| w);
+        let program = checked(&case.module, &target);
+        let (_, bounds) = case.bounds(&program).unwrap();
+        for kind in ["winograd_input", "winograd_output"] {
+            let mut spoiler = Spoiler { kind, done: false };
+            let got = run_watched(&case.module, &program, &target, &case.inputs, 1, &mut spoiler);
+            // Where all coefficients are 1 and -1 there is nothing to spoil.
+            let outside = case.outside(&got, &bounds);
+            assert_eq!(outside > 0, spoiler.done, "{kind} of {way}: {outside} elements\n{graph}");
+            spoilt += usize::from(spoiler.done);
+        }
+    }
+    assert_eq!(spoilt, 32, "kernels of the 16 transforms that have other coefficients");
 }

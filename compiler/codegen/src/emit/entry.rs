@@ -1,6 +1,8 @@
 //! The entry of a compiled model: `run`, `start`, `advance` and `task`.
 
+use super::nest::counted;
 use super::step::task_signature;
+use super::table::{self, Record};
 use super::{Emitter, context, refused};
 use crate::address;
 use crate::plan::{Program, Space};
@@ -13,7 +15,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::{FuncId, Module};
+use cranelift_module::{FuncId, Module, ModuleRelocTarget};
 use std::mem::offset_of;
 
 /// A signature of integer parameters and one i32 result.
@@ -38,12 +40,15 @@ pub(super) struct Entry {
 
 impl Emitter<'_> {
     /// Defines the functions around the steps.
-    pub(super) fn entry(&mut self, program: &Program, steps: &[FuncId]) -> Result<Entry, EmitError> {
+    pub(super) fn entry(&mut self, program: &Program, records: &[Record]) -> Result<Entry, EmitError> {
+        let table = self.table(records)?;
+        let table = self.address("table_address", table)?;
+        let steps = self.steps.clone();
         let task = self.declare("task", &task_signature())?;
         let task_frame =
-            self.define("task", task, task_signature(), |module, b| write_task(module, b, steps))?;
-        let address = self.task_address(task)?;
-        let advance_signature = signature(&[types::I64, types::I32, types::I32], Some(types::I32));
+            self.define("task", task, task_signature(), |module, b| write_task(module, b, &steps))?;
+        let address = self.address("task_address", task)?;
+        let advance_signature = signature(&[types::I64, types::I32], Some(types::I32));
         let advance = self.declare("advance", &advance_signature)?;
         let advance_frame = self.define("advance", advance, advance_signature, |module, b| {
             let task = module.declare_func_in_func(task, b.func);
@@ -53,7 +58,7 @@ impl Emitter<'_> {
         let start_signature = signature(&[types::I64; 3], Some(types::I32));
         let start = self.declare("start", &start_signature)?;
         let start_frame = self.define("start", start, start_signature, |module, b| {
-            write_start(module, b, program, advance);
+            write_start(module, b, program, table, advance);
         })?;
         let (run, run_frame) = self.run("run", start, false)?;
         let run_wide = if self.target.wide { Some(self.run("run_wide", start, true)?.0) } else { None };
@@ -77,32 +82,36 @@ impl Emitter<'_> {
         Ok((run, frame))
     }
 
-    /// A function that answers the address of `task`.
-    fn task_address(&mut self, task: FuncId) -> Result<FuncId, EmitError> {
-        let name = "task_address";
+    /// A function that answers an address.
+    fn address(&mut self, name: &str, what: impl Into<ModuleRelocTarget>) -> Result<FuncId, EmitError> {
         let id = self.declare(name, &signature(&[], Some(types::I64)))?;
-        let (code, relocations) = address::function(self.target.machine, task);
+        let (code, relocations) = address::function(self.target.machine, what);
         let defined = self.module.define_function_bytes(id, address::ALIGN, &code, &relocations);
         defined.map_err(|e| refused(name, &e))?;
         Ok(id)
     }
 }
 
-/// `task(ctx, index)`: jumps to the current step.
+/// `task(ctx, index)`: calls the function of the current step.
 fn write_task(module: &mut dyn Module, b: &mut FunctionBuilder, steps: &[FuncId]) {
     let entry = begin(b);
     let (ctx, index) = (b.block_params(entry)[0], b.block_params(entry)[1]);
-    let step = b.ins().load(types::I32, MemFlagsData::trusted(), ctx, context::STEP);
+    let flags = MemFlagsData::trusted();
+    let record = b.ins().load(types::I64, flags, ctx, context::STEP);
+    let function = b.ins().load(types::I32, flags, record, table::FUNCTION);
+    let table = b.ins().load(types::I64, flags, ctx, context::TABLE);
+    let offsets = b.ins().load(types::I64, flags, record, table::OFFSETS);
+    let offsets = b.ins().iadd(table, offsets);
     let done = b.create_block();
     let blocks: Vec<Block> = steps.iter().map(|_| b.create_block()).collect();
     let calls: Vec<BlockCall> = blocks.iter().map(|&block| b.func.dfg.block_call(block, &[])).collect();
     let default = b.func.dfg.block_call(done, &[]);
-    let table = b.create_jump_table(JumpTableData::new(default, &calls));
-    b.ins().br_table(step, table);
+    let jumps = b.create_jump_table(JumpTableData::new(default, &calls));
+    b.ins().br_table(function, jumps);
     for (&block, &step) in blocks.iter().zip(steps) {
         b.switch_to_block(block);
         let step = module.declare_func_in_func(step, b.func);
-        b.ins().call(step, &[ctx, index]);
+        b.ins().call(step, &[ctx, index, offsets]);
         b.ins().jump(done, &[]);
     }
     b.switch_to_block(done);
@@ -110,12 +119,17 @@ fn write_task(module: &mut dyn Module, b: &mut FunctionBuilder, steps: &[FuncId]
     b.ins().return_(&[]);
 }
 
-/// `advance(ctx, step, most)`: runs a step on at most `most` threads, then asks the caller whether to go on.
+/// `advance(ctx, step)`: runs a step, on no more threads than it has units, then asks the caller whether to go on.
 fn write_advance(b: &mut FunctionBuilder, task: FuncRef, task_address: FuncRef) {
     let flags = MemFlagsData::trusted();
     let entry = begin(b);
-    let [ctx, step, most] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
-    b.ins().store(flags, step, ctx, context::STEP);
+    let [ctx, step] = [0, 1].map(|i| b.block_params(entry)[i]);
+    let table = b.ins().load(types::I64, flags, ctx, context::TABLE);
+    let before = b.ins().uextend(types::I64, step);
+    let before = b.ins().imul_imm_s(before, table::RECORD);
+    let record = b.ins().iadd(table, before);
+    b.ins().store(flags, record, ctx, context::STEP);
+    let most = b.ins().load(types::I32, flags, record, table::MOST);
     let threads = b.ins().load(types::I32, flags, ctx, context::THREADS);
     let shares = b.ins().umin(threads, most);
     let float = b.ins().fcvt_from_uint(types::F64, shares);
@@ -159,7 +173,13 @@ fn write_advance(b: &mut FunctionBuilder, task: FuncRef, task_address: FuncRef) 
 }
 
 /// `start(model, call, wide)`: checks the call in the order of severity, fills the context, advances through all steps.
-fn write_start(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Program, advance: FuncId) {
+fn write_start(
+    module: &mut dyn Module,
+    b: &mut FunctionBuilder,
+    program: &Program,
+    table: FuncId,
+    advance: FuncId,
+) {
     let mut r = Start { b };
     let entry = begin(r.b);
     let [model, call, wide] = [0, 1, 2].map(|i| r.b.block_params(entry)[i]);
@@ -196,6 +216,10 @@ fn write_start(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Progr
     let on_step = r.optional(call, bytes, offset_of!(CnncCall, on_step));
     let step_context = r.optional(call, bytes, offset_of!(CnncCall, step_context));
 
+    let table = module.declare_func_in_func(table, r.b.func);
+    let table = r.b.ins().call(table, &[]);
+    let table = r.b.inst_results(table)[0];
+
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, context::BYTES, 3);
     let slot = r.b.create_sized_stack_slot(slot);
     let fields = [
@@ -208,24 +232,26 @@ fn write_start(module: &mut dyn Module, b: &mut FunctionBuilder, program: &Progr
         (on_step, context::ON_STEP),
         (step_context, context::STEP_CONTEXT),
         (wide, context::WIDE),
+        (table, context::TABLE),
     ];
     for (value, offset) in fields {
         r.b.ins().stack_store(types::I64, value, slot, offset);
     }
     let ctx = r.b.ins().stack_addr(types::I64, slot, 0);
     let advance = module.declare_func_in_func(advance, r.b.func);
-    for (index, step) in program.steps.iter().enumerate() {
-        let index = r.b.ins().iconst(types::I32, index as i64);
-        let most = r.b.ins().iconst(types::I32, step.units().clamp(1, u64::from(u32::MAX >> 1)) as i64);
-        let call = r.b.ins().call(advance, &[ctx, index, most]);
-        let answer = r.b.inst_results(call)[0];
-        let (stop, go_on) = (r.b.create_block(), r.b.create_block());
-        r.b.set_cold_block(stop);
-        r.b.ins().brif(answer, stop, &[], go_on, &[]);
-        r.b.switch_to_block(stop);
-        r.b.ins().return_(&[answer]);
-        r.b.switch_to_block(go_on);
-    }
+    let steps = [0, program.steps.len() as i64].map(|step| r.b.ins().iconst(types::I64, step));
+    counted(r.b, steps[0]..steps[1], &[], |b, step, _| {
+        let step = b.ins().ireduce(types::I32, step);
+        let call = b.ins().call(advance, &[ctx, step]);
+        let answer = b.inst_results(call)[0];
+        let (stop, go_on) = (b.create_block(), b.create_block());
+        b.set_cold_block(stop);
+        b.ins().brif(answer, stop, &[], go_on, &[]);
+        b.switch_to_block(stop);
+        b.ins().return_(&[answer]);
+        b.switch_to_block(go_on);
+        Vec::new()
+    });
     answer_code(r.b, abi::CNNC_OK);
     r.b.seal_all_blocks();
 }

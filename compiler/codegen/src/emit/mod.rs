@@ -4,9 +4,9 @@
 //! run(model, call)                says whether the processor has wide vectors: one function for those that have, one
 //!                                 for others
 //!   start(model, call, wide)      checks the call, fills a context, advances step by step
-//!     advance(ctx, step, most)    hands the step to the executor or runs it itself, then calls on_step
-//!       task(ctx, index)          jumps to the step
-//!         step_k(ctx, index)      walks this task's share of the step's units
+//!     advance(ctx, step)          hands the step to the executor or runs it itself, then calls on_step
+//!       task(ctx, index)          calls the function of the step's shape with the offsets of its buffers
+//!         step_k(ctx, index, ..)  walks this task's share of the step's units
 //!           kernel(args, wide)    computes one unit
 //! ```
 //!
@@ -15,7 +15,9 @@
 
 mod entry;
 mod nest;
+mod shape;
 mod step;
+mod table;
 
 use crate::kernels::{Code, Spec};
 use crate::plan::Program;
@@ -26,7 +28,9 @@ use cranelift_codegen::ir::{Function, Signature, UserFuncName};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Linkage, Module};
 use entry::Entry;
+use shape::Shape;
 use std::collections::HashMap;
+use table::Record;
 
 /// What emission defined.
 #[derive(Clone, Copy, Debug)]
@@ -67,22 +71,22 @@ pub fn emit(
         module,
         watch,
         kernels: HashMap::new(),
+        shapes: HashMap::new(),
+        steps: Vec::new(),
         target,
         builder: FunctionBuilderContext::new(),
         deepest_kernel: 0,
+        deepest_step: 0,
         code: 0,
     };
-    let mut steps = Vec::with_capacity(program.steps.len());
-    let mut deepest_step = 0;
-    for (index, step) in program.steps.iter().enumerate() {
-        let (id, frame) = emitter.step(program, index, step)?;
-        steps.push(id);
-        deepest_step = deepest_step.max(frame);
-    }
-    let Entry { run, run_wide, frames } = emitter.entry(program, &steps)?;
+    let steps = program.steps.iter().enumerate();
+    let records: Vec<Record> =
+        steps.map(|(index, step)| emitter.step(program, index, step)).collect::<Result<_, _>>()?;
+    let Entry { run, run_wide, frames } = emitter.entry(program, &records)?;
     // Each frame besides its own bytes holds a return address and the saved frame pointer.
     let calls = 6 * 16;
-    let stack_bytes = (frames + deepest_step + emitter.deepest_kernel + calls).next_multiple_of(16) as u64;
+    let stack_bytes =
+        (frames + emitter.deepest_step + emitter.deepest_kernel + calls).next_multiple_of(16) as u64;
     Ok(Emitted { run, run_wide, stack_bytes })
 }
 
@@ -92,9 +96,14 @@ struct Emitter<'a> {
     watch: &'a mut dyn Watch,
     target: &'a Target,
     kernels: HashMap<Spec, FuncId>,
+    /// The number of the function of each shape.
+    shapes: HashMap<Shape, u32>,
+    /// The functions of steps.
+    steps: Vec<FuncId>,
     builder: FunctionBuilderContext,
     deepest_kernel: usize,
-    /// Bytes of all code so far.
+    deepest_step: usize,
+    /// Bytes of all code so far, and of the table of steps.
     code: u64,
 }
 
@@ -176,7 +185,7 @@ mod context {
     pub(super) const OUTPUTS: i32 = 24;
     /// Over how many tasks the current step is shared out, as f64.
     pub(super) const SHARES: i32 = 32;
-    /// The current step.
+    /// The address of the record of the current step.
     pub(super) const STEP: i32 = 40;
     /// The executor, or null.
     pub(super) const EXECUTOR: i32 = 48;
@@ -188,6 +197,8 @@ mod context {
     pub(super) const STEP_CONTEXT: i32 = 72;
     /// Whether kernels run with wide vectors, 1 or 0.
     pub(super) const WIDE: i32 = 80;
+    /// The address of the table of steps.
+    pub(super) const TABLE: i32 = 88;
     /// Bytes of the structure.
-    pub(super) const BYTES: u32 = 88;
+    pub(super) const BYTES: u32 = 96;
 }

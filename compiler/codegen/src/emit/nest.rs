@@ -1,12 +1,9 @@
 //! A nest as CLIF: loops around one kernel, the arguments of each call, the rows that a window sees.
 
-use crate::plan::{Arg, Call, Program, Space, Term, Window};
+use crate::plan::{Arg, Call, Place, Term, Window};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{
-    BlockArg, FuncRef, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
-};
+use cranelift_codegen::ir::{BlockArg, FuncRef, InstBuilder, MemFlagsData, StackSlot, Value, types};
 use cranelift_frontend::FunctionBuilder;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// `for i in range { body(i) }`, with values that go from one iteration to the next: `body` takes and answers them.
@@ -40,11 +37,12 @@ pub(super) fn counted(
 
 /// One call, and what it is emitted with.
 pub(super) struct Nest<'a> {
-    pub program: &'a Program,
-    /// The addresses of the spaces.
-    pub bases: &'a BTreeMap<Space, Value>,
+    /// The addresses of the buffers.
+    pub buffers: &'a [Value],
     pub call: &'a Call,
     pub kernel: FuncRef,
+    /// Room for the arguments.
+    pub slot: StackSlot,
     /// Whether it runs with wide vectors.
     pub wide: Value,
 }
@@ -95,14 +93,12 @@ impl Nest<'_> {
 
     /// Calls the kernel for one unit.
     fn unit(&self, b: &mut FunctionBuilder, index: &[Value]) {
-        let bytes = 8 * self.call.args.len().max(1) as u32;
-        let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
         let rows = self.call.window.map(|w| rows(b, &w, index[w.dim]));
         for (i, arg) in self.call.args.iter().enumerate() {
             let value = self.arg(b, arg, index, rows.as_ref());
-            b.ins().stack_store(types::I64, value, slot, 8 * i as i32);
+            b.ins().stack_store(types::I64, value, self.slot, 8 * i as i32);
         }
-        let args = b.ins().stack_addr(types::I64, slot, 0);
+        let args = b.ins().stack_addr(types::I64, self.slot, 0);
         b.ins().call(self.kernel, &[args, self.wide]);
     }
 
@@ -145,9 +141,7 @@ impl Nest<'_> {
                 _ => taps,
             };
         };
-        let buffer = self.program.buffer(place.buffer);
-        let mut address =
-            b.ins().iadd_imm_s(self.bases[&buffer.space], (buffer.offset + place.offset) as i64);
+        let mut address = self.address(b, *place);
         for term in terms {
             let moved = match (term, rows) {
                 (Term::Index { dim, stride }, _) => b.ins().imul_imm_s(index[*dim], *stride),
@@ -158,10 +152,9 @@ impl Nest<'_> {
                 (Term::FirstRow { stride }, Some(rows)) => b.ins().imul_imm_s(rows.first_row, *stride),
                 (Term::FirstTap { stride }, Some(rows)) => b.ins().imul_imm_s(rows.first_tap, *stride),
                 (Term::Lookup { dim, table, .. }, _) => {
-                    let base = self.program.buffer(table.buffer).offset + table.offset;
+                    let table = self.address(b, *table);
                     let offset = b.ins().imul_imm_s(index[*dim], 8);
-                    let at = b.ins().iadd(self.bases[&Space::Weights], offset);
-                    let at = b.ins().iadd_imm_s(at, base as i64);
+                    let at = b.ins().iadd(table, offset);
                     b.ins().load(types::I64, MemFlagsData::trusted(), at, 0)
                 }
                 _ => continue,
@@ -169,6 +162,10 @@ impl Nest<'_> {
             address = b.ins().iadd(address, moved);
         }
         address
+    }
+
+    fn address(&self, b: &mut FunctionBuilder, place: Place) -> Value {
+        b.ins().iadd_imm_s(self.buffers[place.buffer.0 as usize], place.offset as i64)
     }
 }
 

@@ -4,50 +4,82 @@
 //! there and not computed again; a task's first block, and the first of each image, finds none.
 
 use super::nest::{Nest, counted, seen};
+use super::shape::Shape;
+use super::table::Record;
 use super::{Emitter, context};
 use crate::plan::{Group, Program, Space, Step, Work};
 use crate::vasm::EmitError;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{AbiParam, FuncRef, InstBuilder, MemFlagsData, Signature, Value, types};
+use cranelift_codegen::ir::{
+    AbiParam, FuncRef, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value, types,
+};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use cranelift_module::FuncId;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The signature of `task` and of every step: `void (Context *, uint32_t index)`.
+/// The signature of `task`: `void (Context *, uint32_t index)`.
 pub(super) fn task_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64), AbiParam::new(types::I32)]);
     signature
 }
 
+/// The signature of every step: that of `task`, and the offsets of its buffers: `const uint64_t *`.
+fn step_signature() -> Signature {
+    let mut signature = task_signature();
+    signature.params.push(AbiParam::new(types::I64));
+    signature
+}
+
 impl Emitter<'_> {
-    /// Defines the function of a step; answers it and the bytes of its frame.
-    pub(super) fn step(
+    /// What the table says of a step. Its function is defined for the first one of its shape, and named after that.
+    pub(super) fn step(&mut self, program: &Program, index: usize, step: &Step) -> Result<Record, EmitError> {
+        let most = step.units().clamp(1, u64::from(u32::MAX >> 1)) as u32;
+        let (shape, offsets) = Shape::of(program, step);
+        let function = match self.shapes.get(&shape) {
+            Some(&function) => function,
+            None => {
+                let name = format!("step{index}_{}", symbol(&step.name));
+                let id = self.shape(program, &name, &step.name, &shape)?;
+                let function = self.steps.len() as u32;
+                self.steps.push(id);
+                self.shapes.insert(shape, function);
+                function
+            }
+        };
+        Ok(Record { most, function, offsets })
+    }
+
+    /// Defines the function of steps of a shape.
+    fn shape(
         &mut self,
         program: &Program,
-        index: usize,
-        step: &Step,
-    ) -> Result<(FuncId, usize), EmitError> {
-        let name = format!("step{index}_{}", symbol(&step.name));
-        let kernels =
-            step.calls().map(|c| self.kernel(&c.kernel, &step.name)).collect::<Result<Vec<_>, _>>()?;
-        let id = self.declare(&name, &task_signature())?;
-        let frame = self.define(&name, id, task_signature(), |module, b| {
+        name: &str,
+        layer: &str,
+        Shape { step, spaces }: &Shape,
+    ) -> Result<FuncId, EmitError> {
+        let kernels = step.calls().map(|c| self.kernel(&c.kernel, layer)).collect::<Result<Vec<_>, _>>()?;
+        let id = self.declare(name, &step_signature())?;
+        let frame = self.define(name, id, step_signature(), |module, b| {
             let kernels: Vec<FuncRef> =
                 kernels.iter().map(|&k| module.declare_func_in_func(k, b.func)).collect();
             let entry = b.create_block();
             b.append_block_params_for_function_params(entry);
             b.switch_to_block(entry);
             b.seal_block(entry);
-            let (ctx, task) = (b.block_params(entry)[0], b.block_params(entry)[1]);
-            let bases = bases(b, program, step, ctx, task);
+            let [ctx, task, offsets] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
+            let buffers = buffers(b, program, spaces, [ctx, task, offsets]);
             let wide = b.ins().load(types::I64, MemFlagsData::trusted(), ctx, context::WIDE);
+            // Nests run one after the other.
+            let args = step.calls().map(|call| call.args.len()).max().unwrap_or(0).max(1);
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * args as u32, 3);
+            let slot = b.create_sized_stack_slot(slot);
             let nests: Vec<Nest> = step
                 .calls()
                 .zip(&kernels)
-                .map(|(call, &kernel)| Nest { program, bases: &bases, call, kernel, wide })
+                .map(|(call, &kernel)| Nest { buffers: &buffers, call, kernel, slot, wide })
                 .collect();
             match &step.work {
                 Work::Nests(_) | Work::Siblings(_) => {
@@ -61,7 +93,8 @@ impl Emitter<'_> {
             }
             b.ins().return_(&[]);
         })?;
-        Ok((id, frame))
+        self.deepest_step = self.deepest_step.max(frame);
+        Ok(id)
     }
 }
 
@@ -115,21 +148,17 @@ fn by_blocks(b: &mut FunctionBuilder, group: &Group, nests: &[Nest], units: Rang
     });
 }
 
-/// The addresses of the spaces that a step touches.
-fn bases(
+/// The addresses of the buffers that a step touches.
+fn buffers(
     b: &mut FunctionBuilder,
     program: &Program,
-    step: &Step,
-    ctx: Value,
-    task: Value,
-) -> BTreeMap<Space, Value> {
+    spaces: &[Space],
+    [ctx, task, offsets]: [Value; 3],
+) -> Vec<Value> {
     let flags = MemFlagsData::trusted();
     let mut bases = BTreeMap::new();
-    let mut spaces: Vec<Space> = step.accesses().map(|(buffer, _)| program.buffer(buffer).space).collect();
-    // Tables of the nest lie in the weights.
-    spaces.push(Space::Weights);
-    for space in spaces {
-        bases.entry(space).or_insert_with(|| {
+    let mut base = |b: &mut FunctionBuilder, space: Space| {
+        *bases.entry(space).or_insert_with(|| {
             let (list, index) = match space {
                 Space::Arena => return b.ins().load(types::I64, flags, ctx, context::ARENA),
                 Space::Scratch => {
@@ -145,9 +174,14 @@ fn bases(
             };
             let list = b.ins().load(types::I64, flags, ctx, list);
             b.ins().load(types::I64, flags, list, index as i32 * 8)
-        });
-    }
-    bases
+        })
+    };
+    let mut address = |(number, &space): (usize, &Space)| {
+        let base = base(b, space);
+        let offset = b.ins().load(types::I64, flags, offsets, 8 * number as i32);
+        b.ins().iadd(base, offset)
+    };
+    spaces.iter().enumerate().map(&mut address).collect()
 }
 
 /// The work `work * task / shares .. work * (task + 1) / shares`.

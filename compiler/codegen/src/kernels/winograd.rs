@@ -113,13 +113,40 @@ impl Axis {
 
     /// G, `[n, r]`.
     pub fn filter(self) -> Vec<Vec<f64>> {
+        self.spaced(Phase::filter, self.taps)
+    }
+
+    /// B', `[n, n]`.
+    pub fn input(self) -> Vec<Vec<f64>> {
+        self.spaced(Phase::input, self.size())
+    }
+
+    /// A', `[m, n]`.
+    pub fn output(self) -> Vec<Vec<f64>> {
+        let row = |i: usize| self.phases().flat_map(|phase| phase.output().swap_remove(i)).collect();
+        (0..self.results).map(row).collect()
+    }
+
+    /// The first rows of all pairs in B', each the sum of two halves, and the next one their difference.
+    pub fn pairs(self) -> Vec<usize> {
+        let mut before = 0;
+        let of_phase = |phase: Phase| {
+            let start = before;
+            before += phase.size();
+            phase.pairs().map(move |row| start + row)
+        };
+        self.phases().flat_map(of_phase).collect()
+    }
+
+    /// The rows of a matrix of all phases, over `count` elements, every stride-th of which belongs to one.
+    fn spaced(self, matrix: fn(Phase) -> Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>> {
         let of_phase = |(first, phase): (usize, Phase)| {
             let spaced = move |row: Vec<f64>| {
-                let mut taps = vec![0.0; self.taps];
-                taps.iter_mut().skip(first).step_by(self.stride).zip(row).for_each(|(tap, c)| *tap = c);
-                taps
+                let mut all = vec![0.0; count];
+                all.iter_mut().skip(first).step_by(self.stride).zip(row).for_each(|(x, c)| *x = c);
+                all
             };
-            phase.filter().into_iter().map(spaced)
+            matrix(phase).into_iter().map(spaced)
         };
         self.phases().enumerate().flat_map(of_phase).collect()
     }
@@ -177,6 +204,12 @@ impl Phase {
         }
     }
 
+    /// The first rows of pairs.
+    fn pairs(self) -> impl Iterator<Item = usize> {
+        let points = if self.taps == 1 { 0 } else { self.points().0.len() };
+        (0..points).map(|pair| 1 + 2 * pair)
+    }
+
     /// All finite points: 0, then the pairs, then the one that is left.
     fn finite(self) -> Vec<f64> {
         let (pairs, single) = self.points();
@@ -184,8 +217,11 @@ impl Phase {
         std::iter::once(0.0).chain(pairs).chain(single).collect()
     }
 
-    /// B', `[n, n]`.
+    /// B', `[n, n]`; elements that meet a single tap stay what they are.
     fn input(self) -> Vec<Vec<f64>> {
+        if self.taps == 1 {
+            return unit(self.results);
+        }
         let points = self.finite();
         let product = |left_out: Option<usize>| {
             let mut coefficients = vec![1.0];
@@ -215,8 +251,11 @@ impl Phase {
         points.iter().enumerate().map(row).chain([infinity]).collect()
     }
 
-    /// A', `[m, n]`.
+    /// A', `[m, n]`; products with a single tap are results.
     fn output(self) -> Vec<Vec<f64>> {
+        if self.taps == 1 {
+            return unit(self.results);
+        }
         let points = self.finite();
         let row = |i: usize| {
             let infinity = if i + 1 == self.results { 1.0 } else { 0.0 };
@@ -237,13 +276,13 @@ impl Phase {
         let terms = |c: &dyn Fn(usize) -> f64| -> Vec<(f64, Option<V>)> {
             d.iter().enumerate().map(|(i, &v)| (c(i), v)).collect()
         };
-        let behind_pairs = 1 + 2 * self.points().0.len();
+        let behind_pairs = 1 + 2 * self.pairs().count();
         for row in std::iter::once(0).chain(behind_pairs..rows.len()) {
             let x = linear(k, &terms(&|i| rows[row][i]));
             let x = x.unwrap_or_else(|| k.splat(0.0));
             out(k, row, x);
         }
-        for plus in (1..behind_pairs).step_by(2) {
+        for plus in self.pairs() {
             // Without a single point these are every other element.
             let same = linear(k, &terms(&|i| (rows[plus][i] + rows[plus + 1][i]) / 2.0));
             let opposite = linear(k, &terms(&|i| (rows[plus][i] - rows[plus + 1][i]) / 2.0));
@@ -267,9 +306,9 @@ impl Phase {
         if self.taps == 1 {
             return m[..count].to_vec();
         }
-        let behind_pairs = 1 + 2 * self.points().0.len();
-        let pairs: Vec<[V; 2]> = (1..behind_pairs)
-            .step_by(2)
+        let behind_pairs = 1 + 2 * self.pairs().count();
+        let pairs: Vec<[V; 2]> = self
+            .pairs()
             .map(|i| [k.bin(Bin::Add, m[i], m[i + 1]), k.bin(Bin::Sub, m[i], m[i + 1])])
             .collect();
         let mut results = Vec::with_capacity(count);
@@ -281,6 +320,11 @@ impl Phase {
         }
         results
     }
+}
+
+/// The matrix that changes nothing.
+fn unit(n: usize) -> Vec<Vec<f64>> {
+    (0..n).map(|i| (0..n).map(|j| if i == j { 1.0 } else { 0.0 }).collect()).collect()
 }
 
 /// Adds `c` times `x` to `sum`.
@@ -364,15 +408,17 @@ pub(super) fn tiles(
 
 #[cfg(test)]
 mod tests {
-    use super::Phase;
+    use super::Axis;
 
     /// The three matrices compute a correlation, whatever the numbers.
     #[test]
     fn matrices_fit_each_other() {
-        for (results, taps) in
-            [(2, 2), (3, 2), (4, 2), (2, 3), (4, 3), (5, 3), (6, 3), (2, 5), (4, 5), (2, 7), (4, 7)]
-        {
-            let f = Phase { results, taps };
+        let once =
+            [(1, 1), (2, 2), (3, 2), (4, 2), (2, 3), (4, 3), (5, 3), (6, 3), (2, 5), (4, 5), (2, 7), (4, 7)];
+        let twice = [(2, 2), (3, 3), (4, 3), (3, 4)];
+        let strides = once.map(|f| (f, 1)).into_iter().chain(twice.map(|f| (f, 2)));
+        for ((results, taps), stride) in strides {
+            let f = Axis { results, taps, stride };
             let n = f.size();
             let d: Vec<f64> = (0..n).map(|i| ((i * 37 + 11) % 17) as f64 - 8.0).collect();
             let g: Vec<f64> = (0..taps).map(|i| ((i * 23 + 5) % 7) as f64 - 3.0).collect();
@@ -383,8 +429,11 @@ mod tests {
                 times(f.filter(), &g).iter().zip(times(f.input(), &d)).map(|(a, b)| a * b).collect();
             let got = times(f.output(), &products);
             for (i, got) in got.iter().enumerate() {
-                let want: f64 = (0..taps).map(|k| g[k] * d[i + k]).sum();
-                assert!((got - want).abs() < 1e-9, "F({results}, {taps}) at {i}: {got}, wanted {want}");
+                let want: f64 = (0..taps).map(|k| g[k] * d[i * stride + k]).sum();
+                assert!(
+                    (got - want).abs() < 1e-9,
+                    "F({results}, {taps}), stride {stride}, at {i}: {got}, wanted {want}"
+                );
             }
             assert_eq!(got.len(), results);
         }

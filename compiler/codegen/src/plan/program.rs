@@ -73,7 +73,7 @@ pub struct Buffer {
 }
 
 /// A place in a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The buffer.
     pub buffer: BufferId,
@@ -89,7 +89,7 @@ impl Place {
 }
 
 /// How an address moves with the loop nest, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Term {
     /// `index[dim] * stride`
     Index {
@@ -131,7 +131,7 @@ pub enum Term {
 }
 
 /// Whether a kernel reads or writes through an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Only read.
     Read,
@@ -142,7 +142,7 @@ pub enum Access {
 }
 
 /// An argument of a kernel: one 64-bit word.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Arg {
     /// An address.
     Address {
@@ -188,7 +188,7 @@ impl Arg {
 }
 
 /// What a window slides over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Over {
     /// The rows of what is read.
     Operand,
@@ -197,7 +197,7 @@ pub enum Over {
 }
 
 /// A window that slides over an image along one loop of the nest; rows outside the image are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Whose rows it counts.
     pub over: Over,
@@ -231,7 +231,7 @@ impl Window {
 pub(super) const MOST_CALLS: usize = 64;
 
 /// A kernel in a loop nest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
     /// What the kernel computes.
     pub kernel: Spec,
@@ -275,7 +275,7 @@ impl Call {
 /// Nests that run row block by row block, each on what the one before wrote.
 ///
 /// In every nest loop 0 runs over the images and the last one over the rows of its result.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
     /// Images.
     pub images: u64,
@@ -288,7 +288,7 @@ pub struct Group {
 }
 
 /// The nests that compute one of several values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// The name of the value.
     pub name: String,
@@ -319,7 +319,7 @@ impl Group {
 }
 
 /// What a step runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
     /// Kernels, each in a nest of its own; the units are all iterations.
     Nests(Vec<Call>),
@@ -330,7 +330,7 @@ pub enum Work {
 }
 
 /// One step of a program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// The name of the value that it computes, the last of several.
     pub name: String,
@@ -367,6 +367,16 @@ impl Step {
         match &self.work {
             Work::Nests(calls) => Box::new(calls.iter()),
             Work::Group(_) | Work::Siblings(_) => Box::new(self.members().iter().flat_map(|m| &m.calls)),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn calls_mut(&mut self) -> Box<dyn Iterator<Item = &mut Call> + '_> {
+        match &mut self.work {
+            Work::Nests(calls) => Box::new(calls.iter_mut()),
+            Work::Group(Group { members, .. }) | Work::Siblings(members) => {
+                Box::new(members.iter_mut().flat_map(|m| &mut m.calls))
+            }
         }
     }
 

@@ -1,16 +1,21 @@
 //! What tests of compiled graphs share: a text graph through plan, check and all ways to code.
 
+use cnnc_codegen::kernels::Spec;
+use cnnc_codegen::kernels::winograd::Transform;
 use cnnc_codegen::plan::{Goal, Program, check::check, plan, print};
-use cnnc_codegen::{Machine, Origin, Target, artifact, jit, pack};
-use cnnc_ir::eval::{Precision, evaluate};
+use cnnc_codegen::{Machine, Origin, Target, Watch, artifact, jit_watched, pack};
+use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
 use cnnc_ir::ops::Init;
-use cnnc_ir::{DType, Data, Module, Tensor, Type, text};
+use cnnc_ir::{DType, Data, Module, NodeId, Op, Tensor, Type, text};
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Once;
 
 #[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
 #[path = "../../../../tests/src/guarded.rs"]
 mod guarded;
+#[allow(dead_code, reason = "not every test has convolutions that are transformed")]
+mod winograd;
 
 /// Seeded values of a type: reals in -1..1, integers of two digits.
 fn random(ty: &Type, seed: u64) -> Tensor {
@@ -22,7 +27,7 @@ fn random(ty: &Type, seed: u64) -> Tensor {
     }
 }
 
-fn checked(module: &Module, target: &Target) -> Program {
+pub(crate) fn checked(module: &Module, target: &Target) -> Program {
     let program = plan(module, target).unwrap_or_else(|e| panic!("{e:?}"));
     check(&program).unwrap_or_else(|e| panic!("{e}\n{}", print(&program)));
     program
@@ -43,8 +48,20 @@ pub(crate) fn run_program(
     inputs: &[Tensor],
     threads: u32,
 ) -> Vec<Tensor> {
+    run_watched(module, program, target, inputs, threads, &mut ())
+}
+
+/// As [`run_program`]; somebody sees the code before it is compiled.
+pub(crate) fn run_watched(
+    module: &Module,
+    program: &Program,
+    target: &Target,
+    inputs: &[Tensor],
+    threads: u32,
+    watch: &mut dyn Watch,
+) -> Vec<Tensor> {
     let origin = Origin { name: "test".into(), ..Origin::default() };
-    let model = jit(module, program, target, &origin).unwrap();
+    let model = jit_watched(module, program, target, &origin, watch).unwrap();
     guarded::run_both_ends(&model, inputs, threads).unwrap()
 }
 
@@ -65,6 +82,90 @@ pub(crate) fn agree_small(graph: &str) {
 #[allow(dead_code, reason = "not every test is about plans")]
 pub(crate) fn agree_by(graph: &str, target: &Target, plan: Plan) {
     compare(graph, 1e-5, target, plan, |x| x, |w| w);
+}
+
+/// As [`agree`], and each element of the first output within its own bound, where that is a transformed convolution.
+#[allow(dead_code, reason = "not every test has convolutions that are transformed")]
+pub(crate) fn within_bounds(graph: &str) {
+    within_bounds_of(graph, &Target::x86_64_v3());
+}
+
+/// As [`within_bounds`], for targets that choose algorithms as that one; answers the transform.
+#[allow(dead_code, reason = "not every test has convolutions that are transformed")]
+pub(crate) fn within_bounds_of(graph: &str, target: &Target) -> Option<Transform> {
+    let (case, got) = compare(graph, 1e-5, target, &checked, |x| x, |w| w);
+    let (transform, bounds) = case.bounds(&checked(&case.module, target))?;
+    assert_eq!(case.outside(&got, &bounds), 0, "elements out of their bounds\n{graph}");
+    Some(transform)
+}
+
+/// A graph, what goes into it, and what must come out.
+pub(crate) struct Case {
+    pub module: Module,
+    pub inputs: Vec<Tensor>,
+    pub wanted: Vec<Tensor>,
+}
+
+impl Case {
+    /// Inputs in -1..1 go through `input`, weights through `weight`.
+    pub(crate) fn of(graph: &str, input: fn(f32) -> f32, weight: fn(f32) -> f32) -> Case {
+        let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
+        let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {
+            Data::F32(elements) => Tensor::of(x.shape(), elements.iter().map(|&x| f(x)).collect()),
+            _ => x.clone(),
+        };
+        for id in module.graph.order().to_vec() {
+            if module.graph[id].is_const() && module.graph.ty(id).dtype == DType::F32 {
+                let weights = through(&module.value(id).unwrap().unwrap(), weight);
+                module.set_constant(id, weights.into()).unwrap();
+            }
+        }
+        let inputs: Vec<Tensor> = module
+            .graph
+            .inputs()
+            .iter()
+            .enumerate()
+            .map(|(i, &id)| through(&random(module.graph.ty(id), 100 + i as u64), input))
+            .collect();
+        let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
+        Case { module, inputs, wanted }
+    }
+
+    /// How far each element of the first output may be off, and by which transform it is computed; `None`: it is no
+    /// convolution, a pipe follows it, or it is direct. What it is computed from must be exact.
+    #[allow(dead_code, reason = "not every test has convolutions that are transformed")]
+    pub(crate) fn bounds(&self, program: &Program) -> Option<(Transform, Vec<f64>)> {
+        let graph = &self.module.graph;
+        let y = graph.outputs()[0];
+        let Op::Conv(conv) = graph[y].op() else { return None };
+        let mut calls = program.steps.iter().flat_map(|step| step.calls());
+        let transform = calls.find_map(|call| match &call.kernel {
+            Spec::WinogradInput(input) => Some(input.transform),
+            _ => None,
+        })?;
+        if graph[y].stages().len() > 0 {
+            return None;
+        }
+        let mut values: HashMap<NodeId, Tensor> = HashMap::new();
+        let observe = |id, value: &Tensor| drop(values.insert(id, value.clone()));
+        evaluate_with(&self.module, &self.inputs, Precision::F64, observe).unwrap();
+        let operands = graph.operands(y);
+        let exact = matches!(graph[operands[0]].op(), Op::Input(_) | Op::MaxPool(_) | Op::Identity(_));
+        assert!(exact, "%{} is rounded", graph[operands[0]].name());
+        let operands: Vec<&Tensor> = operands.iter().map(|id| &values[id]).collect();
+        let shape = [0, 1, 2, 3].map(|d| graph.ty(y).dims()[d]);
+        let bias = operands.get(2).copied();
+        Some((transform, winograd::bounds(transform, conv, operands[0], operands[1], bias, shape)))
+    }
+
+    /// How many elements of the first output are further off than they may be.
+    #[allow(dead_code, reason = "not every test has convolutions that are transformed")]
+    pub(crate) fn outside(&self, got: &[Tensor], bounds: &[f64]) -> usize {
+        let (wanted, got) = (self.wanted[0].data().to_f64(), got[0].data().to_f64());
+        assert!(wanted.len() == bounds.len() && got.len() == bounds.len());
+        let within = |((w, g), bound): &((&f64, &f64), &f64)| (*w - *g).abs() <= **bound;
+        bounds.len() - wanted.iter().zip(&got).zip(bounds).filter(within).count()
+    }
 }
 
 /// Says once where there are no wide vectors to run.
@@ -97,8 +198,7 @@ pub(crate) fn exact(graph: &str) {
     compare(graph, 0.0, &target, &checked, |x| (x * 50.0).round(), |w| (w * 4.0).round());
 }
 
-/// `tolerance` is relative to the greatest element of an output; inputs in -1..1 go through `input`, weights through
-/// `weight`.
+/// `tolerance` is relative to the greatest element of an output. Answers what it got.
 fn compare(
     graph: &str,
     tolerance: f64,
@@ -106,37 +206,23 @@ fn compare(
     plan: Plan,
     input: fn(f32) -> f32,
     weight: fn(f32) -> f32,
-) {
-    let mut module = text::parse(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
-    let through = |x: &Tensor, f: fn(f32) -> f32| match x.data() {
-        Data::F32(elements) => Tensor::of(x.shape(), elements.iter().map(|&x| f(x)).collect()),
-        _ => x.clone(),
-    };
-    for id in module.graph.order().to_vec() {
-        if module.graph[id].is_const() && module.graph.ty(id).dtype == DType::F32 {
-            let weights = through(&module.value(id).unwrap().unwrap(), weight);
-            module.set_constant(id, weights.into()).unwrap();
-        }
-    }
-    let inputs: Vec<Tensor> = module
-        .graph
-        .inputs()
-        .iter()
-        .enumerate()
-        .map(|(i, &id)| through(&random(module.graph.ty(id), 100 + i as u64), input))
-        .collect();
-    let wanted = evaluate(&module, &inputs, Precision::F64).unwrap();
+) -> (Case, Vec<Tensor>) {
+    let case = Case::of(graph, input, weight);
+    let Case { module, inputs, wanted } = &case;
     says_what_is_left_out();
-    let Target { winograd, goal, .. } = *target;
+    let chosen_alike = |other: Target| {
+        let Target { winograd, goal, ref times, .. } = *target;
+        Target { winograd, goal, times: times.clone(), ..other }
+    };
     let run = |target: &Target, threads: u32| {
-        let program = plan(&module, target);
+        let program = plan(module, target);
         check(&program).unwrap_or_else(|e| panic!("{e}\n{}", print(&program)));
-        run_program(&module, &program, target, &inputs, threads)
+        run_program(module, &program, target, inputs, threads)
     };
     let (fast, shared) = (run(target, 1), run(target, 3));
     let narrow = run(&target.clone().narrow(), 1);
-    let slow = run(&Target { winograd, goal, ..Target::clif() }, 1);
-    has_code(&module, &Target { winograd, goal, ..Target::aarch64() }, plan);
+    let slow = run(&chosen_alike(Target::clif()), 1);
+    has_code(module, &chosen_alike(Target::aarch64()), plan);
     for (want, got) in wanted.iter().zip(&fast) {
         // As it is stored: of integers and truth values every bit counts.
         let want = want.data().cast(got.data().dtype()).to_f64();
@@ -155,6 +241,7 @@ fn compare(
     assert_eq!(bits(&fast), bits(&narrow), "wide vectors and others differ\n{graph}");
     assert_eq!(bits(&fast), bits(&slow), "emitters differ\n{graph}");
     assert_eq!(bits(&fast), bits(&shared), "one thread and three differ\n{graph}");
+    (case, fast)
 }
 
 /// Both emitters give the same bits for these inputs, and what the evaluation in f64 gives, each element within so many

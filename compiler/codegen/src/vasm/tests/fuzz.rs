@@ -79,7 +79,7 @@ impl Generator {
             15..=24 => {
                 let vectors = self.vectors(scope);
                 let (v, addr) = (self.random.pick(vectors), self.addr(scope));
-                let lanes = 1 + self.random.below(LANES as u64) as usize;
+                let lanes = 1 + self.random.below(LANES);
                 match v.lanes() {
                     WIDE if lanes.is_multiple_of(2) => {
                         let other = self.addr(scope);
@@ -110,7 +110,7 @@ impl Generator {
             _ => {
                 let fresh = self.fresh(k, scope);
                 let vectors = &mut scope.vectors[usize::from(fresh.lanes() == WIDE)];
-                let place = self.random.below(vectors.len() as u64) as usize;
+                let place = self.random.below(vectors.len());
                 if vectors.len() < 9 {
                     vectors.push(fresh);
                 } else {
@@ -124,7 +124,7 @@ impl Generator {
     fn fresh(&mut self, k: &mut Builder, scope: &Scope) -> V {
         let vectors = self.vectors(scope);
         let (a, b) = (self.random.pick(vectors), self.random.pick(vectors));
-        let imm = self.random.next() as u8;
+        let imm = self.random.bits() as u8;
         let is_wide = a.lanes() == WIDE;
         k.with_lanes(a.lanes(), |k| match self.random.below(12) {
             0 if is_wide => {
@@ -175,7 +175,7 @@ impl Generator {
     }
 
     fn integer(&mut self, k: &mut Builder, scope: &mut Scope) {
-        let step = self.random.below(2 * STEP + 1) as i64 - STEP as i64;
+        let step = self.random.below(2 * STEP as usize + 1) as i64 - STEP as i64;
         let (p, q) = (self.random.pick(&scope.pointers), self.random.pick(&scope.pointers));
         let n = self.random.pick(&scope.counts);
         match self.random.below(10) {
@@ -184,20 +184,20 @@ impl Generator {
             3 => k.copy_to(p, q),
             4 => {
                 // There and back by a wide constant.
-                let wide = self.random.next() as i64;
+                let wide = self.random.bits() as i64;
                 k.advance(p, wide);
                 let back = k.set(wide);
                 let home = k.difference(p, back);
                 k.copy_to(p, home);
             }
             5 => {
-                let factor = self.random.next() as i64 >> self.random.below(64);
+                let factor = self.random.bits() as i64 >> self.random.below(64);
                 let (a, b) = (k.scaled(n, factor), k.scaled(n, factor.wrapping_neg()));
                 let zero = k.sum(a, b);
                 k.advance_by(p, zero);
             }
             6 if scope.counts.len() < 4 => {
-                let trips = self.random.below(TRIPS + 1);
+                let trips = self.random.below(TRIPS as usize + 1);
                 let fresh = k.set(trips as i64);
                 scope.counts.push(fresh);
             }
@@ -207,7 +207,7 @@ impl Generator {
             }
             _ => {
                 let fresh = k.difference(p, n);
-                let place = self.random.below(scope.pointers.len() as u64) as usize;
+                let place = self.random.below(scope.pointers.len());
                 scope.pointers[place] = fresh;
             }
         }
@@ -227,7 +227,7 @@ impl Generator {
             // What only this loop writes has no value after it.
             k.repeat(n, body);
         } else {
-            let trips = 1 + length % TRIPS;
+            let trips = 1 + length as u64 % TRIPS;
             k.repeat(trips, &mut body);
             *scope = inner;
         }
@@ -237,7 +237,7 @@ impl Generator {
     fn vectors<'s>(&mut self, scope: &'s Scope) -> &'s [V] {
         match scope.vectors[1].is_empty() {
             true => &scope.vectors[0],
-            false => &scope.vectors[self.random.below(2) as usize],
+            false => &scope.vectors[self.random.below(2)],
         }
     }
 
@@ -251,7 +251,7 @@ impl Generator {
 
     fn addr(&mut self, scope: &Scope) -> Addr {
         let base = self.random.pick(&scope.pointers);
-        let disp = (self.random.below(2 * REACH as u64) as i64 - REACH) as i32 & !3;
+        let disp = (self.random.below(2 * REACH as usize) as i64 - REACH) as i32 & !3;
         match self.random.below(4) {
             0 => base.indexed(self.random.pick(&scope.counts), self.random.pick(&[1, 2, 4, 8]), disp),
             _ => base.at(disp),

@@ -31,7 +31,7 @@ fn check_up_to(name: &str, function: Function, exact: impl Fn(f64) -> f64, bend:
     let mut random = Random(bend.to_bits().into());
     let mut points: Vec<f32> = SPECIAL.iter().map(|bits| f32::from_bits(*bits)).collect();
     while points.len() < POINTS {
-        points.push(f32::from_bits(random.next() as u32));
+        points.push(f32::from_bits(random.bits() as u32));
         points.push((random.below(1 << 32) as f64 / f64::from(1_u32 << 31) - 1.0) as f32 * bend);
     }
     let results = run(name, &[&points], |k, x| function(k, x[0]));
@@ -128,7 +128,7 @@ fn powers_are_within_four_ulps() {
     let special: Vec<f32> = special.collect();
     let (mut x, mut y): (Vec<f32>, Vec<f32>) =
         special.iter().flat_map(|&x| special.iter().map(move |&y| (x, y))).unzip();
-    let mut unit = || random.next() as u32 as f32 / u32::MAX as f32;
+    let mut unit = || random.bits() as u32 as f32 / u32::MAX as f32;
     while x.len() < POINTS {
         // Any number to a power that stays in range, one near 1 to a large one, and small integers.
         let bits = f32::from_bits((unit() * f32::INFINITY.to_bits() as f32) as u32);

@@ -7,11 +7,15 @@ mod host;
 mod instructions;
 mod interp;
 mod math;
+#[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
+#[path = "../../../../../tests/src/random.rs"]
+mod random;
 mod wide;
 
 use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, VECTOR, WIDE, verify, x64};
 use host::{Compiled, Guarded, emitters, is_able};
 use interp::Interp;
+use random::Random;
 
 /// Lanes of vectors.
 const WIDTHS: [usize; 2] = [LANES, WIDE];
@@ -44,31 +48,12 @@ const SPECIAL: [u32; 24] = [
     0xc2f6_e979, // -123.456
 ];
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-
     /// A word that is a float of any kind, mostly a tame one.
     fn word(&mut self) -> u32 {
         match self.below(8) {
             0 => self.pick(&SPECIAL),
-            1 => self.next() as u32,
+            1 => self.bits() as u32,
             2 | 3 => (self.below(64) as f32 - 32.0).to_bits(),
             _ => (self.below(1 << 24) as f32 / (1 << 20) as f32 - 8.0).to_bits(),
         }
