@@ -10,8 +10,8 @@
 
 use cnnc_codegen::Target;
 use cnnc_frontends::arch::{ArchOptions, find};
-use cnnc_ir::Module;
 use cnnc_ir::ops::Init;
+use cnnc_ir::{Module, text};
 use cnnc_runtime::{Model, Pool, Workspace};
 use cnnc_tests::child::child;
 use cnnc_tests::compiled::{jit, targets, write};
@@ -187,19 +187,27 @@ fn a_run_fits_a_stack_of_32_kib() {
     }
 }
 
+/// Eight threads run five models in turns, each alone, with a pool of its own or with one that they share.
 #[test]
 fn threads_do_not_disturb_each_other() {
     let runs = number("CNNC_RUNS", 500);
-    let (model, inputs) = model("lenet5");
-    let wanted = wanted(&model, &inputs);
+    let [wide, narrow, clif] = targets();
+    let networks = [("lenet5", &wide), ("lenet5-relu", &narrow), ("resnet20", &wide), ("lenet5", &clif)];
+    let small =
+        text::parse("graph @g(%x: f32[1,8,5,5]) {\n  %y: f32[1,8,5,5] = softmax %x, axis=1 |> tanh\n  return %y\n}\n");
+    let mut models: Vec<_> = networks.iter().map(|(name, way)| compiled(built_in(name), way)).collect();
+    models.push(compiled(small.unwrap(), &narrow));
+    let wanted: Vec<_> = models.iter().map(|(model, inputs)| wanted(model, inputs)).collect();
     let shared = Pool::new(3).unwrap();
     let work = |thread: usize| {
         let own = Pool::new(2).unwrap();
         let pool = [None, Some(&own), Some(&shared)][thread % 3];
-        let mut ready = Ready::new(&model, &inputs, pool);
-        let right = (0..runs).filter(|_| {
-            ready.spoil();
-            ready.run() == 0 && ready.outputs() == wanted
+        let ready = models.iter().map(|(model, inputs)| Ready::new(model, inputs, pool));
+        let mut ready: Vec<_> = ready.collect();
+        let right = (0..runs * models.len()).filter(|turn| {
+            let at = (turn + thread) % models.len();
+            ready[at].spoil();
+            ready[at].run() == 0 && ready[at].outputs() == wanted[at]
         });
         right.count()
     };
@@ -207,8 +215,9 @@ fn threads_do_not_disturb_each_other() {
         let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || work(thread))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    report("runs on 8 threads with mixed executors", right, 8 * runs - right);
-    assert_eq!(right, 8 * runs);
+    let all = 8 * runs * models.len();
+    report("runs of 5 models on 8 threads with mixed executors", right, all - right);
+    assert_eq!(right, all);
     assert!(runs >= 500, "only {runs} runs");
 }
 
