@@ -15,14 +15,12 @@ use cnnc_ir::Mismatch;
 use cnnc_passes::Failure;
 use cnnc_runtime::{LoadError, RunError, WorkspaceError};
 
-pub use cnnc_frontends::onnx::{E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
+pub use cnnc_frontends::onnx::{E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_PARSE, E_UNSUPPORTED};
 
 /// The network cannot become code of the wanted kind.
 pub const E_COMPILE: &str = "E_COMPILE";
 /// cnnc is wrong.
 pub const E_INTERNAL: &str = "E_INTERNAL";
-/// The system has no memory to give.
-pub const E_MEMORY: &str = "E_MEMORY";
 /// What was asked for cannot be.
 pub const E_OPTION: &str = "E_OPTION";
 /// A model cannot be opened or run.
@@ -103,7 +101,7 @@ fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
 impl From<Vec<PlanError>> for Error {
     fn from(errors: Vec<PlanError>) -> Error {
         let diagnostic = |e: PlanError| Diagnostic {
-            code: E_COMPILE,
+            code: if e.no_memory { E_MEMORY } else { E_COMPILE },
             node: Some(format!("%{}", e.node)),
             op: Some(e.op),
             message: one_line(&e.message),

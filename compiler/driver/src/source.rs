@@ -138,6 +138,7 @@ impl Source {
                     batch: options.batch,
                     shapes: options.shapes.clone(),
                     max_memory: usize::try_from(options.memory()).unwrap_or(usize::MAX),
+                    max_generated: usize::try_from(options.max_generated).unwrap_or(usize::MAX),
                     ..ImportOptions::default()
                 };
                 onnx::import_beside(Bytes(self.bytes), path, &bind)?
