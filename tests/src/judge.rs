@@ -2,9 +2,10 @@
 //! and then right.
 //!
 //! A file is judged by the limits that hold by default; a text may ask for as many drawn weights as memory can hold,
-//! and is judged by a limit of memory. From bytes to code and library it takes 2 s of processor time at most. Whatever happens leaves one whole library, or
-//! no file. A model whose run is short runs between inaccessible pages and is held against the evaluator in f64; where
-//! arithmetic in f32 is far from that in f64, the model is ill-conditioned and the result may be as far.
+//! and is judged by a limit of memory. From bytes to code and library it takes 2 s of processor time at most. Whatever
+//! happens leaves one whole library, or no file. A model whose run is short runs between inaccessible pages and is held
+//! against the evaluator in f64; where arithmetic in f32 is far from that in f64, the model is ill-conditioned and the
+//! result may be as far.
 
 use crate::guarded::run_both_ends;
 use cnnc::{Options, PassOptions, Program};
@@ -87,9 +88,10 @@ fn judge(
                 .map_or_else(|| in_time("refused"), |line| Err(format!("a message is no line: {line:?}")));
         }
     };
-    // What is flushed to zero differs by as much as it is multiplied by.
-    let passes = PassOptions { keep_denormals: true, ..PassOptions::default() };
+    // What is flushed to zero differs by as much as it is multiplied by; a weight so large is mixed with no other.
     let winograd = !has_huge_weights(&module);
+    let mixes = if winograd { Vec::new() } else { vec!["fold-linear-chains".to_string()] };
+    let passes = PassOptions { keep_denormals: true, disable: mixes, ..PassOptions::default() };
     let options = Options { check: true, max_memory, passes, winograd, ..Options::default() };
     let compiled = match cnnc::compile(&module, &options) {
         Ok(compiled) => compiled,
@@ -127,7 +129,8 @@ fn random(ty: &Type) -> Tensor {
     Init::Rand { seed: 1, min, max }.tensor(ty).unwrap()
 }
 
-/// Whether a weight is so large that, mixed into a transformed filter, it takes digits from all others there.
+/// Whether a weight is so large that, mixed with others into a transformed filter or into one filter in place of two,
+/// it takes digits from them, or makes NaN of them.
 fn has_huge_weights(module: &Module) -> bool {
     let mut order = module.graph.order().iter();
     // A text asks for any number of drawn elements in a word: none of them is made here.

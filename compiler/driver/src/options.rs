@@ -213,10 +213,7 @@ impl Options {
         let default = Options::default();
         let limits = [
             ("max-memory", (self.max_memory != default.max_memory).then_some(self.max_memory)),
-            (
-                "max-generated",
-                (self.max_generated != default.max_generated).then_some(self.max_generated),
-            ),
+            ("max-generated", (self.max_generated != default.max_generated).then_some(self.max_generated)),
             ("max-workspace", self.max_workspace),
             ("max-code", (self.max_code != default.max_code).then_some(self.max_code)),
         ];

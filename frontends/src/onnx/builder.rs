@@ -10,8 +10,8 @@
 //! does not hold (splats, ranges, what is folded and what is read for it) over `max_generated`, or [`SHARE`] of it for
 //! one that is folded; folding of more than [`ALL_WORK`] operations. A file of a hundred bytes asks for any of these.
 
-use super::diagnostic::{Fault, ensure, fault};
 use super::ImportOptions;
+use super::diagnostic::{Fault, ensure, fault};
 use super::external::Folder;
 use cnnc_ir::ops::{Init, Op};
 use cnnc_ir::{Data, Expr, Graph, Module, Name, NodeId, Tensor, Type, Weights};
@@ -181,7 +181,8 @@ impl Builder {
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
         let most = self.max_generated / SHARE;
         if bytes > most {
-            let fault = fault!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, the limit is {most}");
+            let fault =
+                fault!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, the limit is {most}");
             let needed = bytes.saturating_mul(SHARE);
             return Err(fault.with_help(format!("raise --max-generated to {needed}, four times as much")));
         }
@@ -209,10 +210,8 @@ impl Builder {
         self.worked = self.worked.saturating_add(cost.macs).saturating_add(cost.flops);
         if self.worked > ALL_WORK {
             let worked = self.worked;
-            let fault = fault!(
-                E_LIMIT,
-                "arithmetic on constants takes {worked} operations, the limit is {ALL_WORK}"
-            );
+            let fault =
+                fault!(E_LIMIT, "arithmetic on constants takes {worked} operations, the limit is {ALL_WORK}");
             return Err(fault.with_help("compute it where the file is made, and store what comes of it"));
         }
         Ok(())

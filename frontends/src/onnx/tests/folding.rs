@@ -79,7 +79,10 @@ fn generated_constants_have_a_budget() {
     ];
     for model in too_much {
         let problem = &model.problems()[0];
-        assert!(problem.starts_with("E_LIMIT node ") && problem.contains("raise --max-generated"), "{problem}");
+        assert!(
+            problem.starts_with("E_LIMIT node ") && problem.contains("raise --max-generated"),
+            "{problem}"
+        );
         model.import_with(&ImportOptions { max_generated: 2 << 30, ..Default::default() }).unwrap();
     }
 }
