@@ -7,8 +7,7 @@ use cnnc_tests::judge::is_line;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let options = ImportOptions { max_memory: 128 << 20, ..ImportOptions::default() };
-    match import(bytes, &options) {
+    match import(bytes, &ImportOptions::default()) {
         Ok(module) => cnnc_ir::verify::verify(&module).unwrap_or_else(|error| panic!("{error}")),
         Err(problems) => {
             problems.iter().for_each(|problem| assert!(is_line(&problem.to_string()), "{problem}"))

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) const RULE: Rule = Rule::Graph(rule);
 
-/// Bytes that evaluated values may take, beside [`GROWTH`] times those of the constants that are there.
+/// Bytes that evaluated values may take, beside [`GROWTH`] times those of the constants that a file holds.
 const BUDGET: usize = 256 << 20;
 
 /// Operations that evaluating may take, beside [`GROWTH`] for each byte of those constants.
@@ -140,7 +140,7 @@ impl<'m> Folder<'m> {
                 None => weights = weights.saturating_add(graph.ty(id).bytes()),
             }
         }
-        let growth = weights.saturating_mul(GROWTH);
+        let growth = weights.saturating_sub(module.generated).saturating_mul(GROWTH);
         folder.bytes_left = growth.saturating_add(BUDGET);
         folder.work_left = (growth as u64).saturating_add(WORK);
         folder
@@ -207,7 +207,8 @@ impl<'m> Folder<'m> {
         match self.values.get(&id) {
             Some(Known::Tensor(tensor)) => Ok(Cow::Borrowed(tensor)),
             Some(Known::Splat(x)) => {
-                Tensor::new(ty.shape.clone(), Data::splat(ty.dtype, ty.elements(), *x)).map(Cow::Owned)
+                let elements = Data::generated(ty.dtype, ty.elements(), |_| *x)?;
+                Tensor::new(ty.shape.clone(), elements).map(Cow::Owned)
             }
             None => match self.module.value(id) {
                 Some(tensor) => Ok(Cow::Owned(tensor?.cast(ty.dtype))),

@@ -6,7 +6,7 @@
 //! INVARIANT: the value that survives keeps its name, its place and its readers, so a dump shows the rewritten lines
 //! and nothing else. A patch is data; it changes nothing itself.
 
-use cnnc_ir::{Expr, Mismatch, NodeId, Op, Tensor};
+use cnnc_ir::{Expr, Mismatch, NodeId, Op, Tensor, ValueError};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -89,6 +89,12 @@ pub enum Decline {
     NoMatch,
     /// The pattern is there but the rewrite would be wrong or no gain.
     Because(String),
+}
+
+impl From<ValueError> for Decline {
+    fn from(error: ValueError) -> Decline {
+        Mismatch::from(error).into()
+    }
 }
 
 impl From<Mismatch> for Decline {

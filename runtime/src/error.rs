@@ -163,21 +163,20 @@ impl fmt::Display for RunError {
             RunError::DType { tensor, given, expected } => {
                 write!(f, "{tensor}: {given} given, expected {expected}")
             }
-            RunError::NullPointer => f.write_str("a required pointer is null"),
+            RunError::NullPointer => f.write_str("a pointer of the call that must not be null is null"),
             RunError::Misaligned => {
                 f.write_str("workspace or external weights are not aligned as the model asks")
             }
             RunError::WorkspaceTooSmall => f.write_str("the workspace was made for a smaller model"),
-            RunError::CpuUnsupported => f.write_str(
-                "this processor lacks an instruction set that the model was compiled for; \
-                 compile it with another --target-cpu",
-            ),
+            RunError::CpuUnsupported => {
+                f.write_str("this processor lacks an instruction set that the model was compiled for")
+            }
             RunError::WeightsMissing => {
                 f.write_str("the model takes external weights: none were given, or of the wrong size")
             }
             RunError::BadExecutor => f.write_str("the executor is malformed"),
             RunError::BadCall => f.write_str("the call is malformed, or newer than the model"),
-            RunError::Stopped => f.write_str("stopped by the observer"),
+            RunError::Stopped => f.write_str("the run was stopped by the observer"),
             RunError::Unknown(status) => write!(f, "the model answered the unknown status {status}"),
         }
     }

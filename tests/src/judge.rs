@@ -1,15 +1,17 @@
 //! What may become of any bytes that are given as a model or as the text of one: they are refused in words, or compiled
 //! and then right.
 //!
-//! From bytes to code and library it takes 2 s of processor time at most. Whatever happens leaves one whole library, or
-//! no file. A model whose run is short runs between inaccessible pages and is held against the evaluator in f64; where
-//! arithmetic in f32 is far from that in f64, the model is ill-conditioned and the result may be as far.
+//! A file is judged by the limits that hold by default; a text may ask for as many drawn weights as memory can hold,
+//! and is judged by a limit of memory. From bytes to code and library it takes 2 s of processor time at most. Whatever
+//! happens leaves one whole library, or no file. A model whose run is short runs between inaccessible pages and is held
+//! against the evaluator in f64; where arithmetic in f32 is far from that in f64, the model is ill-conditioned and the
+//! result may be as far.
 
 use crate::guarded::run_both_ends;
 use cnnc::{Options, PassOptions, Program};
 use cnnc_frontends::onnx::{ImportOptions, import};
 use cnnc_ir::eval::{Precision, evaluate};
-use cnnc_ir::ops::Init;
+use cnnc_ir::ops::{Const, Init};
 use cnnc_ir::text::parse;
 use cnnc_ir::verify::verify;
 use cnnc_ir::{Module, Op, Tensor, Type};
@@ -17,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// Seconds on the processor from bytes to code.
 const LONGEST: f64 = 2.0;
-/// What the compiler is told to stay under.
-const MEMORY: usize = 128 << 20;
+/// What the compiler is told to stay under where it is given a text.
+const TEXT_MEMORY: u64 = 128 << 20;
 /// Multiply-adds and other operations of a run that is not too long to be held against the evaluator.
 const SHORT: u64 = 50_000_000;
 
@@ -35,9 +37,9 @@ fn processor_time() -> f64 {
 /// # Errors
 /// What is wrong with cnnc.
 pub fn judge_files(bytes: &[u8]) -> Result<&'static str, String> {
-    judge_read(|| {
-        let options = ImportOptions { max_memory: MEMORY, ..ImportOptions::default() };
-        import(bytes, &options).map_err(|problems| problems.iter().map(|p| p.to_string()).collect())
+    judge_read(Options::default().max_memory, || {
+        let imported = import(bytes, &ImportOptions::default());
+        imported.map_err(|problems| problems.iter().map(|p| p.to_string()).collect())
     })
 }
 
@@ -46,7 +48,7 @@ pub fn judge_files(bytes: &[u8]) -> Result<&'static str, String> {
 /// # Errors
 /// What is wrong with cnnc.
 pub fn judge_text(bytes: &[u8]) -> Result<&'static str, String> {
-    judge_read(|| {
+    judge_read(TEXT_MEMORY, || {
         let text = std::str::from_utf8(bytes).map_err(|_| vec!["E_IO it is no text".to_string()])?;
         let module = parse(text).map_err(|error| vec![format!("E_PARSE {error}")])?;
         // A text may be no network yet: without weights, which are another file's, or without results.
@@ -55,9 +57,12 @@ pub fn judge_text(bytes: &[u8]) -> Result<&'static str, String> {
     })
 }
 
-fn judge_read(read: impl FnOnce() -> Result<Module, Vec<String>>) -> Result<&'static str, String> {
+fn judge_read(
+    max_memory: u64,
+    read: impl FnOnce() -> Result<Module, Vec<String>>,
+) -> Result<&'static str, String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let what = judge(read, &folder.path().join("net.so"))?;
+    let what = judge(max_memory, read, &folder.path().join("net.so"))?;
     let entries = std::fs::read_dir(folder.path()).map_err(|e| e.to_string())?;
     let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     let whole = if what.starts_with("accepted") { vec![folder.path().join("net.so")] } else { Vec::new() };
@@ -65,7 +70,11 @@ fn judge_read(read: impl FnOnce() -> Result<Module, Vec<String>>) -> Result<&'st
 }
 
 /// What becomes of a model: a word for what happened, or what is wrong with cnnc.
-fn judge(read: impl FnOnce() -> Result<Module, Vec<String>>, library: &Path) -> Result<&'static str, String> {
+fn judge(
+    max_memory: u64,
+    read: impl FnOnce() -> Result<Module, Vec<String>>,
+    library: &Path,
+) -> Result<&'static str, String> {
     let start = processor_time();
     let in_time = |what| match processor_time() - start {
         time if time > LONGEST => Err(format!("it took {time:.1} s of processor time to be {what}")),
@@ -79,10 +88,11 @@ fn judge(read: impl FnOnce() -> Result<Module, Vec<String>>, library: &Path) -> 
                 .map_or_else(|| in_time("refused"), |line| Err(format!("a message is no line: {line:?}")));
         }
     };
-    // What is flushed to zero differs by as much as it is multiplied by.
-    let passes = PassOptions { keep_denormals: true, ..PassOptions::default() };
+    // What is flushed to zero differs by as much as it is multiplied by; a weight so large is mixed with no other.
     let winograd = !has_huge_weights(&module);
-    let options = Options { check: true, max_memory: MEMORY as u64, passes, winograd, ..Options::default() };
+    let mixes = if winograd { Vec::new() } else { vec!["fold-linear-chains".to_string()] };
+    let passes = PassOptions { keep_denormals: true, disable: mixes, ..PassOptions::default() };
+    let options = Options { check: true, max_memory, passes, winograd, ..Options::default() };
     let compiled = match cnnc::compile(&module, &options) {
         Ok(compiled) => compiled,
         Err(error) if error.to_string().contains("E_INTERNAL") => return Err(error.to_string()),
@@ -119,13 +129,23 @@ fn random(ty: &Type) -> Tensor {
     Init::Rand { seed: 1, min, max }.tensor(ty).unwrap()
 }
 
-/// Whether a weight is so large that, mixed into a transformed filter, it takes digits from all others there.
+/// Whether a weight is so large that, mixed with others into a transformed filter or into one filter in place of two,
+/// it takes digits from them, or makes NaN of them.
 fn has_huge_weights(module: &Module) -> bool {
-    let order = module.graph.order().iter();
-    // A text asks for any number of elements in a word: those are not made here.
-    let few = order.filter(|&&id| module.graph.ty(id).elements() <= MEMORY / 4);
-    let weights = few.filter_map(|&id| module.value(id)?.ok());
-    weights.filter(|w| w.data().dtype().is_float()).any(|w| w.data().to_f64().iter().any(|x| x.abs() > 1e4))
+    let mut order = module.graph.order().iter();
+    // A text asks for any number of drawn elements in a word: none of them is made here.
+    let is_huge = |constant: &Const, id| match constant.init {
+        Init::Splat(x) => x.abs() > 1e4,
+        Init::Rand { min, max, .. } => min.abs().max(max.abs()) > 1e4,
+        Init::Weights | Init::List(_) => {
+            let elements = module.value(id).and_then(Result::ok).map(|tensor| tensor.data().to_f64());
+            elements.is_some_and(|x| x.iter().any(|x| x.abs() > 1e4))
+        }
+    };
+    order.any(|&id| match module.graph[id].op() {
+        Op::Const(constant) => constant.ty.dtype.is_float() && is_huge(constant, id),
+        _ => false,
+    })
 }
 
 fn is_short(module: &Module, program: &Program) -> bool {

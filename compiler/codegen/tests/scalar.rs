@@ -219,6 +219,59 @@ fn places_and_orders() {
     }
 }
 
+/// Lines along each axis, in f16 too, with a pipe behind them, of one element and of none.
+#[test]
+fn lines_of_every_shape() {
+    for t in ["f16", "f32", "u8", "i16", "u16"] {
+        for (axis, result) in [(0, "2,5,4"), (1, "3,2,4"), (2, "3,5,2")] {
+            for flags in ["", ", least=true"] {
+                let (x, y) = (format!("{t}[3,5,4]"), format!("{t}[{result}]"));
+                node(&[&x, &y], &y, &format!("top_k %a, axis={axis}, k=2{flags} |> add %b"));
+            }
+        }
+        for axis in 0..3 {
+            for flags in ["", ", exclusive=true", ", reverse=true", ", exclusive=true, reverse=true"] {
+                let x = format!("{t}[3,5,4]");
+                node(&[&x, &x], &x, &format!("cum_sum %a, axis={axis}{flags} |> add %b"));
+            }
+        }
+        for x in ["1", "1,7", "7,1", "0,7", "7,0"] {
+            let x = format!("{t}[{x}]");
+            node(&[&x], &x, "cum_sum %a, axis=0");
+        }
+        node(&[&format!("{t}[1]")], &format!("{t}[1]"), "top_k %a, axis=0, k=1");
+    }
+}
+
+/// NaN comes last, and of equal elements, zeros of either sign among them, the lower place first.
+#[test]
+fn orders_of_ties_and_nan() {
+    for t in ["f32", "f64", "f16"] {
+        for way in ["", ", least=true"] {
+            for k in [1, 2, 7, 40] {
+                exact(&format!(
+                    "graph @g(%a: {t}[3,40]) {{\n  %c: {t}[] = const splat(4)\n  %none: {t}[] = const splat(0)\n  \
+                     %n: {t}[3,40] = sqrt %a |> mul %c |> floor\n  %z: {t}[3,40] = mul %a, %none\n  \
+                     %y: {t}[3,{k}] = top_k %n, axis=1, k={k}{way}\n  \
+                     %p: i64[3,{k}] = top_k %n, axis=1, k={k}, places=true{way}\n  \
+                     %q: i64[3,{k}] = top_k %z, axis=1, k={k}, places=true{way}\n  return %y, %p, %q\n}}\n"
+                ));
+            }
+        }
+    }
+}
+
+/// Long lines take time that grows with them: with its square these would take minutes.
+#[test]
+fn long_lines() {
+    for t in ["f32", "i64"] {
+        let (x, half) = (format!("{t}[300000]"), format!("{t}[150000]"));
+        node(&[&x], &x, "cum_sum %a, axis=0, exclusive=true");
+        node(&[&x], &half, "top_k %a, axis=0, k=150000");
+        node(&[&x], "i64[300000]", "top_k %a, axis=0, k=300000, places=true, least=true");
+    }
+}
+
 #[test]
 fn pools() {
     let window = "kernel=3x2, stride=2x1, pad=[1,0,2,1], ceil=true";

@@ -15,14 +15,13 @@ use cnnc_ir::Mismatch;
 use cnnc_passes::Failure;
 use cnnc_runtime::{LoadError, RunError, WorkspaceError};
 
-pub use cnnc_frontends::onnx::{E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED};
+pub use cnnc_frontends::onnx::{E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_PARSE, E_UNSUPPORTED};
+pub use cnnc_frontends::weights::E_WEIGHTS;
 
 /// The network cannot become code of the wanted kind.
 pub const E_COMPILE: &str = "E_COMPILE";
 /// cnnc is wrong.
 pub const E_INTERNAL: &str = "E_INTERNAL";
-/// The system has no memory to give.
-pub const E_MEMORY: &str = "E_MEMORY";
 /// What was asked for cannot be.
 pub const E_OPTION: &str = "E_OPTION";
 /// A model cannot be opened or run.
@@ -35,13 +34,13 @@ pub struct Error {
 }
 
 impl Error {
-    /// One problem, without a place.
+    /// One problem, without a node, and with the way out that most of its code have.
     pub fn new(code: &'static str, message: impl fmt::Display) -> Error {
         let message = one_line(&message.to_string());
-        Error { diagnostics: vec![Diagnostic { code, node: None, op: None, message, help: None }] }
+        Diagnostic { code, node: None, op: None, message, help: None }.into()
     }
 
-    /// The same problems, with a way out of the last.
+    /// The same problems, with a better way out of the last.
     pub fn with_help(mut self, help: impl fmt::Display) -> Error {
         if let Some(last) = self.diagnostics.last_mut() {
             last.help = Some(one_line(&help.to_string()));
@@ -87,9 +86,15 @@ impl From<Diagnostic> for Error {
     }
 }
 
-/// What is wrong with a network, with a way out where none is said.
+/// What is wrong, with a way out where none is said.
 fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
     let general = match diagnostic.code {
+        E_IO => "check the path, and that it may be read or written",
+        E_MEMORY => "free some memory, or use smaller shapes",
+        E_OPTION => "`cnnc help COMMAND` lists what a command takes",
+        E_RUN => "`cnnc inspect` prints what the model takes and gives",
+        E_WEIGHTS => "`cnnc arch show` lists the tensors of a network, --ignore-extra skips others",
+        E_INTERNAL => "this is a bug in cnnc: report it with the network and the options",
         E_PARSE => "the file is damaged or no network: copy or export it again",
         E_MODEL => "the file breaks a rule of ONNX: correct it where it is made, and export it again",
         E_UNSUPPORTED => "docs/operators.md lists what is supported: export the network without it",
@@ -103,7 +108,7 @@ fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
 impl From<Vec<PlanError>> for Error {
     fn from(errors: Vec<PlanError>) -> Error {
         let diagnostic = |e: PlanError| Diagnostic {
-            code: E_COMPILE,
+            code: if e.no_memory { E_MEMORY } else { E_COMPILE },
             node: Some(format!("%{}", e.node)),
             op: Some(e.op),
             message: one_line(&e.message),
@@ -115,11 +120,10 @@ impl From<Vec<PlanError>> for Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
-        let code = match failure {
-            Failure::Unknown(_) => E_OPTION,
-            Failure::Broken { .. } => E_INTERNAL,
-        };
-        Error::new(code, failure)
+        match failure {
+            Failure::Unknown(_) => Error::new(E_OPTION, failure).with_help("give --disable-pass one of them"),
+            Failure::Broken { .. } => Error::new(E_INTERNAL, failure),
+        }
     }
 }
 
@@ -153,7 +157,19 @@ impl From<LoadError> for Error {
 
 impl From<RunError> for Error {
     fn from(error: RunError) -> Error {
-        Error::new(E_RUN, error)
+        let help = match error {
+            RunError::NullPointer => "set all pointers of the call, as cnnc.h has them",
+            RunError::Misaligned => "take memory of the alignment that the model says",
+            RunError::WorkspaceTooSmall => "make the workspace for this model",
+            RunError::CpuUnsupported => "compile it with other --target-features",
+            RunError::WeightsMissing => "give the weights that were written beside the model",
+            RunError::BadExecutor => "give the executor of a pool, or none",
+            RunError::BadCall => "fill the call as the cnnc.h of the model has it",
+            RunError::Stopped => "let the observer answer 0, and the run goes on",
+            RunError::Unknown(_) => "compile the model again, with this cnnc",
+            _ => return Error::new(E_RUN, error),
+        };
+        Error::new(E_RUN, error).with_help(help)
     }
 }
 

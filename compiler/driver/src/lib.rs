@@ -34,7 +34,8 @@ pub use cnnc_ir::Module;
 pub use cnnc_passes::{Event, PassOptions, Report};
 pub use cnnc_runtime::{Call, Model, Pool, Workspace};
 pub use error::{
-    E_COMPILE, E_INTERNAL, E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED, Error,
+    E_COMPILE, E_INTERNAL, E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_OPTION, E_PARSE, E_RUN, E_UNSUPPORTED,
+    E_WEIGHTS, Error,
 };
 pub use options::{Features, Options};
 pub use picture::Picture;

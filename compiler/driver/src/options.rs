@@ -123,6 +123,8 @@ pub struct Options {
     /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
     /// beyond [`Options::MOST_MEMORY`] counts as that.
     pub max_memory: u64,
+    /// Bytes that constants of an ONNX file may have which it does not hold but says how to make: 256 MiB.
+    pub max_generated: u64,
     /// Bytes of workspace that a run on one thread may take; a smaller plan is looked for where a network takes more.
     pub max_workspace: Option<u64>,
     /// Bytes that the code of the model may take: 64 MiB.
@@ -149,6 +151,7 @@ impl Default for Options {
             sync: false,
             check,
             max_memory: 8 << 30,
+            max_generated: 256 << 20,
             max_workspace: None,
             max_code: Target::x86_64_v3().max_code,
         }
@@ -210,6 +213,7 @@ impl Options {
         let default = Options::default();
         let limits = [
             ("max-memory", (self.max_memory != default.max_memory).then_some(self.max_memory)),
+            ("max-generated", (self.max_generated != default.max_generated).then_some(self.max_generated)),
             ("max-workspace", self.max_workspace),
             ("max-code", (self.max_code != default.max_code).then_some(self.max_code)),
         ];

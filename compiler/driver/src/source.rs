@@ -138,19 +138,20 @@ impl Source {
                     batch: options.batch,
                     shapes: options.shapes.clone(),
                     max_memory: usize::try_from(options.memory()).unwrap_or(usize::MAX),
+                    max_generated: usize::try_from(options.max_generated).unwrap_or(usize::MAX),
                     ..ImportOptions::default()
                 };
                 onnx::import_beside(Bytes(self.bytes), path, &bind)?
             }
         };
         if let Some(bytes) = &self.weights {
-            weights::from_bytes(&mut module, bytes, options.ignore_extra).map_err(|problems| {
-                let of_tensors = problems.last().is_some_and(|problem| problem.code == weights::E_WEIGHTS);
-                let help = match of_tensors {
-                    true => "`cnnc arch show` lists the tensors of a network, --ignore-extra skips others",
-                    false => "save the tensors again, as safetensors",
-                };
-                Error::from(problems).with_help(help)
+            weights::from_bytes(&mut module, bytes, options.ignore_extra).map_err(|mut problems| {
+                let file = options.weights.as_deref().unwrap_or(path).display();
+                for problem in problems.iter_mut().filter(|problem| problem.code != weights::E_WEIGHTS) {
+                    problem.message = format!("{file}: {}", problem.message);
+                    problem.help = Some("save the tensors again, as safetensors".into());
+                }
+                Error::from(problems)
             })?;
         }
         if let Kind::Text = self.kind {
@@ -192,7 +193,9 @@ impl AsRef<[u8]> for Bytes {
 fn built(arch: &Arch, options: &Options) -> Result<Module, Error> {
     let batch = options.batch.unwrap_or(options.arch.batch);
     let built = arch.build(&ArchOptions { batch, ..options.arch.clone() });
-    built.map_err(|error| Error::new(E_OPTION, error))
+    built.map_err(|error| {
+        Error::new(E_OPTION, error).with_help("leave out --size and --classes, and it is as in its paper")
+    })
 }
 
 fn parsed(path: &Path, bytes: &[u8]) -> Result<Module, Error> {

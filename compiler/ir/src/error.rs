@@ -1,4 +1,5 @@
-//! What is wrong with an expression: the one error type of shape inference and of building graphs.
+//! What is wrong with an expression: the one error type of shape inference and of building graphs. Beside it, why there
+//! are no elements of a constant.
 
 use std::fmt;
 
@@ -14,6 +15,40 @@ impl fmt::Display for Mismatch {
 }
 
 impl std::error::Error for Mismatch {}
+
+/// Why the elements of a constant cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueError {
+    /// They stand nowhere, or do not fit the type.
+    Mismatch(Mismatch),
+    /// The system has not the memory for so many elements of so many bytes.
+    NoMemory(usize, usize),
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueError::Mismatch(mismatch) => mismatch.fmt(f),
+            ValueError::NoMemory(count, bytes) => {
+                write!(f, "the system has no memory for {count} elements of {bytes} bytes")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+impl From<Mismatch> for ValueError {
+    fn from(mismatch: Mismatch) -> ValueError {
+        ValueError::Mismatch(mismatch)
+    }
+}
+
+impl From<ValueError> for Mismatch {
+    fn from(error: ValueError) -> Mismatch {
+        Mismatch(error.to_string())
+    }
+}
 
 /// Returns a [`Mismatch`] with a formatted message.
 macro_rules! mismatch {

@@ -18,7 +18,7 @@ pub mod text;
 mod types;
 pub mod verify;
 
-pub use error::Mismatch;
+pub use error::{Mismatch, ValueError};
 pub use graph::{Expr, Graph, Name, Node, NodeId, Stage};
 pub use half::f16;
 pub use module::{Module, Weights};

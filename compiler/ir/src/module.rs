@@ -1,7 +1,7 @@
 //! A module: a graph and the weights beside it.
 
 use crate::ops::{Init, Op};
-use crate::{Cost, Graph, Mismatch, Name, NodeId, Tensor, error::mismatch};
+use crate::{Cost, Graph, Mismatch, Name, NodeId, Tensor, ValueError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub struct Module {
     pub input_names: Vec<String>,
     /// Names of the outputs as the caller knows them, in order.
     pub output_names: Vec<String>,
+    /// Bytes of the weights that no file holds, because a frontend made them.
+    pub generated: usize,
 }
 
 impl Module {
@@ -39,7 +41,7 @@ impl Module {
     pub fn new(graph: Graph, weights: Weights) -> Module {
         let names = |ids: &[NodeId]| ids.iter().map(|&id| graph[id].name().to_string()).collect();
         let (input_names, output_names) = (names(graph.inputs()), names(graph.outputs()));
-        Module { graph, weights, input_names, output_names }
+        Module { graph, weights, input_names, output_names, generated: 0 }
     }
 
     /// Adds a constant with these elements behind all other nodes.
@@ -96,14 +98,14 @@ impl Module {
     }
 
     /// The elements of a constant node; `None` for every other node.
-    pub fn value(&self, id: NodeId) -> Option<Result<Arc<Tensor>, Mismatch>> {
+    pub fn value(&self, id: NodeId) -> Option<Result<Arc<Tensor>, ValueError>> {
         let node = &self.graph[id];
         let Op::Const(constant) = node.op() else { return None };
         Some(match &constant.init {
-            Init::Weights => self.weights.get(node.name()).cloned().map_or_else(
-                || mismatch!("%{} has no weights: the text form does not hold them", node.name()),
-                Ok,
-            ),
+            Init::Weights => self.weights.get(node.name()).cloned().ok_or_else(|| {
+                let name = node.name();
+                Mismatch(format!("%{name} has no weights: the text form does not hold them")).into()
+            }),
             init => init.tensor(&constant.ty).map(Arc::new),
         })
     }

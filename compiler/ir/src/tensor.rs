@@ -1,6 +1,6 @@
 //! Tensors of the evaluator and of constants: a shape and its elements in row-major order.
 
-use crate::{DType, Mismatch, Shape, Type, error::require};
+use crate::{DType, Mismatch, Shape, Type, ValueError, error::require};
 use half::f16;
 use rayon::prelude::*;
 
@@ -81,7 +81,27 @@ macro_rules! elements {
                 }
             }
 
-            /// `count` elements of a type, all equal to `value`, rounded to the type.
+            /// `count` elements of a type, element `i` being `element(i)`, rounded to the type.
+            ///
+            /// # Errors
+            /// When the system has no memory for them: a model of a few bytes may ask for any number.
+            pub fn generated(
+                dtype: DType,
+                count: usize,
+                element: impl FnMut(usize) -> f64,
+            ) -> Result<Data, ValueError> {
+                match dtype {
+                    $(DType::$v => {
+                        let mut elements = Vec::new();
+                        let refused = |_| ValueError::NoMemory(count, dtype.bytes());
+                        elements.try_reserve_exact(count).map_err(refused)?;
+                        elements.extend((0..count).map(element).map(<$t as FromF64>::from_f64_lossy));
+                        Ok(Data::$v(elements))
+                    })*
+                }
+            }
+
+            /// A few elements of a type, all equal to `value`, rounded to the type.
             pub fn splat(dtype: DType, count: usize, value: f64) -> Data {
                 match dtype {
                     $(DType::$v => Data::$v(vec![<$t as FromF64>::from_f64_lossy(value); count])),*

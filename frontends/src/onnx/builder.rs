@@ -6,18 +6,20 @@
 //! constants of reals stay nodes, which a pass folds; a splat stays a splat when it is reshaped, however
 //! large it is.
 //!
-//! Refused, with `E_LIMIT`: a value, or all inputs and constants together, over `max_memory`; more folding than
-//! 64 MiB a value, 256 MiB in all or [`ALL_WORK`] operations.
+//! Refused, with `E_LIMIT`: a value, or all inputs and constants together, over `max_memory`; constants that the file
+//! does not hold (splats, ranges, what is folded and what is read for it) over `max_generated`, or [`SHARE`] of it for
+//! one that is folded; folding of more than [`ALL_WORK`] operations. A file of a hundred bytes asks for any of these.
 
-use super::diagnostic::{Fault, ensure, fail, fault};
+use super::ImportOptions;
+use super::diagnostic::{Fault, ensure, fault};
 use super::external::Folder;
 use cnnc_ir::ops::{Init, Op};
 use cnnc_ir::{Data, Expr, Graph, Module, Name, NodeId, Tensor, Type, Weights};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-const LARGEST_FOLD: usize = 64 << 20;
-const ALL_FOLDS: usize = 256 << 20;
+/// A value that is folded takes at most such a part of `max_generated`.
+const SHARE: usize = 4;
 /// Operations that all folding may take: less than a second.
 const ALL_WORK: u64 = 100 << 20;
 /// Real constants of more elements are left to the passes.
@@ -30,27 +32,32 @@ pub(super) struct Builder {
     pub(super) folder: Option<Folder>,
     /// How often each wish for a name came.
     wishes: HashMap<Name, usize>,
-    /// Bytes read and written by folding so far.
-    folded: usize,
+    /// Bytes of constants that the file does not hold, and of those that folding read, so far.
+    generated: usize,
     /// Operations of folding so far.
     worked: u64,
     /// Bytes that a value, and inputs and constants together, may have.
     max_memory: usize,
+    /// What `generated` may come to.
+    max_generated: usize,
     /// Bytes of inputs and constants so far.
     declared: usize,
 }
 
 impl Builder {
     /// An empty module.
-    pub(super) fn new(name: &str, folder: Option<Folder>, max_memory: usize) -> Builder {
+    pub(super) fn new(name: &str, folder: Option<Folder>, options: &ImportOptions) -> Builder {
         let name = if name.is_empty() { "graph" } else { name };
         let module = Module {
             graph: Graph::new(Name::sanitized(name).as_str()),
             weights: Weights::default(),
             input_names: Vec::new(),
             output_names: Vec::new(),
+            generated: 0,
         };
-        Builder { module, folder, wishes: HashMap::new(), folded: 0, worked: 0, max_memory, declared: 0 }
+        let ImportOptions { max_memory, max_generated, .. } = *options;
+        let wishes = HashMap::new();
+        Builder { module, folder, wishes, generated: 0, worked: 0, max_memory, max_generated, declared: 0 }
     }
 
     /// Adds an input of the graph.
@@ -72,6 +79,7 @@ impl Builder {
     /// Adds a constant of equal elements, which take no memory.
     pub(super) fn splat(&mut self, name: &str, ty: Type, value: f64) -> Result<NodeId, Fault> {
         self.declare(&ty)?;
+        self.generate(ty.bytes())?;
         let name = self.fresh(name);
         Ok(self.module.graph.constant(name.as_str(), ty, Init::Splat(value))?)
     }
@@ -140,7 +148,7 @@ impl Builder {
             return Ok(Some(Tensor::new(ty.shape.clone(), Data::splat(ty.dtype, 0, 0.0))?));
         }
         let reads: usize = expr.operands.iter().map(|&o| graph.ty(o).bytes()).fold(0, usize::saturating_add);
-        if !exact && reads > LARGEST_FOLD {
+        if !exact && reads > self.max_generated / SHARE {
             return Ok(None);
         }
         self.spend(reads)?;
@@ -152,14 +160,45 @@ impl Builder {
             operands.push(tensor);
         }
         let operands: Vec<&Tensor> = operands.iter().map(|t| &**t).collect();
+        self.module.generated += ty.bytes();
         Ok(Some(expr.op.eval(&operands, ty)))
     }
 
-    /// Counts bytes of constants that are computed.
+    /// Adds a constant that the file does not hold, element by element.
+    pub(super) fn generated(
+        &mut self,
+        name: &str,
+        ty: Type,
+        element: impl FnMut(usize) -> f64,
+    ) -> Result<NodeId, Fault> {
+        self.spend(ty.bytes())?;
+        let data = Data::generated(ty.dtype, ty.elements(), element)?;
+        self.module.generated += ty.bytes();
+        self.constant(name, Tensor::new(ty.shape, data)?)
+    }
+
+    /// Counts bytes of constants that are computed, or read for that.
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.folded = self.folded.saturating_add(bytes);
-        if bytes > LARGEST_FOLD || self.folded > ALL_FOLDS {
-            fail!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, {} in all", self.folded);
+        let most = self.max_generated / SHARE;
+        if bytes > most {
+            let fault =
+                fault!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, the limit is {most}");
+            let needed = bytes.saturating_mul(SHARE);
+            return Err(fault.with_help(format!("raise --max-generated to {needed}, four times as much")));
+        }
+        self.generate(bytes)
+    }
+
+    /// Counts bytes of constants that the file does not hold.
+    fn generate(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.generated = self.generated.saturating_add(bytes);
+        let (all, limit) = (self.generated, self.max_generated);
+        if all > limit {
+            let fault = fault!(
+                E_LIMIT,
+                "constants that the file does not hold take {all} bytes with {bytes} here, the limit is {limit}"
+            );
+            return Err(fault.with_help("raise --max-generated if the file is to be trusted"));
         }
         Ok(())
     }
@@ -169,7 +208,12 @@ impl Builder {
         let types: Vec<&Type> = expr.operands.iter().map(|&o| self.module.graph.ty(o)).collect();
         let cost = expr.op.cost(&types, ty);
         self.worked = self.worked.saturating_add(cost.macs).saturating_add(cost.flops);
-        ensure!(self.worked <= ALL_WORK, E_LIMIT, "arithmetic on constants takes {} operations", self.worked);
+        if self.worked > ALL_WORK {
+            let worked = self.worked;
+            let fault =
+                fault!(E_LIMIT, "arithmetic on constants takes {worked} operations, the limit is {ALL_WORK}");
+            return Err(fault.with_help("compute it where the file is made, and store what comes of it"));
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! A [`Fault`] knows what is wrong; the importer adds where, which makes it a [`Diagnostic`]. Either is one
 //! line: text from the file goes through [`quoted`], which escapes control characters and cuts what is long.
 
-use cnnc_ir::Mismatch;
+use cnnc_ir::{Mismatch, ValueError};
 use std::fmt;
 
 /// The bytes are no ONNX model.
@@ -18,6 +18,8 @@ pub const E_UNSUPPORTED: &str = "E_UNSUPPORTED";
 pub const E_LIMIT: &str = "E_LIMIT";
 /// A file cannot be read, or must not be.
 pub const E_IO: &str = "E_IO";
+/// The system has no memory to give.
+pub const E_MEMORY: &str = "E_MEMORY";
 
 /// One problem of a model. Its text is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +120,15 @@ impl From<Diagnostic> for Fault {
 impl From<Mismatch> for Fault {
     fn from(Mismatch(message): Mismatch) -> Fault {
         Fault { code: E_MODEL, message, help: None }
+    }
+}
+
+impl From<ValueError> for Fault {
+    fn from(error: ValueError) -> Fault {
+        match error {
+            ValueError::Mismatch(mismatch) => mismatch.into(),
+            ValueError::NoMemory(..) => fault!(E_MEMORY, "{error}"),
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn import(
         return Err(vec![fault!(E_MODEL, "the file holds no graph").into()]);
     };
     let opset = check_model(&model).map_err(|fault| vec![fault.into()])?;
-    let builder = Builder::new(&graph.name, folder, options.max_memory);
+    let builder = Builder::new(&graph.name, folder, options);
     let mut importer =
         Importer { builder, opset, values: HashMap::new(), problems: Vec::new(), declared_shapes: true };
     match importer.graph(graph, options) {

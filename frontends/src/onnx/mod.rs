@@ -30,7 +30,7 @@ mod tests;
 
 pub use decode::LARGEST_FILE;
 pub(crate) use diagnostic::quoted;
-pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MODEL, E_PARSE, E_UNSUPPORTED, printable};
+pub use diagnostic::{Diagnostic, E_IO, E_LIMIT, E_MEMORY, E_MODEL, E_PARSE, E_UNSUPPORTED, printable};
 pub use export::{export, export_file};
 pub use tensor::{tensor_from_pb, tensor_to_pb};
 
@@ -52,11 +52,14 @@ pub struct ImportOptions {
     pub freeze: BTreeMap<String, Tensor>,
     /// Bytes that any value may have, and all inputs and constants together; 8 GiB.
     pub max_memory: usize,
+    /// Bytes that constants may have which the file does not hold but says how to make: 256 MiB.
+    pub max_generated: usize,
 }
 
 impl Default for ImportOptions {
     fn default() -> ImportOptions {
-        ImportOptions { batch: None, shapes: BTreeMap::new(), freeze: BTreeMap::new(), max_memory: 8 << 30 }
+        let (shapes, freeze) = (BTreeMap::new(), BTreeMap::new());
+        ImportOptions { batch: None, shapes, freeze, max_memory: 8 << 30, max_generated: 256 << 20 }
     }
 }
 

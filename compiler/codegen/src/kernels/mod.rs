@@ -9,6 +9,7 @@ pub mod fold;
 pub mod grouped;
 pub mod lrn;
 pub mod map;
+pub mod order;
 pub mod pointwise;
 pub mod pool;
 pub mod product;
@@ -31,6 +32,8 @@ pub enum Code<'a> {
     Vector(Kernel),
     /// In CLIF, as it is.
     Scalar(&'a scalar::Scalar),
+    /// In CLIF too.
+    Order(&'a order::Order),
 }
 
 /// The kernels that are written in the vector assembler; behind a comma, whether one has a twin with wide vectors.
@@ -47,6 +50,8 @@ macro_rules! specs {
             )*
             /// See [`scalar::Scalar`].
             Scalar(scalar::Scalar),
+            /// See [`order::Order`].
+            Order(order::Order),
         }
 
         impl Spec {
@@ -55,6 +60,7 @@ macro_rules! specs {
                 match self {
                     $(Spec::$spec(_) => stringify!($file),)*
                     Spec::Scalar(_) => "scalar",
+                    Spec::Order(_) => "order",
                 }
             }
 
@@ -71,6 +77,7 @@ macro_rules! specs {
                 match self {
                     $(Spec::$spec(spec) => Code::Vector(spec.generate(name)),)*
                     Spec::Scalar(spec) => Code::Scalar(spec),
+                    Spec::Order(spec) => Code::Order(spec),
                 }
             }
 
@@ -79,7 +86,7 @@ macro_rules! specs {
                 let name = &format!("{name}_wide");
                 match self {
                     $(Spec::$spec(_spec) => specs!(@wide _spec name $($wide)?),)*
-                    Spec::Scalar(_) => None,
+                    Spec::Scalar(_) | Spec::Order(_) => None,
                 }
             }
         }
@@ -110,5 +117,11 @@ specs! {
 impl From<scalar::Scalar> for Spec {
     fn from(spec: scalar::Scalar) -> Spec {
         Spec::Scalar(spec)
+    }
+}
+
+impl From<order::Order> for Spec {
+    fn from(spec: order::Order) -> Spec {
+        Spec::Order(spec)
     }
 }

@@ -27,14 +27,7 @@ pub struct Scalar {
 impl Scalar {
     /// Writes the body of a function of the kernel signature.
     pub fn build(&self, b: &mut FunctionBuilder) {
-        let entry = b.create_block();
-        b.append_block_params_for_function_params(entry);
-        b.switch_to_block(entry);
-        b.seal_block(entry);
-        let args = b.block_params(entry)[0];
-        let words: Vec<Value> = (0..OPERANDS + self.body.operands())
-            .map(|i| b.ins().load(types::I64, MemFlagsData::trusted(), args, 8 * i as i32))
-            .collect();
+        let words = arguments(b, OPERANDS + self.body.operands());
         let run = Run {
             to: words[0],
             first: words[1],
@@ -56,4 +49,15 @@ impl Scalar {
         let loads = loads.map(|Load { operand, bytes }| (OPERANDS + operand, bytes));
         std::iter::once((0, reach.min(0)..reach.max(0) + size)).chain(loads).collect()
     }
+}
+
+/// Opens a function of the kernel signature; answers so many arguments.
+pub(super) fn arguments(b: &mut FunctionBuilder, count: usize) -> Vec<Value> {
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    b.seal_block(entry);
+    let args = b.block_params(entry)[0];
+    let word = |i| b.ins().load(types::I64, MemFlagsData::trusted(), args, 8 * i as i32);
+    (0..count).map(word).collect()
 }

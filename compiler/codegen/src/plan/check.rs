@@ -18,7 +18,7 @@ mod units;
 use super::ALIGN;
 use super::print::place;
 use super::program::{Access, Arg, Call, Group, Member, Program, Space, Term, Work};
-use crate::kernels::{Spec, scalar::Scalar};
+use crate::kernels::Spec;
 use crate::scalar::Interval;
 use std::collections::{BTreeMap, HashMap};
 
@@ -33,9 +33,7 @@ pub fn check(program: &Program) -> Result<(), String> {
     for (index, step) in program.steps.iter().enumerate() {
         let mut written = Vec::new();
         for call in step.calls() {
-            if let Spec::Scalar(kernel) = &call.kernel {
-                scalar(kernel, call).map_err(|e| format!("(P1): step {} {e}", step.name))?;
-            }
+            scalar(call).map_err(|e| format!("(P1): step {} {e}", step.name))?;
             for arg in &call.args {
                 let Arg::Address { place: at, access, .. } = arg else { continue };
                 if *access == Access::Prefetch {
@@ -91,8 +89,8 @@ pub fn check(program: &Program) -> Result<(), String> {
     bound(program, &first, &last)
 }
 
-/// What a scalar kernel touches lies in the spans that its call says.
-fn scalar(kernel: &Scalar, call: &Call) -> Result<(), String> {
+/// What a kernel of scalar code touches lies in the spans that its call says.
+fn scalar(call: &Call) -> Result<(), String> {
     let number = |arg: usize| match call.args.get(arg) {
         Some(&Arg::Number { from, dim, step }) => {
             let last = from + step * (call.extents[dim] as i64 - 1);
@@ -100,7 +98,12 @@ fn scalar(kernel: &Scalar, call: &Call) -> Result<(), String> {
         }
         _ => Err(format!("has no number as argument {arg}")),
     };
-    for (arg, bytes) in kernel.touches(number(1)?, number(2)?) {
+    let touches = match &call.kernel {
+        Spec::Scalar(kernel) => kernel.touches(number(1)?, number(2)?),
+        Spec::Order(kernel) => kernel.touches(number(1)?),
+        _ => return Ok(()),
+    };
+    for (arg, bytes) in touches {
         let Some(Arg::Address { span, .. }) = call.args.get(arg) else {
             return Err(format!("has no address as argument {arg}"));
         };

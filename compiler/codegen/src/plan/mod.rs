@@ -35,10 +35,10 @@ pub use weights::Weights;
 
 use crate::kernels::winograd::Transform;
 use crate::target::Target;
-use cnnc_ir::{Module, NodeId, Tensor};
+use cnnc_ir::{Module, NodeId, Tensor, ValueError};
 use planner::{Home, Planner, at};
 use search::Choices;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub struct PlanError {
     pub op: String,
     /// What is missing, and what to do.
     pub message: String,
+    /// Whether it is memory that the system did not give, and nothing of the graph.
+    pub no_memory: bool,
 }
 
 impl fmt::Display for PlanError {
@@ -106,22 +108,27 @@ pub fn ways(module: &Module, target: &Target) -> BTreeMap<String, Vec<String>> {
 struct Constants<'a> {
     module: &'a Module,
     values: RefCell<HashMap<NodeId, Arc<Tensor>>>,
+    /// Whether there was no memory for one.
+    no_memory: Cell<bool>,
 }
 
 impl<'a> Constants<'a> {
     fn of(module: &'a Module) -> Constants<'a> {
-        Constants { module, values: RefCell::default() }
+        Constants { module, values: RefCell::default(), no_memory: Cell::default() }
     }
 
     fn value(&self, id: NodeId) -> Option<Result<Arc<Tensor>, String>> {
         if let Some(known) = self.values.borrow().get(&id) {
             return Some(Ok(known.clone()));
         }
-        let value = self.module.value(id)?.map_err(|m| m.0);
-        if let Ok(tensor) = &value {
-            self.values.borrow_mut().insert(id, tensor.clone());
+        let value = self.module.value(id)?;
+        match &value {
+            Ok(tensor) => {
+                self.values.borrow_mut().insert(id, tensor.clone());
+            }
+            Err(error) => self.no_memory.set(matches!(error, ValueError::NoMemory(..))),
         }
-        Some(value)
+        Some(value.map_err(|error| error.to_string()))
     }
 }
 

@@ -87,7 +87,8 @@ impl<'a> Planner<'a> {
 
     pub(super) fn error(&self, id: NodeId, message: String) -> PlanError {
         let node = &self.module.graph[id];
-        PlanError { node: node.name().to_string(), op: node.op().name().to_string(), message }
+        let no_memory = self.constants.no_memory.get();
+        PlanError { node: node.name().to_string(), op: node.op().name().to_string(), message, no_memory }
     }
 
     pub(super) fn node(&mut self, id: NodeId) -> Result<(), String> {

@@ -30,34 +30,38 @@ pub fn build(body: &Body, run: &Run, b: &mut FunctionBuilder) {
     let index = b.append_block_param(head, types::I64);
     let to = b.append_block_param(head, types::I64);
     let end = b.ins().iadd(run.first, run.count);
-    b.ins().jump(head, &[run.first.into(), run.to.into()]);
-    b.switch_to_block(head);
-
-    let bound = body.bound();
-    let mut scopes: Vec<Vec<X>> = vec![Vec::new(); body.folds.len() + 1];
-    for (x, folds) in bound.iter().enumerate() {
-        scopes[folds.last().map_or(0, |&fold| fold as usize + 1)].push(X(x as u32));
+    let mut write = Write::new(body, &run.operands, index, b);
+    let first: Vec<Value> = body.carried.iter().map(|&(first, _)| write.number(first)).collect();
+    let types = body.carried.iter().map(|&(first, _)| clif(body.nodes[first.0 as usize].1));
+    let held: Vec<Value> = types.map(|ty| write.b.append_block_param(head, ty)).collect();
+    let before = [run.first, run.to].into_iter().chain(first).map(BlockArg::from);
+    write.b.ins().jump(head, &before.collect::<Vec<_>>());
+    write.b.switch_to_block(head);
+    for (x, (node, _)) in body.nodes.iter().enumerate() {
+        if let Node::Carried(number) = *node {
+            write.values[x] = Some(held[number as usize]);
+        }
     }
-    let mut write = Write {
-        body,
-        operands: &run.operands,
-        index,
-        scopes,
-        values: vec![None; body.nodes.len()],
-        folded: vec![None; body.folds.len()],
-        b,
-    };
     write.scope(0);
     let result = write.value(body.result);
+    let carried: Vec<Value> = body.carried.iter().map(|&(_, after)| write.value(after)).collect();
     b.ins().store(flags(), result, to, 0);
 
     let next = b.ins().iadd_imm_s(index, 1);
     let after = b.ins().iadd_imm_s(to, run.stride);
     let more = b.ins().icmp(IntCC::SignedLessThan, next, end);
-    b.ins().brif(more, head, &[next.into(), after.into()], done, &[]);
+    let after = [next, after].into_iter().chain(carried).map(BlockArg::from);
+    b.ins().brif(more, head, &after.collect::<Vec<_>>(), done, &[]);
     b.seal_block(head);
     b.switch_to_block(done);
     b.seal_block(done);
+}
+
+/// Writes one element at the current place: that of this index, of a body that carries nothing.
+pub fn element(body: &Body, operands: &[Value], index: Value, b: &mut FunctionBuilder) -> Value {
+    let mut write = Write::new(body, operands, index, b);
+    write.scope(0);
+    write.value(body.result)
 }
 
 /// The walk over a body that writes its CLIF.
@@ -73,7 +77,29 @@ struct Write<'a, 'f> {
     b: &'a mut FunctionBuilder<'f>,
 }
 
-impl Write<'_, '_> {
+impl<'a, 'f> Write<'a, 'f> {
+    fn new(
+        body: &'a Body,
+        operands: &'a [Value],
+        index: Value,
+        b: &'a mut FunctionBuilder<'f>,
+    ) -> Write<'a, 'f> {
+        let mut scopes: Vec<Vec<X>> = vec![Vec::new(); body.folds.len() + 1];
+        for (x, folds) in body.bound().iter().enumerate() {
+            scopes[folds.last().map_or(0, |&fold| fold as usize + 1)].push(X(x as u32));
+        }
+        let (values, folded) = (vec![None; body.nodes.len()], vec![None; body.folds.len()]);
+        Write { body, operands, index, scopes, values, folded, b }
+    }
+
+    /// A number that is known, ahead of the loop.
+    fn number(&mut self, x: X) -> Value {
+        match self.body.nodes[x.0 as usize] {
+            (Node::Const(bits), dtype) => self.constant(bits, dtype),
+            _ => unreachable!("the builder refuses others"),
+        }
+    }
+
     fn scope(&mut self, scope: usize) {
         for x in std::mem::take(&mut self.scopes[scope]) {
             let (node, dtype) = self.body.nodes[x.0 as usize];
@@ -125,7 +151,9 @@ impl Write<'_, '_> {
                 }
             }
             Node::Folded(fold, k) => self.fold(fold as usize)[k as usize],
-            Node::Counter(_) | Node::Held(..) => unreachable!("a loop binds them when it is entered"),
+            Node::Counter(_) | Node::Held(..) | Node::Carried(_) => {
+                unreachable!("a loop binds them when it is entered")
+            }
         }
     }
 

@@ -21,6 +21,7 @@ struct State {
     nodes: Vec<(Node, DType)>,
     names: HashMap<(Node, DType), X>,
     folds: Vec<Fold>,
+    carried: Vec<(X, X)>,
     fault: Option<String>,
 }
 
@@ -143,6 +144,33 @@ impl Builder {
         self.fold(trips, [first], |i, [sum]| [sum + term(i)])[0]
     }
 
+    /// A number that is carried along the run: `next` gets what it is at an element, `first` at the first of a run,
+    /// and answers what it is at the next. The result is both.
+    pub fn carry<'k>(
+        &'k self,
+        dtype: DType,
+        first: impl Number<'k>,
+        next: impl FnOnce(Value<'k>) -> Value<'k>,
+    ) -> [Value<'k>; 2] {
+        let first = first.of(self, dtype);
+        let number = {
+            let mut state = self.state.borrow_mut();
+            state.carried.push((first.x, first.x));
+            state.carried.len() - 1
+        };
+        let held = self.node(Node::Carried(number as u32), dtype);
+        let after = next(held);
+        let mut state = self.state.borrow_mut();
+        if first.dtype != dtype || after.dtype != dtype {
+            state.fault.get_or_insert_with(|| format!("{dtype} is carried, {} given", after.dtype));
+        }
+        if !matches!(state.nodes[first.x.0 as usize].0, Node::Const(_)) {
+            state.fault.get_or_insert_with(|| "what is carried starts with no number".into());
+        }
+        state.carried[number].1 = after.x;
+        [held, after]
+    }
+
     /// Whether all are true.
     pub fn all<'k>(&'k self, conditions: impl IntoIterator<Item = Value<'k>>) -> Value<'k> {
         let all = conditions.into_iter().reduce(|all, condition| all & condition);
@@ -165,8 +193,9 @@ impl Builder {
         }
         let mut needed = vec![false; state.nodes.len()];
         let mut folds = vec![false; state.folds.len()];
-        needed[result.x.0 as usize] = true;
-        for at in (0..=result.x.0 as usize).rev().filter(|&at| at < state.nodes.len()) {
+        let carried = state.carried.iter().flat_map(|&(first, after)| [first, after]);
+        carried.chain([result.x]).for_each(|x| needed[x.0 as usize] = true);
+        for at in (0..state.nodes.len()).rev() {
             if !needed[at] {
                 continue;
             }
@@ -194,9 +223,12 @@ impl Builder {
                     accumulators: fold.accumulators.iter().map(|&(a, b)| (x(a), x(b))).collect(),
                 })
                 .collect(),
+            carried: state.carried.iter().map(|&(first, after)| (x(first), x(after))).collect(),
             result: x(result.x),
         };
-        match body.bound()[body.result.0 as usize].is_empty() {
+        let bound = body.bound();
+        let mut ends = body.carried.iter().map(|&(_, after)| after).chain([body.result]);
+        match ends.all(|x| bound[x.0 as usize].is_empty()) {
             true => Ok(body),
             false => Err("what a fold binds is read outside of it".into()),
         }

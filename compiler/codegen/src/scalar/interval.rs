@@ -118,7 +118,8 @@ impl Body {
                 | Node::Load(..)
                 | Node::Fma(..)
                 | Node::Held(..)
-                | Node::Folded(..) => all,
+                | Node::Folded(..)
+                | Node::Carried(_) => all,
             };
             bounds.push(bound);
         }

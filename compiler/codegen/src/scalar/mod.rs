@@ -10,6 +10,9 @@
 //! bool is 0 or 1, conversions are those of `cast`. An f16 is only stored: it is converted, and no more. Nothing
 //! traps, and only the iterations of a fold are conditional: both sides of a `select` are computed.
 //!
+//! The elements of a run are computed one after the other, and a body may carry numbers from each to the next: so it
+//! adds up as it goes.
+//!
 //! INVARIANT: operands stand before what reads them; what a fold binds is read inside of it alone.
 
 mod build;
@@ -18,7 +21,7 @@ mod half;
 mod interval;
 pub mod math;
 
-pub use build::{Run, build};
+pub use build::{Run, build, element};
 pub use builder::{Builder, Number, Value};
 pub use interval::{Interval, Load};
 
@@ -120,6 +123,8 @@ pub enum Node {
     Held(u32, u32),
     /// What an accumulator of a fold holds after the last iteration.
     Folded(u32, u32),
+    /// What is carried to this element from the one before it in the run.
+    Carried(u32),
 }
 
 /// A counted loop with accumulators.
@@ -136,6 +141,8 @@ pub struct Fold {
 pub struct Body {
     nodes: Vec<(Node, DType)>,
     folds: Vec<Fold>,
+    /// What is carried to the first element of a run, a number that is known, and what from each element to the next.
+    carried: Vec<(X, X)>,
     result: X,
 }
 
@@ -143,9 +150,12 @@ impl Node {
     /// The nodes that it names, those of a fold not.
     fn operands(&self) -> impl Iterator<Item = X> {
         let (a, b, c) = match *self {
-            Node::Const(_) | Node::Index | Node::Counter(_) | Node::Held(..) | Node::Folded(..) => {
-                (None, None, None)
-            }
+            Node::Const(_)
+            | Node::Index
+            | Node::Counter(_)
+            | Node::Held(..)
+            | Node::Folded(..)
+            | Node::Carried(_) => (None, None, None),
             Node::Load(_, x) | Node::Un(_, x) | Node::Convert(x) | Node::Bits(x) => (Some(x), None, None),
             Node::Bin(_, x, y) | Node::Compare(_, x, y) => (Some(x), Some(y), None),
             Node::Fma(x, y, z) | Node::Select(x, y, z) => (Some(x), Some(y), Some(z)),
@@ -156,7 +166,7 @@ impl Node {
     /// The same node with other names.
     fn renamed(self, x: impl Fn(X) -> X, fold: impl Fn(u32) -> u32) -> Node {
         match self {
-            Node::Const(_) | Node::Index => self,
+            Node::Const(_) | Node::Index | Node::Carried(_) => self,
             Node::Load(operand, at) => Node::Load(operand, x(at)),
             Node::Un(op, a) => Node::Un(op, x(a)),
             Node::Bin(op, a, b) => Node::Bin(op, x(a), x(b)),
@@ -183,6 +193,11 @@ impl Body {
     /// The element type of the result.
     pub fn dtype(&self) -> DType {
         self.nodes[self.result.0 as usize].1
+    }
+
+    /// Whether an element needs the one before it in its run: then what a run is enters the result.
+    pub fn carries(&self) -> bool {
+        !self.carried.is_empty()
     }
 
     /// How many operands are named: one more than the last of them.

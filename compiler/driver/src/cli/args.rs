@@ -81,6 +81,10 @@ pub(crate) struct Compilation {
     /// then those that compute every convolution directly
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = bytes)]
     max_memory: u64,
+    /// The most that constants may take which an ONNX file does not hold but says how to make, such as those of
+    /// ConstantOfShape
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = bytes)]
+    max_generated: u64,
     /// The most workspace that a run on one thread may take; for a run over it the same is tried
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_workspace: Option<u64>,
@@ -130,6 +134,7 @@ impl Compilation {
             name: None,
             sync: false,
             max_memory: self.max_memory,
+            max_generated: self.max_generated,
             max_workspace: self.max_workspace,
             max_code: self.max_code,
         })

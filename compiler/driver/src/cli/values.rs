@@ -5,7 +5,7 @@
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use cnnc::{E_IO, E_OPTION, Error};
+use cnnc::{E_IO, E_MEMORY, E_OPTION, Error};
 use cnnc_frontends::file;
 use cnnc_frontends::onnx::{tensor_from_pb, tensor_to_pb};
 use cnnc_ir::ops::Init;
@@ -30,7 +30,7 @@ pub(crate) fn random(ty: &Type, seed: u64) -> Result<Tensor, Error> {
         DType::U8 => (0.0, 256.0),
         _ => (0.0, 2.0),
     };
-    Ok(Init::Rand { seed, min, max }.tensor(ty)?)
+    Init::Rand { seed, min, max }.tensor(ty).map_err(|error| Error::new(E_MEMORY, error))
 }
 
 /// The tensor that `text` names: `random:SEED`, `x.npy` or `x.pb`, of this type.

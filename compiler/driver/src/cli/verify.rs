@@ -121,7 +121,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
                 "differs by {:.1e} from the evaluator, more than {:.0e}",
                 d.relative, args.tolerance
             ),
-            help: None,
+            help: Some("raise --tolerance where it is only rounding; else report it with the network".into()),
         })),
     }
 }

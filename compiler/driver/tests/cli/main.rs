@@ -164,7 +164,8 @@ impl Ran {
         assert_eq!(self.output.status.code(), Some(1), "{}: {lines:?}", self.command);
         assert!(!lines.is_empty(), "{} says nothing", self.command);
         for line in &lines {
-            assert!(line.starts_with("error: E_"), "{}: {line}", self.command);
+            let is_whole = line.starts_with("error: E_") && line.contains("; help: ");
+            assert!(is_whole, "{}: {line}", self.command);
         }
         lines
     }

@@ -4,7 +4,7 @@
 //! one number until it is packed; `rand(seed)` and `[..]` serve tests.
 
 use super::Operator;
-use crate::{DType, Data, Mismatch, Shape, Tensor, Type, error::require};
+use crate::{DType, Data, Mismatch, Shape, Tensor, Type, ValueError, error::require};
 
 /// Where the elements of a constant come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,17 +28,20 @@ pub enum Init {
 
 impl Init {
     /// The elements, which [`Init::Weights`] does not hold itself.
-    pub fn tensor(&self, ty: &Type) -> Result<Tensor, Mismatch> {
+    ///
+    /// # Errors
+    /// A list of another length; memory that the system refuses.
+    pub fn tensor(&self, ty: &Type) -> Result<Tensor, ValueError> {
         let n = ty.elements();
         let data = match self {
-            Init::Weights => return Err(Mismatch("the elements stand in the weights".into())),
-            Init::Splat(x) => Data::splat(ty.dtype, n, *x),
+            Init::Weights => return Err(Mismatch("the elements stand in the weights".into()).into()),
+            Init::Splat(x) => Data::generated(ty.dtype, n, |_| *x)?,
             Init::Rand { seed, min, max } => {
-                Data::F64((0..n as u64).map(|i| min + (max - min) * unit(*seed, i)).collect()).cast(ty.dtype)
+                Data::generated(ty.dtype, n, |i| min + (max - min) * unit(*seed, i as u64))?
             }
             Init::List(x) => Data::F64(x.clone()).cast(ty.dtype),
         };
-        Tensor::new(ty.shape.clone(), data)
+        Ok(Tensor::new(ty.shape.clone(), data)?)
     }
 }
 

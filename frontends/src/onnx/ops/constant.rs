@@ -73,24 +73,20 @@ pub(super) fn range(node: &mut Node) -> Outcome {
     let count = ((limit - first) / step).ceil();
     ensure!(count.is_finite(), E_MODEL, "from {first} to {limit} by {step} are no elements");
     let count = count.max(0.0) as usize;
-    node.builder.spend(count.saturating_mul(size_of::<f64>()))?;
-    let elements = Data::F64((0..count).map(|i| first + i as f64 * step).collect()).cast(ty.dtype);
     let name = node.name().to_string();
-    Ok(vec![node.builder.constant(&name, Tensor::new(Shape::new([count])?, elements)?)?])
+    let ty = Type::new(ty.dtype, [count])?;
+    Ok(vec![node.builder.generated(&name, ty, |i| first + i as f64 * step)?])
 }
 
 pub(super) fn eye_like(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["input"], [])?;
     let ty = node.ty(x);
-    let [rows, columns] = *ty.dims() else { fail!(E_MODEL, "the input {ty} is no matrix") };
+    let [_, columns] = *ty.dims() else { fail!(E_MODEL, "the input {ty} is no matrix") };
     let dtype = node.attributes.int("dtype")?.map(tensor::dtype).transpose()?.unwrap_or(ty.dtype);
     let k = node.attributes.int("k")?.unwrap_or(0);
-    node.builder.spend(ty.elements().saturating_mul(size_of::<f64>()))?;
     let one = |i: usize, j: usize| f64::from(u8::from(i64::checked_sub(j as i64, i as i64) == Some(k)));
-    let elements = (0..rows).flat_map(|i| (0..columns).map(move |j| one(i, j))).collect();
     let name = node.name().to_string();
-    let eye = Tensor::new(ty.shape, Data::F64(elements).cast(dtype))?;
-    Ok(vec![node.builder.constant(&name, eye)?])
+    Ok(vec![node.builder.generated(&name, ty.with_dtype(dtype), |at| one(at / columns, at % columns))?])
 }
 
 pub(super) fn non_zero(node: &mut Node) -> Outcome {

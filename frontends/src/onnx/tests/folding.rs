@@ -2,6 +2,7 @@
 
 use super::Value::{Float, Int, Ints, Tensor as Value};
 use super::{Model, counting, ints, tensor};
+use crate::onnx::ImportOptions;
 
 #[test]
 fn shapes_become_attributes() {
@@ -46,8 +47,44 @@ fn splats_take_no_memory() {
         .node("Unsqueeze", &["w", "axes"], &["stack"], &[])
         .node("MatMul", &["x", "stack"], &["y"], &[])
         .output("y");
-    let text = model.text();
+    let options = ImportOptions { max_generated: 1 << 30, ..Default::default() };
+    let text = cnnc_ir::text::print(&model.import_with(&options).unwrap());
     assert!(text.contains("%stack: f32[1,16384,8192] = const splat(0.5)"), "{text}");
+}
+
+/// What a file does not hold has a budget of its own, however it says what to make.
+#[test]
+fn generated_constants_have_a_budget() {
+    let of_shape = |elements: i64, count: usize| {
+        let mut model = Model::new(13).input("x", &[1]).weight("shape", ints(&[elements]));
+        for k in 0..count {
+            model = model.node("ConstantOfShape", &["shape"], &[&format!("v{k}")], &[]);
+        }
+        model.node("Relu", &["x"], &["y"], &[]).output("y")
+    };
+    let range = |limit: i64| {
+        let model = Model::new(13).input("x", &[1]).weight("to", tensor(&[], &[limit]));
+        let model = model.weight("from", tensor(&[], &[0i64])).weight("by", tensor(&[], &[1i64]));
+        model.node("Range", &["from", "to", "by"], &["r"], &[]).node("Relu", &["x"], &["y"], &[]).output("y")
+    };
+    let eye = |extent: i64| Model::new(13).input("x", &[extent, extent]).node("EyeLike", &["x"], &["y"], &[]);
+    for fits in [of_shape(1 << 26, 1), of_shape(1 << 24, 4), range(1 << 23), eye(1 << 12).output("y")] {
+        fits.import();
+    }
+    let too_much = [
+        of_shape((1 << 26) + 1, 1),
+        of_shape(1 << 24, 5),
+        range((1 << 23) + 1),
+        eye((1 << 12) + 1).output("y"),
+    ];
+    for model in too_much {
+        let problem = &model.problems()[0];
+        assert!(
+            problem.starts_with("E_LIMIT node ") && problem.contains("raise --max-generated"),
+            "{problem}"
+        );
+        model.import_with(&ImportOptions { max_generated: 2 << 30, ..Default::default() }).unwrap();
+    }
 }
 
 #[test]

@@ -74,7 +74,8 @@ fn lower_each(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result<(), S
     let tables = taps.iter().map(tables).collect::<Result<Vec<_>, _>>()?.concat();
     // Dimensions, and how many taps they have.
     let counts: Vec<(usize, usize)> = order.into_iter().zip(taps.iter().map(|t| t.count)).collect();
-    scalar::lower_by(p, id, &tables, |e| Ok(tapped(e, resize, &counts, e.coordinates())))
+    let tables = scalar::Table::known(p, id, &tables);
+    scalar::lower_by(p, id, tables, |e| Ok(tapped(e, resize, &counts, e.coordinates())))
 }
 
 /// The elements and the shares of taps.

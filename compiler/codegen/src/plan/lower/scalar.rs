@@ -36,6 +36,8 @@
 //! holds the operators of pipes, and one that is added there works as a node and as a stage, for every type it is
 //! written for. Elements are shared out in runs; a run that has more to do is shorter.
 
+pub(super) mod lines;
+
 use super::elementwise;
 use super::pipe::{read, write};
 use crate::kernels::scalar::Scalar;
@@ -55,25 +57,23 @@ pub(super) fn lower<F>(p: &mut Planner, id: NodeId, formula: F) -> Result<(), St
 where
     F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
 {
-    lower_by(p, id, &[], formula)
+    lower_by(p, id, Vec::new(), formula)
 }
 
-/// Lowers as [`lower`], by a formula that also reads tables made now: [`Element::table`].
-pub(super) fn lower_by<F>(p: &mut Planner, id: NodeId, tables: &[Tensor], formula: F) -> Result<(), String>
+/// Lowers as [`lower`], by a formula that also reads tables: [`Element::table`].
+pub(super) fn lower_by<F>(p: &mut Planner, id: NodeId, tables: Vec<Table>, formula: F) -> Result<(), String>
 where
     F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
 {
     let expr = p.module.graph.expr(id);
     let values: Vec<NodeId> = expr.all_operands().copied().collect();
     let mut sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
-    for (number, table) in tables.iter().enumerate() {
-        let place = p.weights(&format!("{}.table{number}", p.name(id)), table.data().clone());
-        sources.push(Source { ty: table.ty(), from: From::Place(place), is_table: true });
-    }
-    let to = p.result(id, Layout::Plain);
+    let tables = tables.into_iter();
+    sources.extend(tables.map(|Table { ty, place }| Source { ty, from: From::Place(place), is_table: true }));
+    let to = To { place: p.result(id, Layout::Plain), ty: p.ty(id).clone(), name: p.name(id) };
     let words = words(expr.op.name(), &expr.stages);
     let macs = p.module.graph.cost(id).macs;
-    compute(p, id, to, &sources, (&words, macs), |e| {
+    compute(p, &to, &sources, (&words, macs), |e| {
         let value = formula(e)?;
         staged(e, value, &expr.stages, expr.operands.len())
     })
@@ -86,7 +86,8 @@ pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Sta
     let own = Source { ty: p.ty(id).clone(), from: From::Place(home), is_table: false };
     let sources: Vec<Source> = std::iter::once(own).chain(others).collect();
     // An element is read where it is written, and nowhere else.
-    compute(p, id, home, &sources, (&words("map", stages), 0), |e| staged(e, e.operand(0).here(), stages, 1))
+    let to = To { place: home, ty: p.ty(id).clone(), name: p.name(id) };
+    compute(p, &to, &sources, (&words("map", stages), 0), |e| staged(e, e.operand(0).here(), stages, 1))
 }
 
 /// What a step is called: its operator and the stages.
@@ -147,13 +148,50 @@ impl Source {
         };
         Ok(Source { ty, from, is_table: false })
     }
+
+    /// The argument that names it.
+    fn arg(&self) -> Arg {
+        match self.from {
+            From::Place(place) => read(place, Vec::new(), 0..self.ty.bytes() as i64),
+            From::Number(_) => NOTHING,
+        }
+    }
 }
 
-/// Appends the step that computes every element of a node's value, of that name and so many multiply-adds.
+/// The argument for what no address is needed of.
+const NOTHING: Arg = Arg::Number { from: 0, dim: 0, step: 0 };
+
+/// A table that a formula reads beside the operands.
+pub(super) struct Table {
+    /// Its type.
+    pub(super) ty: Type,
+    /// Where it lies.
+    pub(super) place: Place,
+}
+
+impl Table {
+    /// The tables that are known now.
+    pub(super) fn known(p: &mut Planner, id: NodeId, tables: &[Tensor]) -> Vec<Table> {
+        let name = p.name(id);
+        let known = |(number, table): (usize, &Tensor)| {
+            let place = p.weights(&format!("{name}.table{number}"), table.data().clone());
+            Table { ty: table.ty(), place }
+        };
+        tables.iter().enumerate().map(known).collect()
+    }
+}
+
+/// What a step computes.
+struct To {
+    place: Place,
+    ty: Type,
+    name: String,
+}
+
+/// Appends the step that computes every element of a value, by an operator's words and of so many multiply-adds.
 fn compute<F>(
     p: &mut Planner,
-    id: NodeId,
-    to: Place,
+    to: &To,
     sources: &[Source],
     (words, macs): (&str, u64),
     formula: F,
@@ -161,7 +199,7 @@ fn compute<F>(
 where
     F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
 {
-    let ty = p.ty(id);
+    let ty = &to.ty;
     let values = sources.iter().filter(|source| !source.is_table).count();
     let element = Element { builder: Builder::new(), ty, sources, values };
     let value = stored(formula(&element)?, ty.dtype);
@@ -173,14 +211,18 @@ where
     if total == 0 {
         return Ok(());
     }
-    let cost = body.cost(Interval::new(0, total as i64 - 1)).max(1);
-    let run = usize::try_from(WORK / cost).unwrap_or(RUN).clamp(1, RUN);
+    let index = Interval::new(0, total as i64 - 1);
+    let (cost, loads) = (body.cost(index).max(1), body.loads(index));
+    let run = match body.carries() {
+        // What is carried along a line goes from its start to its end.
+        true => ty.dims().last().copied().unwrap_or(1),
+        false => usize::try_from(WORK / cost).unwrap_or(RUN).clamp(1, RUN),
+    };
     let kernel = Scalar { body, stride: bytes };
-    let operands: Vec<Arg> = sources
-        .iter()
-        .map(|source| match source.from {
-            From::Place(place) => read(place, Vec::new(), 0..source.ty.bytes() as i64),
-            From::Number(_) => Arg::Number { from: 0, dim: 0, step: 0 },
+    let operands: Vec<Arg> = (sources.iter().enumerate())
+        .map(|(number, source)| match loads.iter().any(|load| load.operand == number) {
+            true => source.arg(),
+            false => NOTHING,
         })
         .collect();
     let pieces = total / run;
@@ -191,7 +233,7 @@ where
         }
         let moved = vec![Term::Index { dim: 0, stride: bytes * run as i64 }];
         let mut args = vec![
-            write(to.moved(bytes * first as i64), moved, 0..bytes * length as i64),
+            write(to.place.moved(bytes * first as i64), moved, 0..bytes * length as i64),
             Arg::Number { from: first as i64, dim: 0, step: run as i64 },
             Arg::Number { from: length as i64, dim: 0, step: 0 },
         ];
@@ -200,7 +242,7 @@ where
         calls.push(Call { kernel, extents: vec![count as u64], window: None, args });
     }
     let op = words.split(' ').next().unwrap_or(words);
-    p.step(&p.name(id), op, format!("scalar {words}"), calls, macs);
+    p.step(&to.name, op, format!("scalar {words}"), calls, macs);
     Ok(())
 }
 
@@ -249,7 +291,7 @@ impl<'e> Element<'e> {
         Operand { element: self, number, source: &self.sources[number] }
     }
 
-    /// A table of the lowering.
+    /// A table beside the operands.
     pub(super) fn table(&'e self, number: usize) -> Operand<'e> {
         self.operand(self.values + number)
     }

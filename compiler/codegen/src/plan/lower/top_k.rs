@@ -1,8 +1,6 @@
-//! `top_k`: the element of each rank is chosen among those that come behind the one of the rank before.
-//!
-//! That takes k walks along the axis for the k-th element: made for few elements, right for all.
+//! `top_k`: the places of each line's greatest elements are found first, and elements taken from there.
 
-use super::scalar;
+use super::scalar::{self, lines};
 use crate::plan::Planner;
 use crate::scalar::Value;
 use cnnc_ir::ops::TopK;
@@ -10,33 +8,29 @@ use cnnc_ir::{DType, NodeId};
 
 /// Lowers the greatest or least elements along an axis, or their places, and the pipe behind them.
 pub(super) fn lower(p: &mut Planner, id: NodeId, op: &TopK) -> Result<(), String> {
-    scalar::lower(p, id, |e| {
-        let (x, axis) = (e.operand(0), op.axis as usize);
-        let at = e.coordinates();
-        let rank = at[axis];
-        let none = [e.number(x.dtype(), 0), e.number(DType::I64, -1)];
-        let [best, place] = e.fold(rank + 1, none, |_, chosen| {
-            e.fold(x.dims()[axis], none, |i, best| {
-                let mut at = at.clone();
-                at[axis] = i;
-                let candidate = [x.at(&at), i];
-                let is_left = chosen[1].lt(0) | comes_first(chosen, candidate, op.least);
-                let is_better = best[1].lt(0) | comes_first(candidate, best, op.least);
-                let wins = is_left & is_better;
-                [wins.select(candidate[0], best[0]), wins.select(candidate[1], best[1])]
-            })
-        });
-        Ok(if op.places { place } else { best })
+    let axis = op.axis as usize;
+    let places = lines::order(p, id, (axis, op.k), |e, at| key(e.operand(0).at(&at), op.least))?;
+    scalar::lower_by(p, id, vec![places], |e| {
+        let (x, mut at) = (e.operand(0), e.coordinates());
+        let place = e.table(0).at(&lines::lined(at.clone(), axis));
+        if op.places {
+            return Ok(place);
+        }
+        at[axis] = x.within(axis, place);
+        Ok(x.at(&at))
     })
 }
 
-/// Whether the first of two elements with their places comes before the second: NaN last, of equal ones the lower
-/// place.
-fn comes_first<'k>([a, i]: [Value<'k>; 2], [b, j]: [Value<'k>; 2], rising: bool) -> Value<'k> {
-    let is_before = |a: Value<'k>, b: Value<'k>| {
-        let wins = if rising { a.lt(b) } else { a.gt(b) };
-        wins | b.differs(b) & a.equals(a)
+/// A number that is greater the earlier an element comes, and the same of equal elements; that of NaN is the least.
+fn key<'k>(x: Value<'k>, least: bool) -> Value<'k> {
+    let turned = |key: Value<'k>| if least { !key } else { key };
+    let (bits, size) = match x.dtype() {
+        DType::F32 => (x.bits(DType::I32).to(DType::I64), i64::from(i32::MAX)),
+        DType::F64 => (x.bits(DType::I64), i64::MAX),
+        _ => return turned(x.to(DType::I64)),
     };
-    let is_behind = is_before(b, a);
-    is_before(a, b) | !is_behind & i.lt(j)
+    // Sign and size become a number, which is 0 for both zeros.
+    let size = bits & size;
+    let number = bits.lt(0).select(-size, size);
+    x.differs(x).select(number.like(i64::MIN), turned(number))
 }
