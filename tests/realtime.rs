@@ -193,8 +193,9 @@ fn threads_do_not_disturb_each_other() {
     let runs = number("CNNC_RUNS", 500);
     let [wide, narrow, clif] = targets();
     let networks = [("lenet5", &wide), ("lenet5-relu", &narrow), ("resnet20", &wide), ("lenet5", &clif)];
-    let small =
-        text::parse("graph @g(%x: f32[1,8,5,5]) {\n  %y: f32[1,8,5,5] = softmax %x, axis=1 |> tanh\n  return %y\n}\n");
+    let small = text::parse(
+        "graph @g(%x: f32[1,8,5,5]) {\n  %y: f32[1,8,5,5] = softmax %x, axis=1 |> tanh\n  return %y\n}\n",
+    );
     let mut models: Vec<_> = networks.iter().map(|(name, way)| compiled(built_in(name), way)).collect();
     models.push(compiled(small.unwrap(), &narrow));
     let wanted: Vec<_> = models.iter().map(|(model, inputs)| wanted(model, inputs)).collect();

@@ -14,7 +14,8 @@
 //! convolutions of weights.
 //!
 //! Declines what would take more multiply-adds, as the thin middle of a bottleneck does; groups; a first convolution
-//! with a bias before one that pads, whose border does not see that bias; and what would take long to fold.
+//! with a bias before one that pads, whose border does not see that bias; what would take long to fold; and weights so
+//! large that a product of two may overflow where the sums apart do not.
 
 use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::attrs::{Hw, Pad};
@@ -25,6 +26,9 @@ pub(crate) const RULE: Rule = Rule::Node(rule);
 
 /// The most multiply-adds that folding one pair may take: a part of what `fold-constants` grants a network.
 const LONGEST: usize = 1 << 24;
+
+/// The largest weight that is multiplied with another one. Beyond it lie infinities, and zero times those is NaN.
+const LARGEST: f64 = 1e15;
 
 /// A convolution of constants.
 struct Linear<'g> {
@@ -57,12 +61,10 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     if [&first, &second].iter().any(|linear| linear.conv.groups != 1) {
         return because(format!("it or %{name} has groups"));
     }
-    let is_constant = |linear: &Linear| {
-        [Some(linear.w), linear.bias].into_iter().flatten().all(|id| facts::is_constant(graph, id))
-    };
-    if !is_constant(&first) || !is_constant(&second) {
+    let weights = [Some(first.w), first.bias, Some(second.w), second.bias].into_iter().flatten();
+    let Some(sources) = weights.map(|id| facts::sources(graph, id)).collect::<Option<Vec<_>>>() else {
         return because(format!("its weights or those of %{name} are not constant"));
-    }
+    };
     let [middle, channels, ..] = first.dims;
     let taps: usize = if second.is_pointwise() {
         first.dims[2..].iter().product()
@@ -78,6 +80,10 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let work = second.dims[0].saturating_mul(middle).saturating_mul(terms);
     if work > LONGEST {
         return because(format!("folding %{name} into it takes {work} multiply-adds, more than {LONGEST}"));
+    }
+    let is_large = |&id: &NodeId| module.magnitude(id).is_some_and(|largest| largest > LARGEST);
+    if sources.iter().flatten().any(is_large) {
+        return because(format!("a weight of it or of %{name} is larger than {LARGEST:e}"));
     }
     match second.is_pointwise() {
         true => Ok(behind(&first, &second)),

@@ -11,10 +11,10 @@ use crate::guarded::run_both_ends;
 use cnnc::{Options, PassOptions, Program};
 use cnnc_frontends::onnx::{ImportOptions, import};
 use cnnc_ir::eval::{Precision, evaluate};
-use cnnc_ir::ops::{Const, Init};
+use cnnc_ir::ops::Init;
 use cnnc_ir::text::parse;
 use cnnc_ir::verify::verify;
-use cnnc_ir::{Module, Op, Tensor, Type};
+use cnnc_ir::{Module, NodeId, Op, Tensor, Type};
 use std::path::{Path, PathBuf};
 
 /// Seconds on the processor from bytes to code.
@@ -88,10 +88,9 @@ fn judge(
                 .map_or_else(|| in_time("refused"), |line| Err(format!("a message is no line: {line:?}")));
         }
     };
-    // What is flushed to zero differs by as much as it is multiplied by; a weight so large is mixed with no other.
+    // What is flushed to zero differs by as much as it is multiplied by.
+    let passes = PassOptions { keep_denormals: true, ..PassOptions::default() };
     let winograd = !has_huge_weights(&module);
-    let mixes = if winograd { Vec::new() } else { vec!["fold-linear-chains".to_string()] };
-    let passes = PassOptions { keep_denormals: true, disable: mixes, ..PassOptions::default() };
     let options = Options { check: true, max_memory, passes, winograd, ..Options::default() };
     let compiled = match cnnc::compile(&module, &options) {
         Ok(compiled) => compiled,
@@ -129,23 +128,13 @@ fn random(ty: &Type) -> Tensor {
     Init::Rand { seed: 1, min, max }.tensor(ty).unwrap()
 }
 
-/// Whether a weight is so large that, mixed with others into a transformed filter or into one filter in place of two,
-/// it takes digits from them, or makes NaN of them.
+/// Whether a weight is so large that in a transformed filter it takes all digits from those beside it.
 fn has_huge_weights(module: &Module) -> bool {
-    let mut order = module.graph.order().iter();
-    // A text asks for any number of drawn elements in a word: none of them is made here.
-    let is_huge = |constant: &Const, id| match constant.init {
-        Init::Splat(x) => x.abs() > 1e4,
-        Init::Rand { min, max, .. } => min.abs().max(max.abs()) > 1e4,
-        Init::Weights | Init::List(_) => {
-            let elements = module.value(id).and_then(Result::ok).map(|tensor| tensor.data().to_f64());
-            elements.is_some_and(|x| x.iter().any(|x| x.abs() > 1e4))
-        }
+    let is_huge = |&id: &NodeId| {
+        let is_float = module.graph.ty(id).dtype.is_float();
+        is_float && module.magnitude(id).is_some_and(|largest| largest > 1e4)
     };
-    order.any(|&id| match module.graph[id].op() {
-        Op::Const(constant) => constant.ty.dtype.is_float() && is_huge(constant, id),
-        _ => false,
-    })
+    module.graph.order().iter().any(is_huge)
 }
 
 fn is_short(module: &Module, program: &Program) -> bool {
