@@ -240,17 +240,23 @@ fn work(is_text: bool, seed: usize, mut from: usize, to: usize) -> Tally {
 /// A file that ends too early, wherever, is refused in words.
 #[test]
 fn every_prefix_of_a_model_is_refused() {
-    let Some(folder) = shared("mnist-8") else { return };
-    let whole = std::fs::read(folder.join("model.onnx")).unwrap();
-    let options = ImportOptions::default();
-    assert!(import(&whole, &options).is_ok());
-    let wrong = (0..whole.len()).filter(|&end| match import(&whole[..end], &options) {
-        Ok(_) => true,
-        Err(problems) => problems.iter().any(|problem| !is_line(&problem.to_string())),
-    });
-    let wrong: Vec<usize> = wrong.collect();
-    report("prefixes", whole.len() - wrong.len(), wrong.len());
-    assert!(wrong.is_empty() && whole.len() > 20_000, "of {} bytes: {wrong:?}", whole.len());
+    let (Some(mnist), Some(bad)) = (shared("mnist-8"), shared("bad")) else { return };
+    let small = std::fs::read_dir(bad).unwrap().map(|entry| entry.unwrap().path());
+    let good = small.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("000_good_"));
+    let models: Vec<PathBuf> = good.chain([mnist.join("model.onnx")]).collect();
+    let (mut refused, mut wrong, options) = (0, Vec::new(), ImportOptions::default());
+    for path in &models {
+        let whole = std::fs::read(path).unwrap();
+        assert!(import(&whole, &options).is_ok(), "{}", path.display());
+        for end in 0..whole.len() {
+            match import(&whole[..end], &options) {
+                Err(problems) if problems.iter().all(|problem| is_line(&problem.to_string())) => refused += 1,
+                _ => wrong.push(format!("{} of {}", end, path.display())),
+            }
+        }
+    }
+    report(&format!("prefixes of {} models", models.len()), refused, wrong.len());
+    assert!(wrong.is_empty() && models.len() > 3, "of {}: {}", models.len(), wrong.join("\n"));
 }
 
 #[test]
