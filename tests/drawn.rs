@@ -34,8 +34,9 @@ const F64: f64 = 1.0 / (1u64 << 53) as f64;
 /// Passes that round constants to f32.
 const ROUND: [&str; 2] = ["fold-constants", "flush-denormals"];
 
-/// Passes of which drawn networks have no use: quantised ones are not drawn, nor denormals.
-const IDLE: [&str; 2] = ["simulate-quantize", "flush-denormals"];
+/// Passes of which drawn networks have no use: quantised ones are not drawn, nor denormals, nor what looks for the
+/// greatest element, for its place jumps where an error is small.
+const IDLE: [&str; 3] = ["drop-softmax", "simulate-quantize", "flush-denormals"];
 
 /// Code knows no batch norm.
 const NEEDED: &str = "lower-batch-norm";
