@@ -76,7 +76,10 @@ impl<'a> Planner<'a> {
             copies: HashMap::new(),
             packed: HashMap::new(),
             shared: Vec::new(),
-            views: views::views(&constants.module.graph, target.lanes),
+            views: match target.does(Topic::Concats) {
+                true => views::views(&constants.module.graph, target.lanes),
+                false => HashMap::new(),
+            },
             seen_through: lower::seen_through(&constants.module.graph),
             roots: HashMap::new(),
             slices: HashMap::new(),
@@ -287,7 +290,7 @@ impl<'a> Planner<'a> {
             Layout::Plain => graph.is_output(id),
             Layout::Blocked => self.views.contains_key(&id),
         };
-        if is_placed {
+        if is_placed || !self.target.does(Topic::InPlace) {
             return self.result(id, layout);
         }
         // A member of a group that is not closed has a home already, and is still to run.

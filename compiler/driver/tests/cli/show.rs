@@ -47,6 +47,31 @@ fn explain_tells_what_each_pass_did() {
 }
 
 #[test]
+fn what_the_plan_does_can_be_left_out() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let did = |options: &str| -> Vec<String> {
+        let json = folder.cnnc(&format!("explain googlenet --json {options}")).json();
+        let did = json["plan"].as_array().unwrap().iter().filter(|decision| !decision["did"].is_null());
+        did.map(|decision| decision["topic"].as_str().unwrap().to_string()).collect()
+    };
+    let all = did("");
+    for topic in ["winograd", "groups", "concats", "siblings"] {
+        assert!(all.iter().any(|other| other == topic), "{all:?}");
+        let others = did(&format!("--disable-pass {topic}"));
+        assert!(others.iter().all(|other| other != topic), "{others:?}");
+    }
+    let residual = |options: &str| folder.cnnc(&format!("explain seresnet50 {options}")).good();
+    let whole = residual("");
+    for topic in ["in-place", "sums"] {
+        let told = format!("plan, {topic}: ");
+        assert!(
+            whole.contains(&told) && !residual(&format!("--disable-pass {topic}")).contains(&told),
+            "{topic}"
+        );
+    }
+}
+
+#[test]
 fn explain_tells_what_the_plan_decided() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     for (network, lines) in [
