@@ -5,7 +5,15 @@
 //!     %y = relu %b
 //!
 //! What takes a stage is an operator with arithmetic of its own: conv, gemm, matmul, pools, reductions, casts and other
-//! element-wise operators. Where both operands of a node could take it, the one that computes more does, and of
+//! element-wise operators. Where both operands of a node could take it, the last layer of a branch does when the other
+//! operand is computed from what the branch starts from:
+//!
+//!     %a = conv %x, %v |> relu   =>   %a = conv %x, %v |> relu
+//!     %b = conv %a, %w                %p = conv %x, %u
+//!     %p = conv %x, %u                %y = conv %a, %w |> add %p
+//!     %y = add %b, %p
+//!
+//! The projection `%p` waits for nothing then, and may run beside `%a`. Else the one that computes more does, and of
 //! equals the second, which usually stands later. The result keeps the consumer's name and place.
 //!
 //! Declines when the producer has another reader or is a result, when the consumer changes the type, and when the pipe
@@ -18,7 +26,7 @@ use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Stage};
 
 pub(crate) const RULE: Rule = Rule::Node(rule);
 
-/// The most stages of a pipe.
+/// The most stages of a pipe, and layers of a branch.
 const LONGEST: usize = 16;
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
@@ -31,17 +39,30 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
         .filter(|&place| place == 0 || matches!(consumer.op, Op::Add(_) | Op::Mul(_)))
         .filter(|&place| weight(graph, consumer.operands[place]) > 0)
         .collect();
-    places.sort_by_key(|&place| std::cmp::Reverse((weight(graph, consumer.operands[place]), place)));
+    let rank = |place: usize| {
+        let producer = consumer.operands[place];
+        let is_last = consumer.operands.iter().any(|&other| ends_branch(graph, producer, other));
+        (is_last, weight(graph, producer), place)
+    };
+    places.sort_by_cached_key(|&place| std::cmp::Reverse(rank(place)));
     let mut decline = Decline::NoMatch;
     for place in places {
         match absorb(graph, node, &consumer, place) {
             Ok(patch) => return Ok(patch),
-            // The reason of the heaviest producer is the one worth reading.
+            // The reason of the best producer is the one worth reading.
             Err(why) if decline == Decline::NoMatch => decline = why,
             Err(_) => {}
         }
     }
     Err(decline)
+}
+
+/// Whether a node is the last layer of a branch of several that starts from what another node of its type reads.
+fn ends_branch(graph: &Graph, node: NodeId, other: NodeId) -> bool {
+    // What takes no stage may have any number of operands.
+    let first = |id: NodeId| if weight(graph, id) > 0 { graph.operands(id).first().copied() } else { None };
+    let Some(start) = first(other).filter(|_| graph.ty(node) == graph.ty(other)) else { return false };
+    std::iter::successors(first(node), |&id| first(id)).skip(1).take(LONGEST).any(|id| id == start)
 }
 
 /// How much a node computes: one that takes no stage weighs nothing.

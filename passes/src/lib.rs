@@ -16,6 +16,7 @@ mod activate_parts;
 mod cancel_transposes;
 mod dead_code;
 mod drop_identity;
+mod drop_softmax;
 mod flush_denormals;
 mod fold_affine;
 mod fold_batch_norm;
@@ -75,6 +76,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "cancel-transposes",
         why: "an activation behind a transpose is not seen behind its convolution",
         rule: cancel_transposes::RULE,
+    },
+    Pass {
+        name: "drop-softmax",
+        why: "once identities and transposes are gone: they would stand between it and what looks for the greatest",
+        rule: drop_softmax::RULE,
     },
     Pass {
         name: "simulate-quantize",

@@ -1,6 +1,6 @@
 //! The target: every fact of a machine that planning, kernels and files depend on.
 
-use crate::plan::{Goal, Times};
+use crate::plan::{Goal, Times, Topic};
 use crate::vasm::{Emitter, LANES};
 use std::sync::Arc;
 
@@ -84,6 +84,8 @@ pub struct Target {
     pub winograd: bool,
     /// What plans are to be good at.
     pub goal: Goal,
+    /// What plans do not do though they could, to see what it is worth.
+    pub without: Vec<Topic>,
     /// What layers were measured to take.
     pub times: Option<Arc<Times>>,
     /// Bytes that all code together may take.
@@ -105,6 +107,7 @@ impl Target {
             wide: true,
             winograd: true,
             goal: Goal::default(),
+            without: Vec::new(),
             times: None,
             max_code: 64 << 20,
         }
@@ -117,6 +120,11 @@ impl Target {
             (Machine::X86_64, Emitter::Clif) => "x86-64-v2+fma",
             (Machine::Aarch64, _) => "armv8-a",
         }
+    }
+
+    /// Whether plans may do that.
+    pub(crate) fn does(&self, topic: Topic) -> bool {
+        !self.without.contains(&topic)
     }
 
     /// The target without wide vectors: what runs on processors that have none.

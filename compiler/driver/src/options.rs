@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cnnc_codegen::plan::{Goal, Times};
+use cnnc_codegen::plan::{Goal, Times, Topic};
 use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::arch::ArchOptions;
 use cnnc_passes::PassOptions;
@@ -96,6 +96,8 @@ pub struct Options {
     pub winograd: bool,
     /// What the plan is to be good at.
     pub optimize: Goal,
+    /// What the plan does not do though it could.
+    pub without: Vec<Topic>,
     /// What layers were measured to take, see [`tune`](crate::tune()).
     pub times: Option<Arc<Times>>,
     /// What those times hold for, where that is known: other networks are refused.
@@ -138,6 +140,7 @@ impl Default for Options {
             features: Features::default(),
             winograd: true,
             optimize: Goal::default(),
+            without: Vec::new(),
             times: None,
             measured: None,
             passes: PassOptions { verify: check, ..PassOptions::default() },
@@ -167,9 +170,19 @@ impl Options {
         Target {
             winograd: self.winograd,
             goal: self.optimize,
+            without: self.without.clone(),
             times: self.times.clone(),
             max_code: self.max_code,
             ..self.features.target()
+        }
+    }
+
+    /// Leaves out a pass, or what the plan does, by its name.
+    pub fn leave_out(&mut self, name: &str) {
+        match Topic::ALL.into_iter().find(|topic| topic.name() == name) {
+            Some(Topic::Winograd) => self.winograd = false,
+            Some(topic) => self.without.push(topic),
+            None => self.passes.disable.push(name.into()),
         }
     }
 
@@ -201,6 +214,9 @@ impl Options {
         }
         for pass in &self.passes.disable {
             set("disable-pass", pass.clone());
+        }
+        for topic in &self.without {
+            set("disable-pass", topic.name().into());
         }
         if self.passes.keep_denormals {
             set("keep-denormals", String::new());

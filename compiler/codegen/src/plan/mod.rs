@@ -73,11 +73,12 @@ pub const ALIGN: u64 = 64;
 /// All nodes that cannot be compiled yet, at once.
 pub fn plan(module: &Module, target: &Target) -> Result<Program, Vec<PlanError>> {
     match target.goal {
-        Goal::Memory => search::plan(module, target, None).map(finish),
+        Goal::Memory => search::plan(module, target, None),
         Goal::Balanced | Goal::Speed => {
-            draft(&Constants::of(module), target, &Choices::default()).map(|draft| finish(draft.program))
+            draft(&Constants::of(module), target, &Choices::default()).map(|draft| draft.program)
         }
     }
+    .map(|program| finish(program, target))
 }
 
 /// Plans a verified module for memory, until a plan fits: what came before it takes more and less time. The last one
@@ -90,12 +91,12 @@ pub fn plan_until(
     target: &Target,
     fits: &dyn Fn(&Program) -> bool,
 ) -> Result<Program, Vec<PlanError>> {
-    search::plan(module, target, Some(fits)).map(finish)
+    search::plan(module, target, Some(fits)).map(|program| finish(program, target))
 }
 
 /// What comes after lowering.
-fn finish(program: Program) -> Program {
-    arena::assign(siblings::join(program))
+fn finish(program: Program, target: &Target) -> Program {
+    arena::assign(if target.does(Topic::Siblings) { siblings::join(program) } else { program })
 }
 
 /// The ways to run each convolution that has a choice, by the name of its value: [`DIRECT`], then by transforms from
@@ -144,8 +145,10 @@ fn draft(constants: &Constants, target: &Target, choices: &Choices) -> Result<Dr
     let module = constants.module;
     let mut planner = Planner::new(constants, target, choices);
     planner.transforms = transforms::choose(&planner);
-    let groups::Groups { rings, ends } = groups::choose(&planner);
-    (planner.rings, planner.groups) = (rings, ends);
+    if target.does(Topic::Groups) {
+        let groups::Groups { rings, ends } = groups::choose(&planner);
+        (planner.rings, planner.groups) = (rings, ends);
+    }
     let mut errors = Vec::new();
     let mut failed: HashSet<NodeId> = HashSet::new();
     for &id in module.graph.order() {

@@ -46,6 +46,8 @@ pub(super) struct Planner<'a> {
     pub(super) seen_through: HashSet<NodeId>,
     /// The buffers of the concatenations that views lie in.
     pub(super) roots: HashMap<NodeId, BufferId>,
+    /// Slices that are the blocks of another value, by that.
+    pub(super) slices: HashMap<NodeId, NodeId>,
     /// The sums over pixels of each map whose convolution takes them.
     pub(super) sums: HashMap<NodeId, lower::Sums>,
     /// Rows of the ring of each value that lies in one.
@@ -74,9 +76,13 @@ impl<'a> Planner<'a> {
             copies: HashMap::new(),
             packed: HashMap::new(),
             shared: Vec::new(),
-            views: views::views(&constants.module.graph, target.lanes),
+            views: match target.does(Topic::Concats) {
+                true => views::views(&constants.module.graph, target.lanes),
+                false => HashMap::new(),
+            },
             seen_through: lower::seen_through(&constants.module.graph),
             roots: HashMap::new(),
+            slices: HashMap::new(),
             sums: HashMap::new(),
             rings: HashMap::new(),
             groups: HashMap::new(),
@@ -179,6 +185,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Elements from image to image of the blocked form of a value: its own, or those of the value that it lies in.
+    pub(super) fn image(&self, id: NodeId) -> usize {
+        let whole = self.slices.get(&id).copied().unwrap_or(id);
+        let whole = self.ty(self.views.get(&whole).map_or(whole, |view| view.root));
+        let images = whole.dims().first().copied().unwrap_or(1);
+        self.elements(whole, Layout::Blocked) / images.max(1)
+    }
+
     /// Where a value lies in this layout: its home, or a reordered copy made now, or packed weights.
     pub(super) fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Place, String> {
         if self.module.graph[id].is_const() {
@@ -277,7 +291,7 @@ impl<'a> Planner<'a> {
             Layout::Plain => graph.is_output(id),
             Layout::Blocked => self.views.contains_key(&id),
         };
-        if is_placed {
+        if is_placed || !self.target.does(Topic::InPlace) {
             return self.result(id, layout);
         }
         // A member of a group that is not closed has a home already, and is still to run.

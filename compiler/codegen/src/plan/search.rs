@@ -147,7 +147,7 @@ impl Search<'_> {
 
     /// Whether the plan of a draft fits.
     fn is_enough(&self, draft: &Draft) -> bool {
-        self.fits.is_some_and(|fits| fits(&super::finish(draft.program.clone())))
+        self.fits.is_some_and(|fits| fits(&super::finish(draft.program.clone(), self.target)))
     }
 
     /// The best choices with which one more layer of a step that needs most scratch memory runs directly, if they take

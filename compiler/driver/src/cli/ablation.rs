@@ -1,12 +1,14 @@
-//! `cnnc bench --passes`: what each pass is worth.
+//! `cnnc bench --passes`: what each pass is worth, and what the plan does.
 //!
 //! ```text
-//! a network -> compiled with all passes, and once more without each pass that changes it -> all of them in turns
+//! a network -> compiled with all passes, and once more without each pass that changes it, and without each thing that
+//!              the plan does to it -> all of them in turns
 //! ```
 //!
 //! Refused are libraries: they are compiled already.
 
 use cnnc::{E_OPTION, Error, Model};
+use cnnc_codegen::plan::Topic;
 use serde_json::{Value, json};
 
 use super::bench::{Args, Bench, rounds};
@@ -15,7 +17,7 @@ use super::progress::Progress;
 
 /// A network without a pass.
 struct Variant<'m> {
-    /// The pass that is left out; `None`: none is.
+    /// The pass that is left out, or what the plan does; `None`: nothing is.
     without: Option<&'static str>,
     bench: Bench<'m>,
 }
@@ -28,13 +30,17 @@ pub(super) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     let options = args.pictures.options(&args.compilation)?;
     let module = cnnc::load(&args.model, &options)?;
-    let (_, report) = cnnc::optimize(module.clone(), &options, &mut |_| {})?;
+    let (optimized, report) = cnnc::optimize(module.clone(), &options, &mut |_| {})?;
+    let compiled = cnnc::plan(optimized, &options)?;
+    let decisions = &compiled.program().decisions;
+    let did = |topic: &Topic| decisions.iter().any(|d| d.topic == *topic && d.outcome.is_ok());
     let worked = report.passes.iter().filter(|pass| pass.changed).map(|pass| pass.name);
+    let worked = worked.chain(Topic::ALL.into_iter().filter(did).map(Topic::name));
     let (mut models, mut needed): (Vec<(Option<&str>, Model)>, Vec<&str>) = (Vec::new(), Vec::new());
     for without in std::iter::once(None).chain(worked.map(Some)) {
         progress.say(format!("compiling without {}", without.unwrap_or("nothing left out")));
         let mut options = options.clone();
-        options.passes.disable.extend(without.map(String::from));
+        without.into_iter().for_each(|name| options.leave_out(name));
         match (cnnc::jit(&module, &options), without) {
             (Ok(model), _) => models.push((without, model)),
             // Code knows not every operator of a network as a file has it.

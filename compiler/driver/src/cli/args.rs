@@ -8,6 +8,7 @@ use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
 use cnnc::{ArchOptions, E_OPTION, Error, Features, Goal, Options, PassOptions, Picture};
 use cnnc_codegen::Machine;
+use cnnc_codegen::plan::Topic;
 use cnnc_passes::PIPELINE;
 
 /// What is asked of a network before it is compiled.
@@ -71,8 +72,8 @@ pub(crate) struct Compilation {
     /// Believe the times in this file, which --tune wrote, instead of the cost model
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     tuned: Option<PathBuf>,
-    /// A pass to leave out; repeatable
-    #[arg(long, value_name = "PASS", value_parser = passes(), hide_possible_values = true)]
+    /// A pass to leave out, or what the plan does: winograd, groups, concats, in-place, sums, siblings; repeatable
+    #[arg(long, value_name = "PASS", value_parser = passes_and_topics(), hide_possible_values = true)]
     disable_pass: Vec<String>,
     /// Keep weights below the smallest normal number, which are slow on most processors
     #[arg(long)]
@@ -104,17 +105,14 @@ impl Compilation {
     pub(crate) fn options(&self) -> Result<Options, Error> {
         let default = Options::default();
         let (times, measured) = self.tuned.as_deref().map(cnnc::read_times).transpose()?.unzip();
-        Ok(Options {
+        let mut options = Options {
             features: self.features()?,
             winograd: !self.no_winograd,
             optimize: Goal::ALL.into_iter().find(|g| g.name() == self.optimize).unwrap_or_default(),
             times: times.map(Arc::new),
             measured,
-            passes: PassOptions {
-                disable: self.disable_pass.clone(),
-                keep_denormals: self.keep_denormals,
-                ..default.passes
-            },
+            without: Vec::new(),
+            passes: PassOptions { keep_denormals: self.keep_denormals, ..default.passes },
             batch: self.batch,
             shapes: by_name("shape", &self.shapes)?,
             pictures: BTreeMap::new(),
@@ -137,7 +135,9 @@ impl Compilation {
             max_generated: self.max_generated,
             max_workspace: self.max_workspace,
             max_code: self.max_code,
-        })
+        };
+        self.disable_pass.iter().for_each(|name| options.leave_out(name));
+        Ok(options)
     }
 
     fn features(&self) -> Result<Features, Error> {
@@ -239,6 +239,12 @@ fn triples() -> PossibleValuesParser {
 /// The goals of a plan.
 fn goals() -> PossibleValuesParser {
     PossibleValuesParser::new(Goal::ALL.map(Goal::name))
+}
+
+/// The names of the passes, and of what the plan does.
+fn passes_and_topics() -> PossibleValuesParser {
+    let passes = PIPELINE.iter().map(|pass| pass.name);
+    PossibleValuesParser::new(passes.chain(Topic::ALL.map(Topic::name)))
 }
 
 /// The names of the passes.

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// How long each runs
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = value_parser!(u32).range(1..=3600))]
     pub(super) seconds: u32,
-    /// Measure what each pass is worth: the network with all passes, and without each that changes it
+    /// Measure what each pass is worth, and what the plan does: the network as it is, and without each that changes it
     #[arg(long, conflicts_with_all = ["profile", "trace"])]
     passes: bool,
     /// Also time each step

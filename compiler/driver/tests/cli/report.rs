@@ -385,10 +385,10 @@ fn memory_is_told_buffer_by_buffer() {
         32.0 KiB  b
 
                                ▼
-                              ▅██▅▅▂▁
+                              ▅███▅▂▁
     32.0 KiB  @0      0 to 1  ██·····  a
-    32.0 KiB  @32768  1 to 2  ·██····  b
-    32.0 KiB  @0      2 to 4  ··███··  c, e
+    32.0 KiB  @32768  1 to 3  ·███···  b
+    32.0 KiB  @0      2 to 4  ··███··  d, e
      8.0 KiB  @32768  4 to 5  ····██·  p
        448 B  @0      5 to 6  ·····██  q.sums
     ");

@@ -44,7 +44,7 @@ pub(super) fn wanted(p: &Planner, id: NodeId) -> Option<Wanted> {
         Op::ReduceSum(r) => is_over_pixels(&r.axes) && graph.operands(reader).first() == Some(&id),
         _ => false,
     };
-    if !graph.readers(id).any(is_sum) {
+    if !graph.readers(id).any(is_sum) || !p.target.does(Topic::Sums) {
         return None;
     }
     let is_grouped = p.rings.contains_key(&id) || p.groups.values().any(|group| group.nodes.contains(&id));
