@@ -55,7 +55,7 @@ const fn run(
 
 /// All of them, in the order of the table.
 #[rustfmt::skip]
-const RUNS: [Run; 15] = [
+const RUNS: [Run; 16] = [
     run("cnnc-tests", "onnx_suite", &[], &[]),
     run("cnnc-codegen", "sweep", &[("CNNC_SWEEP", "10000"), ("CNNC_SEED", "7")], &[("", "CNNC_SWEEP", 100)]),
     run("cnnc-tests", "drawn", &[("CNNC_GRAPHS", "10000"), ("CNNC_SEED", "100000")], &[
@@ -75,6 +75,7 @@ const RUNS: [Run; 15] = [
         ("compilations to a library", "CNNC_CYCLES", 50),
     ]),
     run("cnnc", "faults", &[("CNNC_KILLS", "200"), ("CNNC_SEED", "1")], &[("killed writers", "CNNC_KILLS", 100)]),
+    run("cnnc", "memory", &[("CNNC_REFUSALS", "3000")], &[("refused allocations", "CNNC_REFUSALS", 100)]),
     run("cnnc", "rebuilds", &[], &[]),
     run("cnnc-tests", "artifacts", &[], &[]),
     run("cnnc-tests", "floats", &[("CNNC_FLOATS", "4294967296")], &[("floats in", "CNNC_FLOATS", 100)]),
