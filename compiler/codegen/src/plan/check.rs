@@ -8,10 +8,9 @@
 //! that are alive at one step. (P7) No sibling touches bytes that another writes. (P8) No unit of a step that is no
 //! group reads bytes that another unit of it writes.
 //!
-//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
-//! leaves out in between count as touched, but for those between the images of a value that lies in another one, see
-//! [`Bytes`](bytes::Bytes). What an argument of scalar code touches follows from its body, by the
-//! bounds of every place that it reads.
+//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
+//! in between count as touched, but for those between the images of a value that lies in another one (`check/bytes.rs`).
+//! What an argument of scalar code touches follows from its body, by the bounds of every place that it reads.
 
 mod bytes;
 mod rings;
