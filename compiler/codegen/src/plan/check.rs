@@ -9,8 +9,9 @@
 //! group reads bytes that another unit of it writes.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
-//! in between count as touched, but for those between the images of a value that lies in another one (`check/bytes.rs`).
-//! What an argument of scalar code touches follows from its body, by the bounds of every place that it reads.
+//! in between count as touched, but for those between the images of a value that lies in another one
+//! (`check/bytes.rs`). What an argument of scalar code touches follows from its body, by the bounds of every place that
+//! it reads.
 
 mod bytes;
 mod rings;
