@@ -46,8 +46,6 @@ pub(super) struct Planner<'a> {
     pub(super) seen_through: HashSet<NodeId>,
     /// The buffers of the concatenations that views lie in.
     pub(super) roots: HashMap<NodeId, BufferId>,
-    /// Slices that are the blocks of another value, by that.
-    pub(super) slices: HashMap<NodeId, NodeId>,
     /// The sums over pixels of each map whose convolution takes them.
     pub(super) sums: HashMap<NodeId, lower::Sums>,
     /// Rows of the ring of each value that lies in one.
@@ -82,7 +80,6 @@ impl<'a> Planner<'a> {
             },
             seen_through: lower::seen_through(&constants.module.graph),
             roots: HashMap::new(),
-            slices: HashMap::new(),
             sums: HashMap::new(),
             rings: HashMap::new(),
             groups: HashMap::new(),
@@ -183,14 +180,6 @@ impl<'a> Planner<'a> {
             }
             _ => ty.elements(),
         }
-    }
-
-    /// Elements from image to image of the blocked form of a value: its own, or those of the value that it lies in.
-    pub(super) fn image(&self, id: NodeId) -> usize {
-        let whole = self.slices.get(&id).copied().unwrap_or(id);
-        let whole = self.ty(self.views.get(&whole).map_or(whole, |view| view.root));
-        let images = whole.dims().first().copied().unwrap_or(1);
-        self.elements(whole, Layout::Blocked) / images.max(1)
     }
 
     /// Where a value lies in this layout: its home, or a reordered copy made now, or packed weights.

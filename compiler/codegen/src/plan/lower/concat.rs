@@ -1,7 +1,8 @@
 //! `concat`: operands one behind the other, each copied to its place unless it was computed there.
 //!
-//! Along channels, blocked operands stay blocked where every one but the last fills its blocks: an image of the blocked
-//! result is then theirs one behind the other, and most of them are [views](crate::plan::views) of it.
+//! Along channels, blocked operands stay blocked where every one but the last fills its blocks: the blocked
+//! result is then their blocked forms one behind the other, and of a single image most of them are
+//! [views](crate::plan::views) of it.
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner, Topic, views};
@@ -17,13 +18,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
     let layout = if in_blocks { Layout::Blocked } else { Layout::Plain };
     let to = p.result(id, layout);
     let outer: usize = p.ty(id).dims()[..axis].iter().product();
-    // Elements of one iteration of the extents outside the axis, and from one to the next.
+    // Elements of one iteration of the extents outside the axis.
     let inner = |p: &Planner, v: NodeId| p.elements(p.ty(v), layout) / outer.max(1);
-    let stride = |p: &Planner, v: NodeId| match layout {
-        Layout::Blocked => p.image(v) as i64,
-        Layout::Plain => inner(p, v) as i64,
-    };
-    let (whole, dtype) = (stride(p, id), p.ty(id).dtype);
+    let (whole, dtype) = (inner(p, id), p.ty(id).dtype);
     let (mut calls, mut before) = (Vec::new(), 0);
     for operand in expr.operands {
         let own = inner(p, operand);
@@ -34,7 +31,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
             continue;
         }
         let dims =
-            [Dim { extent: outer, from: stride(p, operand), to: whole }, Dim { extent: own, from: 1, to: 1 }];
+            [Dim { extent: outer, from: own as i64, to: whole as i64 }, Dim { extent: own, from: 1, to: 1 }];
         calls.extend(strided::calls(p, dtype, from, place, &dims));
     }
     let name = p.name(id);

@@ -4,8 +4,6 @@
 //! row y of channel block c of image n:   n * image + c * plane + y * row             the whole value
 //!                                                    c * plane + y % ring * row      a ring of its rows
 //! ```
-//!
-//! The images of a value that lies in another one are as far apart as those of that one.
 
 use super::pipe::read;
 use crate::kernels::row::RowStep;
@@ -37,11 +35,7 @@ impl Image {
         let ring = p.rings.get(&id).copied();
         let row = (4 * block * width) as i64;
         let plane = row * ring.unwrap_or(height as u64) as i64;
-        let image = match ring {
-            Some(_) => 0,
-            None if block == p.target.lanes => 4 * p.image(id) as i64,
-            None => plane * channels.div_ceil(block) as i64,
-        };
+        let image = if ring.is_some() { 0 } else { plane * channels.div_ceil(block) as i64 };
         Image { row, plane, image, ring }
     }
 

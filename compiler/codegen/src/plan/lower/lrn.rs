@@ -32,7 +32,6 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
     let blocks = channels.div_ceil(lanes);
     let vector = 4 * lanes as i64;
     let plane = pixels as i64 * vector;
-    let [result, operand] = [id, expr.operands[0]].map(|value| 4 * p.image(value) as i64);
     let mut calls = Vec::new();
     let mut call = |first: usize, count: usize| {
         let has_before = below > 0 && first > 0;
@@ -54,13 +53,14 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
                 bias: lrn.bias.to_bits(),
                 beta: lrn.beta.to_bits(),
             };
-            let terms = |image| {
-                let strides = [image, plane, PIXELS as i64 * vector];
-                strides.iter().enumerate().map(|(dim, &stride)| Term::Index { dim, stride }).collect()
-            };
+            let terms = vec![
+                Term::Index { dim: 0, stride: plane * blocks as i64 },
+                Term::Index { dim: 1, stride: plane },
+                Term::Index { dim: 2, stride: PIXELS as i64 * vector },
+            ];
             let run = pixels as i64 * vector;
             let span = if has_before { -plane } else { 0 }..run + if has_behind { plane } else { 0 };
-            let args = [write(to, terms(result), 0..run), read(from, terms(operand), span)];
+            let args = [write(to, terms.clone(), 0..run), read(from, terms, span)];
             calls.push(Call {
                 kernel: kernel.into(),
                 extents: vec![n as u64, count as u64, pieces as u64],

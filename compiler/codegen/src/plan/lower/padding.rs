@@ -21,7 +21,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
     let to = p.result(id, layout);
 
     let (inner, whole) = (strided::extents(p, operand, layout), strided::extents(p, id, layout));
-    let (source, result) = (strided::strides(p, operand, layout), strided::strides(p, id, layout));
+    let (source, result) = (strided::strides(&inner), strided::strides(&whole));
     let mut before: Vec<usize> = pad.before.iter().map(|&n| n as usize).collect();
     before.resize(inner.len(), 0);
     if layout == Layout::Blocked {

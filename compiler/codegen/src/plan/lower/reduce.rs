@@ -108,7 +108,7 @@ fn summed(p: &mut Planner, id: NodeId, map: NodeId, sums: Sums, kernel: impl Fn(
     let [images, channels, ..] = dims4(p, map);
     let padded = layout == Layout::Blocked;
     let row = Sums::row_bytes(p, map);
-    let image = 4 * if padded { p.image(id) } else { channels } as i64;
+    let image = if padded { row } else { 4 * channels as i64 };
     let kernel = Reduce { padded, ..kernel(sums.rows) };
     let from = Side { place: sums.place, outer: sums.rows as i64 * row };
     let calls = lines(p, [Side { place: to, outer: image }, from], images, channels, row, kernel);
@@ -125,13 +125,15 @@ fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Low
     let lanes = p.target.lanes;
     let (full, blocks, vector) = (channels / lanes, channels.div_ceil(lanes), 4 * lanes as i64);
     let plane = (height * width) as i64 * vector;
-    let image = 4 * if is_convolved { p.image(id) } else { channels } as i64;
-    let map = 4 * p.image(x) as i64;
+    let image = if is_convolved { blocks as i64 * vector } else { 4 * channels as i64 };
     let call = |first: usize, count: usize, lanes: usize| {
         let stored = if is_convolved { vector } else { 4 * lanes as i64 };
         let index =
             |image, block| vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: block }];
-        let args = [write(to, index(image, vector), 0..stored), read(from, index(map, plane), 0..plane)];
+        let args = [
+            write(to, index(image, vector), 0..stored),
+            read(from, index(plane * blocks as i64, plane), 0..plane),
+        ];
         Call {
             kernel: Reduce {
                 lines: Lines::Across { count: lanes, stride: vector },

@@ -19,7 +19,7 @@ pub(in crate::plan) fn reorder(
     let [n, c, ref image @ ..] = *p.ty(id).dims() else {
         return Err(format!("a value of type {} has no channels to put into blocks", p.ty(id)));
     };
-    apart(p, &p.name(id), [n, c, image.iter().product()], p.image(id), from, to, into_blocks);
+    images(p, &p.name(id), [n, c, image.iter().product()], from, to, into_blocks);
     Ok(())
 }
 
@@ -28,20 +28,6 @@ pub(super) fn images(
     p: &mut Planner,
     name: &str,
     [n, c, plane]: [usize; 3],
-    from: Place,
-    to: Place,
-    into_blocks: bool,
-) {
-    let image = c.next_multiple_of(p.target.lanes) * plane;
-    apart(p, name, [n, c, plane], image, from, to, into_blocks);
-}
-
-/// The same, where those in blocks are so many elements apart.
-fn apart(
-    p: &mut Planner,
-    name: &str,
-    [n, c, plane]: [usize; 3],
-    image: usize,
     from: Place,
     to: Place,
     into_blocks: bool,
@@ -58,7 +44,7 @@ fn apart(
             }
             let side = |place: Place, blocked: bool| {
                 let pixel = if blocked { 4 * lanes } else { 4 };
-                let image = 4 * if blocked { image } else { c * plane };
+                let image = if blocked { blocks * plane * 4 * lanes } else { c * plane * 4 };
                 let block = plane * 4 * lanes;
                 let place = Place { offset: place.offset + (first * block + start * pixel) as u64, ..place };
                 let terms = vec![

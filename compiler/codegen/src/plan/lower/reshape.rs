@@ -4,15 +4,14 @@ use crate::plan::{Layout, Planner};
 use cnnc_ir::NodeId;
 
 /// Gives the node the plain home of its operand. Blocked values whose bytes are plain too, vectors of whole channel
-/// blocks one behind the other, need no reordering.
+/// blocks, need no reordering.
 pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let operand = expr.operands[0];
     let ty = p.ty(operand);
     let is_vector = ty.rank() >= 2
         && ty.dims()[2..].iter().all(|&d| d == 1)
-        && ty.dims()[1].is_multiple_of(p.target.lanes)
-        && (ty.dims()[0] == 1 || p.image(operand) == ty.dims()[1]);
+        && ty.dims()[1].is_multiple_of(p.target.lanes);
     let place = match p.homes.get(&operand) {
         Some(home) if home.layout == Layout::Blocked && is_vector => home.place,
         _ => p.operand(operand, Layout::Plain)?,

@@ -31,7 +31,6 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
         let vector = 4 * lanes as i64;
         let (row, out_row) = (vector * width as i64, vector * ow as i64);
         let (plane, out_plane) = (row * height as i64, out_row * oh as i64);
-        let [image, out_image] = [x, id].map(|value| 4 * p.image(value) as i64);
         let (rows, columns) = (resize.taps(2, height), resize.taps(3, width));
 
         let name = p.name(id);
@@ -43,10 +42,10 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
             let most = words.iter().max().copied().unwrap_or(0);
             let table: Place = p.weights(&format!("{name}.{suffix}"), Data::I64(words));
             let line = Term::Lookup { dim: 2, table, least: 0, most };
-            read(from, vec![index(0, image), index(1, plane), line], 0..row)
+            read(from, vec![index(0, plane * blocks as i64), index(1, plane), line], 0..row)
         };
         let lower = looked_up(p, "rows", 0);
-        let out = vec![index(0, out_image), index(1, out_plane), index(2, out_row)];
+        let out = vec![index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
         let columns = read(table, Vec::new(), 0..ow as i64 * Resize::entry(linear));
         let mut args = vec![write(to, out, 0..out_row), lower, columns];
         if linear {

@@ -1,6 +1,6 @@
 //! `slice`: a strided view, copied; where it is one run of the operand, the operand's own bytes.
 //!
-//! A blocked operand stays blocked where whole blocks of channels are taken: those of all images are such a run each.
+//! A blocked operand stays blocked where whole blocks of channels are taken.
 
 use super::strided::{self, Dim};
 use crate::plan::{Layout, Place, Planner};
@@ -17,9 +17,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, slice: &Slice) -> Result<(), St
     if layout == Layout::Blocked {
         starts[1] /= p.target.lanes as i64;
     }
-    let source = strided::strides(p, operand, layout);
+    let source = strided::strides(&strided::extents(p, operand, layout));
     let extents = strided::extents(p, id, layout);
-    let result = strided::strides(p, id, layout);
+    let result = strided::strides(&extents);
     // A step that is not taken may be of any size.
     let step = |d: usize| slice.steps.get(d).copied().filter(|_| extents[d] > 1).unwrap_or(1);
     let dims: Vec<Dim> = (0..extents.len())
@@ -29,13 +29,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, slice: &Slice) -> Result<(), St
     // An empty range may start at -1; its place is never read.
     let first: i64 = starts.iter().zip(&source).map(|(start, stride)| start * stride).sum();
     let from = Place { offset: from.offset + dtype.bytes() as u64 * first.max(0) as u64, ..from };
-    // Images in blocks may be as far apart as those of the operand.
-    let are_images = layout == Layout::Blocked && dims[0].from == source[0];
-    let (images, others) = dims.split_at(usize::from(are_images));
-    if expr.stages.is_empty() && others.iter().all(|d| d.extent == 1 || d.from == d.to) {
-        if !images.is_empty() {
-            p.slices.insert(id, p.slices.get(&operand).copied().unwrap_or(operand));
-        }
+    if expr.stages.is_empty() && dims.iter().all(|d| d.extent == 1 || d.from == d.to) {
         p.alias(id, from, layout);
         return Ok(());
     }

@@ -29,15 +29,9 @@ pub(super) fn extents(p: &Planner, id: NodeId, layout: Layout) -> Vec<usize> {
     extents
 }
 
-/// The strides of a value's memory in a layout along those extents, in elements.
-pub(super) fn strides(p: &Planner, id: NodeId, layout: Layout) -> Vec<i64> {
-    let extents = extents(p, id, layout);
-    let mut strides: Vec<i64> =
-        (1..=extents.len()).map(|d| extents[d..].iter().product::<usize>() as i64).collect();
-    if layout == Layout::Blocked {
-        strides[0] = p.image(id) as i64;
-    }
-    strides
+/// The row-major strides of extents, in elements.
+pub(super) fn strides(extents: &[usize]) -> Vec<i64> {
+    (1..=extents.len()).map(|d| extents[d..].iter().product::<usize>() as i64).collect()
 }
 
 /// The calls that copy every element of a space from one view to another: a run is one kernel, by vectors where
