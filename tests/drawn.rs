@@ -44,8 +44,8 @@ const NEEDED: &str = "lower-batch-norm";
 /// One drawing in so many of a plain run: compiling takes a while without optimisation.
 const SOME: usize = if cfg!(debug_assertions) { 6 } else { 1 };
 
-/// Drawings that were wrong when pieces of several images lay in a concatenation without a copy: what a pipe reads there
-/// has other steps than its result, and in the last one all steps of a map of one pixel are equal.
+/// Drawings that were wrong when pieces of several images lay in a concatenation without a copy: what a pipe reads
+/// there has other steps than its result, and in the last one all steps of a map of one pixel are equal.
 const FOUND: [u64; 3] = [101_087, 101_688, 103_033];
 
 /// The seeds of one drawing in so many, of all where somebody says how many there are; and those that were found.
