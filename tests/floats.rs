@@ -8,12 +8,13 @@
 use cnnc_ir::{Tensor, text};
 use cnnc_tests::compiled::{jit, run, targets};
 use cnnc_tests::count::{number, report};
+use cnnc_tests::ulps::ulps;
 use rayon::prelude::*;
 
 /// Floats of one run.
 const BLOCK: usize = 1 << 18;
 
-/// Most units in the last place that a result may be away.
+/// Most ulp that a result may be away.
 const MOST: f64 = 4.0;
 
 /// Those that networks end in or squash with.
@@ -24,14 +25,6 @@ type Function = fn(f64) -> f64;
 
 /// Bit patterns.
 const ALL: usize = 1 << 32;
-
-/// How far a result is from what it should be, in units of the last place of f32 there; infinity counts as 2^128.
-fn units(got: f32, want: f64) -> f64 {
-    let finite = |x: f64| x.clamp(-(2_f64.powi(128)), 2_f64.powi(128));
-    let nearest = (want.abs() as f32).min(f32::MAX);
-    let place = f64::from(nearest) - f64::from(nearest.next_down());
-    (finite(got.into()) - finite(want)).abs() / place.abs().max(f64::from(f32::from_bits(1)))
-}
 
 /// The worst error of a function over so many floats.
 fn worst(function: &str, exact: Function, count: usize) -> f64 {
@@ -53,8 +46,8 @@ fn worst(function: &str, exact: Function, count: usize) -> f64 {
                 return 0.0;
             }
             assert!(others.iter().all(|other| other[i].to_bits() == got.to_bits()), "{}: other bits", at());
-            let error = units(got, want);
-            assert!(error <= MOST, "{}: {error} units in the last place", at());
+            let error = ulps(got, want);
+            assert!(error <= MOST, "{}: {error} ulp", at());
             error
         });
         errors.fold(0.0, f64::max)
@@ -63,10 +56,10 @@ fn worst(function: &str, exact: Function, count: usize) -> f64 {
 }
 
 #[test]
-fn functions_are_within_four_units_in_the_last_place() {
+fn functions_are_within_four_ulps() {
     let count = number("CNNC_FLOATS", 1 << 20).clamp(BLOCK, ALL) / BLOCK * BLOCK;
     for (function, exact) in FUNCTIONS {
         let worst = worst(function, exact, count);
-        report(&format!("floats in {function}, at most {worst:.2} units off"), count, 0);
+        report(&format!("floats in {function}, at most {worst:.2} ulp off"), count, 0);
     }
 }

@@ -147,12 +147,9 @@ fn compared(case: &Case, folder: &Path, program: &Linked, features: Features) ->
     }
 }
 
-/// Writes a library to link a program with, and its header.
-fn small(folder: &Path, features: Features) {
-    let module = text::parse("graph @model(%x: f32[1]) {\n  %y: f32[1] = relu %x\n  return %y\n}\n").unwrap();
-    let options = Options { features, name: Some("model".into()), ..Options::default() };
-    let compiled = cnnc::compile(&module, &options).unwrap();
-    ["model.so", "model.h"].iter().for_each(|name| compiled.write(&folder.join(name)).unwrap());
+/// The smallest model: for a library that a program is linked with, before others take its place.
+fn smallest() -> Module {
+    text::parse("graph @model(%x: f32[1]) {\n  %y: f32[1] = relu %x\n  return %y\n}\n").unwrap()
 }
 
 /// One case of the onnx package in so many, or as the environment says, by a toolchain.
@@ -162,7 +159,7 @@ fn operators(toolchain: &Toolchain, features: Features, every: usize, what: &str
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    small(folder.path(), features);
+    written(folder.path(), smallest(), &features.target(), &["so", "h"]);
     let program = toolchain.link(folder.path(), "model.so");
     let (mut ran, mut total, mut wrong) = (0, 0, Vec::new());
     for case in &cases {
@@ -212,7 +209,7 @@ fn valgrind_notices_an_output_that_nobody_wrote() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    small(folder.path(), Features::Avx2);
+    written(folder.path(), smallest(), &Features::Avx2.target(), &["h"]);
     std::fs::write(folder.path().join("silent.c"), SILENT).unwrap();
     let output = Toolchain::VALGRIND.link(folder.path(), "silent.c").run(&[]);
     assert_eq!(output.status.code(), Some(102), "{output:?}");

@@ -256,7 +256,8 @@ fn every_prefix_of_a_model_is_refused() {
         }
     }
     report(&format!("prefixes of {} models", models.len()), refused, wrong.len());
-    assert!(wrong.is_empty() && models.len() > 3, "of {}: {}", models.len(), wrong.join("\n"));
+    assert!(wrong.is_empty() && refused > 20_000, "of {}: {}", models.len(), wrong.join("\n"));
+    assert!(models.len() > 3, "only {} models", models.len());
 }
 
 #[test]

@@ -26,8 +26,11 @@ use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Stage};
 
 pub(crate) const RULE: Rule = Rule::Node(rule);
 
-/// The most stages of a pipe, and layers of a branch.
+/// The most stages of a pipe.
 const LONGEST: usize = 16;
+
+/// The most layers of a branch that are looked at.
+const LAYERS: usize = 16;
 
 fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let graph = &module.graph;
@@ -62,7 +65,7 @@ fn ends_branch(graph: &Graph, node: NodeId, other: NodeId) -> bool {
     // What takes no stage may have any number of operands.
     let first = |id: NodeId| if weight(graph, id) > 0 { graph.operands(id).first().copied() } else { None };
     let Some(start) = first(other).filter(|_| graph.ty(node) == graph.ty(other)) else { return false };
-    std::iter::successors(first(node), |&id| first(id)).skip(1).take(LONGEST).any(|id| id == start)
+    std::iter::successors(first(node), |&id| first(id)).skip(1).take(LAYERS).any(|id| id == start)
 }
 
 /// How much a node computes: one that takes no stage weighs nothing.

@@ -22,3 +22,4 @@ pub mod random;
 pub mod ready;
 pub mod skeleton;
 pub mod steps;
+pub mod ulps;

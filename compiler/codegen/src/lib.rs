@@ -7,6 +7,7 @@
 mod address;
 pub mod artifact;
 mod compile;
+mod control_flow;
 pub mod emit;
 pub mod kernels;
 pub mod plan;

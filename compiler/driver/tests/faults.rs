@@ -5,6 +5,11 @@
 //! CNNC_KILLS=200 cargo test -p cnnc --test faults     as many as you like; CNNC_SEED draws other moments
 //! ```
 
+#[allow(dead_code, unreachable_pub, reason = "other tests use more of it")]
+#[path = "../../../tests/src/count.rs"]
+mod count;
+
+use count::number;
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -36,10 +41,6 @@ fn compile(folder: &Path, seed: u32, target: &str) -> Command {
 fn written(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     names.filter(|name| !name.ends_with(".cnn")).collect()
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
 /// Ends with status 1 and a line that says what the system refused.

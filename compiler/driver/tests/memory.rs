@@ -5,7 +5,11 @@
 //! CNNC_REFUSALS=1000 cargo test -p cnnc --test memory     as many as you like, spread over all allocations
 //! ```
 
-use std::io::Write;
+#[allow(unreachable_pub, reason = "other tests are crates that use it too")]
+#[path = "../../../tests/src/count.rs"]
+mod count;
+
+use count::{number, report, say};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -90,7 +94,7 @@ fn a_compilation_takes_three_times_its_model() {
         let file = model.file_name().unwrap().to_str().unwrap();
         let (status, most) = most_bytes(&mut cnnc(folder.path(), &["compile", file, "-o", "net.so"]));
         assert!(status.success(), "{name}: {status}");
-        let _ = writeln!(std::io::stderr(), "{name}: {bytes} bytes, at most {most} held");
+        say(&format!("{name}: {bytes} bytes, at most {most} held"));
         assert!(most <= 3 * bytes + 150_000_000, "{name} has {bytes} bytes and takes {most}");
     }
 }
@@ -103,13 +107,10 @@ fn a_refused_allocation_is_told() {
     let words = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "allocator.c", "-o", "refuse.so"];
     let compiled = Command::new("cc").current_dir(folder.path()).args(words).output().unwrap();
     assert!(compiled.status.success(), "{compiled:?}");
-    let number = |name: &str, default: u64| {
-        std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
-    };
-    let (each, mut told, mut survived) = (number("CNNC_REFUSALS", 60) / MODELS.len() as u64, 0, 0);
+    let (each, mut told, mut survived) = (number("CNNC_REFUSALS", 60) / MODELS.len(), 0, 0);
     for name in MODELS {
         exported(folder.path(), name);
-        let compile = |refused: u64| {
+        let compile = |refused: usize| {
             let mut command = cnnc(folder.path(), &["compile", &format!("{name}.onnx"), "-o", "net.so"]);
             command.env("LD_PRELOAD", place("refuse.so")).env("REFUSED", refused.to_string());
             command.env("RAYON_NUM_THREADS", "2").output().unwrap()
@@ -117,7 +118,7 @@ fn a_refused_allocation_is_told() {
         let output = compile(0);
         assert!(output.status.success(), "{output:?}");
         let whole = std::fs::read(place("net.so")).unwrap();
-        let count: u64 = String::from_utf8(output.stderr).unwrap().parse().unwrap();
+        let count: usize = String::from_utf8(output.stderr).unwrap().parse().unwrap();
         assert!(count > 1000, "{name}: only {count} allocations");
         for turn in 0..each {
             let _ = std::fs::remove_file(place("net.so"));
@@ -138,10 +139,6 @@ fn a_refused_allocation_is_told() {
             assert!(output.status.code() == Some(1) || file.is_some(), "{}: no file", about());
         }
     }
-    let _ = writeln!(
-        std::io::stderr(),
-        "refused allocations of the compiler: {} passed, 0 failed",
-        told + survived
-    );
+    report("refused allocations of the compiler", told + survived, 0);
     assert!(told > survived, "{told} were told of, {survived} did not matter");
 }

@@ -121,26 +121,20 @@ impl Module {
         }
     }
 
-    /// The largest magnitude of the elements of a constant node, of drawn ones their bound; infinity where one is NaN
-    /// and where nobody can say, `None` for every other node.
+    /// The largest magnitude of the elements of a constant node that are numbers, of drawn ones their bound; infinity
+    /// where nobody can say, `None` for every other node.
     pub fn magnitude(&self, id: NodeId) -> Option<f64> {
         let Op::Const(constant) = self.graph[id].op() else { return None };
-        let largest = |elements: Vec<f64>| {
-            elements
-                .into_iter()
-                .map(f64::abs)
-                .fold(0.0, |most, x| if x.is_nan() { f64::INFINITY } else { f64::max(most, x) })
-        };
-        let magnitude = match constant.init {
-            Init::Splat(x) => x.abs(),
+        let largest = |elements: &[f64]| elements.iter().map(|x| x.abs()).fold(0.0, f64::max);
+        Some(match constant.init {
+            Init::Splat(x) => largest(&[x]),
             // Drawn elements are as many as a text says: none is made for this.
-            Init::Rand { min, max, .. } => min.abs().max(max.abs()),
+            Init::Rand { min, max, .. } => largest(&[min, max]),
             Init::Weights | Init::List(_) => match self.value(id)? {
-                Ok(tensor) => largest(tensor.data().to_f64()),
+                Ok(tensor) => largest(&tensor.data().to_f64()),
                 Err(_) => f64::INFINITY,
             },
-        };
-        Some(if magnitude.is_nan() { f64::INFINITY } else { magnitude })
+        })
     }
 
     /// What computing every node once costs.

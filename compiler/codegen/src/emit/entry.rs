@@ -1,10 +1,10 @@
 //! The entry of a compiled model: `run`, `start`, `advance` and `task`.
 
-use super::nest::counted;
 use super::step::task_signature;
 use super::table::{self, Record};
 use super::{Emitter, context, refused};
 use crate::address;
+use crate::control_flow::counted;
 use crate::plan::{Program, Space};
 use crate::vasm::EmitError;
 use cnnc_runtime::abi::{self, CnncCall, CnncExecutor, CnncModel};

@@ -3,10 +3,11 @@
 //! The nests of a group run block by block. Rows of a ring that an earlier block of the same task computed are still
 //! there and not computed again; a task's first block, and the first of each image, finds none.
 
-use super::nest::{Nest, counted, seen};
+use super::nest::{Nest, seen};
 use super::shape::Shape;
 use super::table::Record;
 use super::{Emitter, context};
+use crate::control_flow::counted;
 use crate::plan::{Group, Program, Space, Step, Work};
 use crate::vasm::EmitError;
 use cranelift_codegen::ir::condcodes::IntCC;

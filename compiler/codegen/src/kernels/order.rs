@@ -8,6 +8,7 @@
 //! log k steps and no memory besides. A key is computed anew wherever it is compared. Arguments: result, first (a
 //! number), then the operands of the key. As the scalar kernel it is written in CLIF, the same for both emitters.
 
+use crate::control_flow::counted;
 use crate::scalar::{self, Body, Interval, Load};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
@@ -87,22 +88,13 @@ struct Walk<'a, 'b, 'f> {
 
 impl Walk<'_, '_, '_> {
     /// A loop over the numbers from `from` below `to`.
-    fn count(&mut self, from: i64, to: Value, each: impl FnOnce(&mut Self, Value)) {
-        let (head, inside, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        let i = self.b.append_block_param(head, types::I64);
+    fn count(&mut self, from: i64, to: Value, each: impl FnOnce(&mut Walk, Value)) {
+        let Walk { key, heap, first, operands, .. } = *self;
         let from = self.b.ins().iconst(types::I64, from);
-        self.b.ins().jump(head, &[from.into()]);
-        self.b.switch_to_block(head);
-        let more = self.b.ins().icmp(IntCC::SignedLessThan, i, to);
-        self.b.ins().brif(more, inside, &[], done, &[]);
-        self.b.switch_to_block(inside);
-        self.b.seal_block(inside);
-        each(self, i);
-        let next = self.b.ins().iadd_imm_s(i, 1);
-        self.b.ins().jump(head, &[next.into()]);
-        self.b.seal_block(head);
-        self.b.switch_to_block(done);
-        self.b.seal_block(done);
+        counted(self.b, from..to, &[], |b, i, _| {
+            each(&mut Walk { key, heap, first, operands, b }, i);
+            Vec::new()
+        });
     }
 
     /// What is done where a condition holds.

@@ -10,6 +10,9 @@ mod math;
 #[allow(dead_code, unreachable_pub, reason = "the tests of whole networks use more of it")]
 #[path = "../../../../../tests/src/random.rs"]
 mod random;
+#[allow(unreachable_pub, reason = "the tests of whole networks use it too")]
+#[path = "../../../../../tests/src/ulps.rs"]
+mod ulps;
 mod wide;
 
 use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, VECTOR, WIDE, verify, x64};
