@@ -23,6 +23,7 @@ pub mod strided;
 pub mod winograd;
 pub mod winograd_input;
 pub mod winograd_output;
+mod winograd_sums;
 
 use crate::vasm::Kernel;
 

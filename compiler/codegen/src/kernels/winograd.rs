@@ -1,4 +1,4 @@
-//! Winograd's convolution: what tiles, filters and results are multiplied by.
+//! Winograd's convolution: what tiles, filters and results are multiplied by. How it becomes code: `winograd_sums.rs`.
 //!
 //! ```text
 //! y = A' ((G g G') * (B' d B)) A      d: a tile of n x n elements, g: r x r taps, y: m x m results, n = m + r - 1
@@ -23,8 +23,6 @@
 //!
 //! Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308; the choice of points:
 //! Alam et al., Winograd Convolution for Deep Neural Networks: Efficient Point Selection, ACM TECS 2022.
-
-use crate::vasm::{Bin, Builder, LANES, V};
 
 /// Taps along one dimension, at most.
 const MOST_TAPS: usize = 8;
@@ -51,9 +49,9 @@ pub struct Axis {
 
 /// F(m, r): what every stride-th element of a tile, counted from one of the first, has to do with every stride-th tap.
 #[derive(Clone, Copy)]
-struct Phase {
-    results: usize,
-    taps: usize,
+pub(super) struct Phase {
+    pub(super) results: usize,
+    pub(super) taps: usize,
 }
 
 impl Transform {
@@ -106,7 +104,7 @@ impl Axis {
     }
 
     /// The phases, one behind the other in a transformed tile.
-    fn phases(self) -> impl Iterator<Item = Phase> {
+    pub(super) fn phases(self) -> impl Iterator<Item = Phase> {
         let Axis { results, taps, stride } = self;
         (0..stride).map(move |first| Phase { results, taps: (taps - first).div_ceil(stride) })
     }
@@ -150,44 +148,10 @@ impl Axis {
         };
         self.phases().enumerate().flat_map(of_phase).collect()
     }
-
-    /// Writes `B' d` for one line of a tile, of which elements may be zero for certain; `out` takes the elements of the
-    /// result one by one.
-    pub(super) fn spread(
-        self,
-        k: &mut Builder,
-        d: &[Option<V>],
-        mut out: impl FnMut(&mut Builder, usize, V),
-    ) {
-        let mut before = 0;
-        for (first, phase) in self.phases().enumerate() {
-            let d: Vec<Option<V>> = d.iter().copied().skip(first).step_by(self.stride).collect();
-            phase.spread(k, &d, |k, j, v| out(k, before + j, v));
-            before += phase.size();
-        }
-    }
-
-    /// Writes the first `count` elements of `A' m` for one line of products.
-    pub(super) fn gather(self, k: &mut Builder, m: &[V], count: usize) -> Vec<V> {
-        let mut rest = m;
-        let mut sums: Vec<V> = Vec::new();
-        for phase in self.phases() {
-            let (of_phase, behind) = rest.split_at(phase.size());
-            rest = behind;
-            let results = phase.gather(k, of_phase, count);
-            for (&sum, &x) in sums.iter().zip(&results) {
-                k.bin_to(Bin::Add, sum, sum, x);
-            }
-            if sums.is_empty() {
-                sums = results;
-            }
-        }
-        sums
-    }
 }
 
 impl Phase {
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         self.results + self.taps - 1
     }
 
@@ -205,7 +169,7 @@ impl Phase {
     }
 
     /// The first rows of pairs.
-    fn pairs(self) -> impl Iterator<Item = usize> {
+    pub(super) fn pairs(self) -> impl Iterator<Item = usize> {
         let points = if self.taps == 1 { 0 } else { self.points().0.len() };
         (0..points).map(|pair| 1 + 2 * pair)
     }
@@ -218,7 +182,7 @@ impl Phase {
     }
 
     /// B', `[n, n]`; elements that meet a single tap stay what they are.
-    fn input(self) -> Vec<Vec<f64>> {
+    pub(super) fn input(self) -> Vec<Vec<f64>> {
         if self.taps == 1 {
             return unit(self.results);
         }
@@ -252,7 +216,7 @@ impl Phase {
     }
 
     /// A', `[m, n]`; products with a single tap are results.
-    fn output(self) -> Vec<Vec<f64>> {
+    pub(super) fn output(self) -> Vec<Vec<f64>> {
         if self.taps == 1 {
             return unit(self.results);
         }
@@ -262,63 +226,6 @@ impl Phase {
             points.iter().map(|p| p.powi(i as i32)).chain([infinity]).collect()
         };
         (0..self.results).map(row).collect()
-    }
-
-    fn spread(self, k: &mut Builder, d: &[Option<V>], mut out: impl FnMut(&mut Builder, usize, V)) {
-        if self.taps == 1 {
-            for (i, &v) in d.iter().enumerate() {
-                let v = v.unwrap_or_else(|| k.splat(0.0));
-                out(k, i, v);
-            }
-            return;
-        }
-        let rows = self.input();
-        let terms = |c: &dyn Fn(usize) -> f64| -> Vec<(f64, Option<V>)> {
-            d.iter().enumerate().map(|(i, &v)| (c(i), v)).collect()
-        };
-        let behind_pairs = 1 + 2 * self.pairs().count();
-        for row in std::iter::once(0).chain(behind_pairs..rows.len()) {
-            let x = linear(k, &terms(&|i| rows[row][i]));
-            let x = x.unwrap_or_else(|| k.splat(0.0));
-            out(k, row, x);
-        }
-        for plus in self.pairs() {
-            // Without a single point these are every other element.
-            let same = linear(k, &terms(&|i| (rows[plus][i] + rows[plus + 1][i]) / 2.0));
-            let opposite = linear(k, &terms(&|i| (rows[plus][i] - rows[plus + 1][i]) / 2.0));
-            let (x, y) = match (same, opposite) {
-                (Some(same), Some(opposite)) => {
-                    (k.bin(Bin::Add, same, opposite), k.bin(Bin::Sub, same, opposite))
-                }
-                (Some(same), None) => (same, same),
-                (None, opposite) => {
-                    let zero = k.splat(0.0);
-                    let opposite = opposite.unwrap_or(zero);
-                    (opposite, k.bin(Bin::Sub, zero, opposite))
-                }
-            };
-            out(k, plus, x);
-            out(k, plus + 1, y);
-        }
-    }
-
-    fn gather(self, k: &mut Builder, m: &[V], count: usize) -> Vec<V> {
-        if self.taps == 1 {
-            return m[..count].to_vec();
-        }
-        let behind_pairs = 1 + 2 * self.pairs().count();
-        let pairs: Vec<[V; 2]> = self
-            .pairs()
-            .map(|i| [k.bin(Bin::Add, m[i], m[i + 1]), k.bin(Bin::Sub, m[i], m[i + 1])])
-            .collect();
-        let mut results = Vec::with_capacity(count);
-        for (i, row) in self.output().iter().enumerate().take(count) {
-            let alone = std::iter::once(0).chain(behind_pairs..m.len());
-            let mut terms: Vec<(f64, Option<V>)> = alone.map(|p| (row[p], Some(m[p]))).collect();
-            terms.extend(pairs.iter().enumerate().map(|(p, pair)| (row[1 + 2 * p], Some(pair[i % 2]))));
-            results.extend(linear(k, &terms));
-        }
-        results
     }
 }
 
@@ -331,78 +238,6 @@ fn unit(n: usize) -> Vec<Vec<f64>> {
 fn accumulate<const N: usize>(sum: &mut [f64; N], c: f64, x: &[f64; N]) {
     for (sum, x) in sum.iter_mut().zip(x) {
         *sum += c * x;
-    }
-}
-
-/// The sum of vectors times constants in a new register, of which those that are not there are zeros; `None`: none is
-/// there. Their order is that of all terms, so that a zero in a register gives the same bits as none.
-fn linear(k: &mut Builder, terms: &[(f64, Option<V>)]) -> Option<V> {
-    let terms = terms.iter().map(|&(c, v)| (c as f32, v)).filter(|t| t.0 != 0.0);
-    let mut terms: Vec<(f32, Option<V>)> = terms.collect();
-    // One that needs no product comes first.
-    let first = terms.iter().position(|t| t.0 == 1.0).unwrap_or(0);
-    if let Some(terms) = terms.get_mut(..first + 1) {
-        terms.rotate_right(1);
-    }
-    let mut terms = terms.into_iter().filter_map(|(c, v)| v.map(|v| (c, v))).peekable();
-    let (c, v) = terms.next()?;
-    let sum = match c {
-        1.0 => match terms.next_if(|next| next.0 == 1.0) {
-            Some((_, other)) => k.bin(Bin::Add, v, other),
-            None => k.mov(v),
-        },
-        _ => k.bin(Bin::Mul, v, c),
-    };
-    for (c, v) in terms {
-        match c {
-            1.0 => k.bin_to(Bin::Add, sum, sum, v),
-            -1.0 => k.bin_to(Bin::Sub, sum, sum, v),
-            _ => k.fma(sum, v, c),
-        }
-    }
-    Some(sum)
-}
-
-/// Tiles of a row that are transformed side by side, in registers of as many vectors.
-#[derive(Clone, Copy)]
-pub(super) struct Abreast {
-    /// The first one, or `None` in the loop over those that are alike.
-    pub first: Option<usize>,
-    /// How many: one, or two in wide vectors.
-    pub count: usize,
-}
-
-impl Abreast {
-    /// Lanes of the registers that they take.
-    pub(super) fn lanes(self) -> usize {
-        self.count * LANES
-    }
-
-    /// Their numbers, where they are known.
-    pub(super) fn tiles(self) -> impl Iterator<Item = Option<usize>> {
-        (0..self.count).map(move |i| self.first.map(|first| first + i))
-    }
-}
-
-/// Calls `tile` for `count` tiles of a row, `abreast` of them at once as long as there are so many: those that are
-/// alike, one behind the other, as a loop.
-pub(super) fn tiles(
-    k: &mut Builder,
-    count: usize,
-    abreast: usize,
-    is_whole: impl Fn(usize) -> bool,
-    mut tile: impl FnMut(&mut Builder, Abreast),
-) {
-    let mut t = 0;
-    while t < count {
-        let abreast = abreast.min(count - t);
-        let run = (t..count).take_while(|&t| is_whole(t)).count() / abreast;
-        if run > 1 {
-            k.repeat(run as u64, |k| tile(k, Abreast { first: None, count: abreast }));
-        } else {
-            tile(k, Abreast { first: Some(t), count: abreast });
-        }
-        t += run.max(1) * abreast;
     }
 }
 

@@ -12,7 +12,8 @@
 //! above it, rows outside of it, the table of a ring.
 
 use super::row::RowStep;
-use super::winograd::{self, Abreast, Axis, Transform};
+use super::winograd::{Axis, Transform};
+use super::winograd_sums::{self, Abreast};
 use crate::vasm::{Addr, Builder, Kernel, P, V, VECTOR};
 
 /// The facts an input transform is specialised to.
@@ -54,7 +55,7 @@ impl WinogradInput {
         let column =
             |tile: usize, j: usize| (tile * step + j).checked_sub(self.pad).filter(|&c| c < self.width);
         let is_whole = |tile: usize| (0..n).all(|j| column(tile, j).is_some());
-        winograd::tiles(&mut k, self.tiles, abreast, is_whole, |k, tiles| {
+        winograd_sums::tiles(&mut k, self.tiles, abreast, is_whole, |k, tiles| {
             let at = k.copy(to);
             self.zeros(k, tiles, above, at);
             self.row.walk(k, taps, 5, x, |k, x| {

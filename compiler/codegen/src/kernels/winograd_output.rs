@@ -11,7 +11,8 @@
 
 use super::pointwise::Pointwise;
 use super::row::{self, At, Sum};
-use super::winograd::{self, Axis, Transform};
+use super::winograd::{Axis, Transform};
+use super::winograd_sums;
 use crate::vasm::{Bin, Builder, Kernel, LANES, V, VECTOR, WIDE};
 
 /// The facts an output transform is specialised to.
@@ -54,7 +55,7 @@ impl WinogradOutput {
         let row = self.width as i64 * VECTOR;
         let count = |tile: Option<usize>| tile.map_or(m, |tile| m.min(self.width - tile * m));
         let is_whole = |tile: usize| count(Some(tile)) == m;
-        winograd::tiles(&mut k, self.width.div_ceil(m), abreast, is_whole, |k, tiles| {
+        winograd_sums::tiles(&mut k, self.width.div_ceil(m), abreast, is_whole, |k, tiles| {
             let lanes = tiles.lanes();
             if rows != Axis::ONE {
                 let at = k.copy(from);
