@@ -124,8 +124,7 @@ impl Emitter<'_> {
                 self.grow(size.code)?;
                 size.stack
             }
-            Code::Scalar(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
-            Code::Order(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
+            Code::Clif(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
         };
         self.deepest_kernel = self.deepest_kernel.max(stack);
         self.kernels.insert(spec.clone(), id);

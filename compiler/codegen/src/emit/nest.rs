@@ -45,10 +45,11 @@ impl Nest<'_> {
     /// The loops inside those whose indices are given: `between` full ones, then the rows.
     fn loops(&self, b: &mut FunctionBuilder, index: Vec<Value>, between: usize, rows: Range<Value>) {
         if between == 0 {
-            return counted(b, rows, &[], |b, row, _| {
+            counted(b, rows, &[], |b, row, _| {
                 self.unit(b, &[&index[..], &[row]].concat());
                 Vec::new()
             });
+            return;
         }
         let zero = b.ins().iconst(types::I64, 0);
         let extent = self.call.extents[index.len()];

@@ -20,28 +20,36 @@ pub mod row;
 pub mod scalar;
 pub mod softmax;
 pub mod strided;
+pub mod terms;
 pub mod winograd;
 pub mod winograd_input;
 pub mod winograd_output;
 mod winograd_sums;
 
 use crate::vasm::Kernel;
+use cranelift_frontend::FunctionBuilder;
+use std::fmt::Debug;
 
 /// How the code of a kernel is come by.
 pub enum Code<'a> {
     /// In the vector assembler, for an emitter.
     Vector(Kernel),
     /// In CLIF, as it is.
-    Scalar(&'a scalar::Scalar),
-    /// In CLIF too.
-    Order(&'a order::Order),
+    Clif(&'a dyn Clif),
+}
+
+/// A kernel that is written in CLIF.
+pub trait Clif: Debug {
+    /// Writes the body of a function of the kernel signature.
+    fn build(&self, b: &mut FunctionBuilder);
 }
 
 /// The kernels that are written in the vector assembler; behind a comma, whether one has a twin with wide vectors.
+/// Behind the arrow those that are written in CLIF.
 macro_rules! specs {
     (@wide $spec:ident $name:ident) => { None };
     (@wide $spec:ident $name:ident wide) => { $spec.generate_wide($name) };
-    ($($file:ident $spec:ident $(, $wide:ident)?;)*) => {
+    ($($file:ident $spec:ident $(, $wide:ident)?;)* => $($clif_file:ident $clif:ident;)*) => {
         /// What a kernel computes.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Spec {
@@ -49,10 +57,10 @@ macro_rules! specs {
                 #[doc = concat!("See [`", stringify!($file), "::", stringify!($spec), "`].")]
                 $spec($file::$spec),
             )*
-            /// See [`scalar::Scalar`].
-            Scalar(scalar::Scalar),
-            /// See [`order::Order`].
-            Order(order::Order),
+            $(
+                #[doc = concat!("See [`", stringify!($clif_file), "::", stringify!($clif), "`].")]
+                $clif($clif_file::$clif),
+            )*
         }
 
         impl Spec {
@@ -60,8 +68,7 @@ macro_rules! specs {
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Spec::$spec(_) => stringify!($file),)*
-                    Spec::Scalar(_) => "scalar",
-                    Spec::Order(_) => "order",
+                    $(Spec::$clif(_) => stringify!($clif_file),)*
                 }
             }
 
@@ -77,8 +84,7 @@ macro_rules! specs {
             pub fn generate(&self, name: &str) -> Code<'_> {
                 match self {
                     $(Spec::$spec(spec) => Code::Vector(spec.generate(name)),)*
-                    Spec::Scalar(spec) => Code::Scalar(spec),
-                    Spec::Order(spec) => Code::Order(spec),
+                    $(Spec::$clif(spec) => Code::Clif(spec),)*
                 }
             }
 
@@ -87,11 +93,14 @@ macro_rules! specs {
                 let name = &format!("{name}_wide");
                 match self {
                     $(Spec::$spec(_spec) => specs!(@wide _spec name $($wide)?),)*
-                    Spec::Scalar(_) | Spec::Order(_) => None,
+                    $(Spec::$clif(_) => None,)*
                 }
             }
         }
 
+        specs!(@from $($file $spec)* $($clif_file $clif)*);
+    };
+    (@from $($file:ident $spec:ident)*) => {
         $(impl From<$file::$spec> for Spec {
             fn from(spec: $file::$spec) -> Spec {
                 Spec::$spec(spec)
@@ -113,16 +122,8 @@ specs! {
     strided Strided;
     winograd_input WinogradInput, wide;
     winograd_output WinogradOutput, wide;
-}
-
-impl From<scalar::Scalar> for Spec {
-    fn from(spec: scalar::Scalar) -> Spec {
-        Spec::Scalar(spec)
-    }
-}
-
-impl From<order::Order> for Spec {
-    fn from(spec: order::Order) -> Spec {
-        Spec::Order(spec)
-    }
+    =>
+    scalar Scalar;
+    order Order;
+    terms Terms;
 }

@@ -8,6 +8,7 @@
 //! log k steps and no memory besides. A key is computed anew wherever it is compared. Arguments: result, first (a
 //! number), then the operands of the key. As the scalar kernel it is written in CLIF, the same for both emitters.
 
+use super::Clif;
 use crate::control_flow::counted;
 use crate::scalar::{self, Body, Interval, Load};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -33,8 +34,18 @@ pub struct Order {
 }
 
 impl Order {
-    /// Writes the body of a function of the kernel signature.
-    pub fn build(&self, b: &mut FunctionBuilder) {
+    /// The bytes that the kernel touches relative to the addresses that it is given, as the argument and the range,
+    /// for all that the number `first` may be.
+    pub fn touches(&self, first: Interval) -> Vec<(usize, Range<i128>)> {
+        let index = Interval::new(first.least, first.most + self.n - 1);
+        let loads = self.key.loads(index).into_iter();
+        let loads = loads.map(|Load { operand, bytes }| (OPERANDS + operand, bytes));
+        std::iter::once((0, 0..i128::from(PLACE * self.k))).chain(loads).collect()
+    }
+}
+
+impl Clif for Order {
+    fn build(&self, b: &mut FunctionBuilder) {
         let words = super::scalar::arguments(b, OPERANDS + self.key.operands());
         let (n, k) = (b.ins().iconst(types::I64, self.n), b.ins().iconst(types::I64, self.k));
         let mut walk =
@@ -64,15 +75,6 @@ impl Order {
             walk.sift(zero, last, place);
         });
         b.ins().return_(&[]);
-    }
-
-    /// The bytes that the kernel touches relative to the addresses that it is given, as the argument and the range,
-    /// for all that the number `first` may be.
-    pub fn touches(&self, first: Interval) -> Vec<(usize, Range<i128>)> {
-        let index = Interval::new(first.least, first.most + self.n - 1);
-        let loads = self.key.loads(index).into_iter();
-        let loads = loads.map(|Load { operand, bytes }| (OPERANDS + operand, bytes));
-        std::iter::once((0, 0..i128::from(PLACE * self.k))).chain(loads).collect()
     }
 }
 

@@ -10,7 +10,8 @@
 //! `t` over its columns. The row is cut into register tiles of pixels x vectors; a tile's sums stay in registers over
 //! all terms, in the order c-block, u, t, c, one FMA a term. Taps left or right of the image are left out when the
 //! code is generated, so a row has its own code for its edges and a loop for its interior. The results of a row may
-//! also, or only, be summed, a tile at a time, from left to right.
+//! also, or only, be summed, a tile at a time, from left to right. The terms of a single pixel may be those of a
+//! [list](super::terms).
 //!
 //! Arguments: result, input (column 0 of the first row inside the image), weights (at that row's taps), bias, rows
 //! inside the image, bytes of weights to skip a block for rows outside, the table of a ring, the weights to prefetch,
@@ -19,6 +20,7 @@
 
 use super::pointwise::Pointwise;
 use super::row::{self, At, Columns, RowStep, Sum, Tile};
+use super::terms;
 use crate::target::Target;
 use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, Trips, V, VECTOR};
 
@@ -82,6 +84,8 @@ pub struct Product {
     pub pipe: Vec<Pointwise>,
     /// The argument that takes the sums of the row's results, a vector after the other, where they are wanted.
     pub sums: Option<u32>,
+    /// The argument that lists the terms that count, of a row of one pixel, where others are left out.
+    pub list: Option<u32>,
 }
 
 /// Vectors of the panel that lie in one register: one, or two in a wide one.
@@ -211,15 +215,21 @@ impl Product {
         let sums: Vec<Vec<V>> = row.tiling.strips.iter().map(of_strip).collect();
         let weights = k.arg(2);
         let block = k.copy(row.input);
-        let trips = match self.blocks {
-            Some(blocks) => Trips::from(blocks as u64),
-            None => Trips::from(k.arg(8)),
+        let list = self.list.map(|arg| k.arg(arg));
+        let trips = match (list, self.blocks) {
+            (Some(list), _) => Trips::from(k.load_i32(list.at(terms::BLOCKS))),
+            (None, Some(blocks)) => Trips::from(blocks as u64),
+            (None, None) => Trips::from(k.arg(8)),
         };
+        if let Some(list) = list {
+            self.listed(k, row, tile, &sums, list, weights);
+        }
         if self.blocks != Some(0) {
             k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.block));
         }
         if self.rest > 0 {
-            self.block(k, row, tile, &sums, block, weights, self.rest);
+            let trips = list.map_or(Trips::from(1), |list| Trips::from(k.load_i32(list.at(terms::REST))));
+            k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.rest));
         }
         self.finish(k, row, &sums);
         k.advance(row.input, (tile.pixels * self.stride) as i64 * self.column);
@@ -264,6 +274,21 @@ impl Product {
             _ => line(k, block),
         }
         k.advance(block, self.block_bytes);
+    }
+
+    /// Adds the terms of a list.
+    fn listed(&self, k: &mut Builder, row: &Row, tile: &Tile, sums: &[Vec<V>], list: P, weights: P) {
+        let count = k.load_i32(list.at(terms::COUNT));
+        let place = k.offset(list, terms::PLACES.into());
+        k.repeat(count, |k| {
+            // Bytes from the first element, of 4 each; a term of weights takes as much as it does.
+            let x = k.load_i32(place.at(0));
+            let w = k.scaled(x, self.term / 4);
+            k.advance_by(x, row.input);
+            k.advance_by(w, weights);
+            self.term(k, &row.tiling.strips, tile, sums, [x, w], [0, 0]);
+            k.advance(place, 4);
+        });
     }
 
     /// Adds one term: one channel of one tap for all pixels and vectors of the tile.

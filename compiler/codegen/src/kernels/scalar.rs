@@ -7,6 +7,7 @@
 //! Arguments: result, first, count (two numbers), then the operands of the body. Unlike the others it is written in
 //! CLIF, the same for both emitters.
 
+use super::Clif;
 use crate::scalar::{self, Body, Interval, Load, Run};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::FunctionBuilder;
@@ -25,8 +26,20 @@ pub struct Scalar {
 }
 
 impl Scalar {
-    /// Writes the body of a function of the kernel signature.
-    pub fn build(&self, b: &mut FunctionBuilder) {
+    /// The bytes that the kernel touches relative to the addresses that it is given, as the argument and the range,
+    /// for all that the numbers `first` and `count` may be.
+    pub fn touches(&self, first: Interval, count: Interval) -> Vec<(usize, Range<i128>)> {
+        let size = self.body.dtype().bytes() as i128;
+        let reach = i128::from(self.stride) * (i128::from(count.most) - 1);
+        let index = Interval::new(first.least, first.most + count.most - 1);
+        let loads = self.body.loads(index).into_iter();
+        let loads = loads.map(|Load { operand, bytes }| (OPERANDS + operand, bytes));
+        std::iter::once((0, reach.min(0)..reach.max(0) + size)).chain(loads).collect()
+    }
+}
+
+impl Clif for Scalar {
+    fn build(&self, b: &mut FunctionBuilder) {
         let words = arguments(b, OPERANDS + self.body.operands());
         let run = Run {
             to: words[0],
@@ -37,17 +50,6 @@ impl Scalar {
         };
         scalar::build(&self.body, &run, b);
         b.ins().return_(&[]);
-    }
-
-    /// The bytes that the kernel touches relative to the addresses that it is given, as the argument and the range,
-    /// for all that the numbers `first` and `count` may be.
-    pub fn touches(&self, first: Interval, count: Interval) -> Vec<(usize, Range<i128>)> {
-        let size = self.body.dtype().bytes() as i128;
-        let reach = i128::from(self.stride) * (i128::from(count.most) - 1);
-        let index = Interval::new(first.least, first.most + count.most - 1);
-        let loads = self.body.loads(index).into_iter();
-        let loads = loads.map(|Load { operand, bytes }| (OPERANDS + operand, bytes));
-        std::iter::once((0, reach.min(0)..reach.max(0) + size)).chain(loads).collect()
     }
 }
 

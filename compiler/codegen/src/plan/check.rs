@@ -101,6 +101,7 @@ fn scalar(call: &Call) -> Result<(), String> {
     let touches = match &call.kernel {
         Spec::Scalar(kernel) => kernel.touches(number(1)?, number(2)?),
         Spec::Order(kernel) => kernel.touches(number(1)?),
+        Spec::Terms(kernel) => kernel.touches(),
         _ => return Ok(()),
     };
     for (arg, bytes) in touches {

@@ -19,12 +19,21 @@ pub enum Topic {
     Sums,
     /// Which convolutions of one value share a step.
     Siblings,
+    /// Which products leave out the terms that a zero makes nothing of.
+    Zeros,
 }
 
 impl Topic {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Topic; 6] =
-        [Topic::Winograd, Topic::Groups, Topic::Concats, Topic::InPlace, Topic::Sums, Topic::Siblings];
+    pub const ALL: [Topic; 7] = [
+        Topic::Winograd,
+        Topic::Groups,
+        Topic::Concats,
+        Topic::InPlace,
+        Topic::Sums,
+        Topic::Siblings,
+        Topic::Zeros,
+    ];
 
     /// Its word.
     pub fn name(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Topic {
             Topic::InPlace => "in-place",
             Topic::Sums => "sums",
             Topic::Siblings => "siblings",
+            Topic::Zeros => "zeros",
         }
     }
 
@@ -49,6 +59,7 @@ impl Topic {
             Topic::InPlace => "a result that overwrites its operand takes no memory",
             Topic::Sums => "a map that is summed while it is computed is not read again",
             Topic::Siblings => "threads wait once for convolutions of the same value, not for each",
+            Topic::Zeros => "the weights of what is zero need not be read",
         }
     }
 }

@@ -72,7 +72,8 @@ pub(crate) struct Compilation {
     /// Believe the times in this file, which --tune wrote, instead of the cost model
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     tuned: Option<PathBuf>,
-    /// A pass to leave out, or what the plan does: winograd, groups, concats, in-place, sums, siblings; repeatable
+    /// A pass to leave out, or what the plan does: winograd, groups, concats, in-place, sums, siblings, zeros;
+    /// repeatable
     #[arg(long, value_name = "PASS", value_parser = passes_and_topics(), hide_possible_values = true)]
     disable_pass: Vec<String>,
     /// Keep weights below the smallest normal number, which are slow on most processors

@@ -88,8 +88,7 @@ fn kernels(
             let name = format!("{}_{}", call.kernel.kind(), seen.len() - 1);
             all += &match call.kernel.generate(&name) {
                 Code::Vector(kernel) => text(&kernel)?,
-                Code::Scalar(kernel) => format!("kernel {name}: by Cranelift, {kernel:#?}\n"),
-                Code::Order(kernel) => format!("kernel {name}: by Cranelift, {kernel:#?}\n"),
+                Code::Clif(kernel) => format!("kernel {name}: by Cranelift, {kernel:#?}\n"),
             };
             if let Some(wide) = call.kernel.generate_wide(&name).filter(|_| has_wide) {
                 all += &format!("\n{}", text(&wide)?);

@@ -230,6 +230,7 @@ impl Planes {
             },
             pipe: Vec::new(),
             sums: None,
+            list: None,
         };
         let skipped = rows.skip as i64 * from.row + columns.skip as i64 * column;
         Ok(Part {
@@ -241,6 +242,7 @@ impl Planes {
             input: self.input.moved(skipped),
             weights: Weights::Packed(filter),
             start: rows.first as i64 * result.row + columns.first as i64 * vector,
+            listed: None,
         })
     }
 }

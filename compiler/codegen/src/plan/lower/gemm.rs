@@ -7,6 +7,7 @@ use super::panel;
 use super::pipe::{self, Role};
 use super::product::{self, Job, Outer, Part, Rings, Weights};
 use super::scalar::{self, Element};
+use super::zeros;
 use crate::kernels::product::{Destination, Product};
 use crate::plan::{Layout, Place, Planner};
 use crate::scalar::Value;
@@ -151,6 +152,10 @@ impl Matrices<'_> {
                 Weights::Rows(if trans_b { super::transpose::matrix(p, right, place)? } else { place })
             }
         };
+        let listed = match is_packed && m == 1 && batch.is_empty() {
+            true => zeros::list(p, id, [p.module.graph.operands(id)[0], right], left, k)?,
+            false => None,
+        };
         let images: usize = batch.iter().map(|o| o.extent).product();
         let row = 4 * k as i64;
         let kernel = Product {
@@ -181,6 +186,7 @@ impl Matrices<'_> {
             },
             pipe: Vec::new(),
             sums: None,
+            list: None,
         };
         let macs = (images * m * n * k) as u64;
         let job = Job {
@@ -196,6 +202,7 @@ impl Matrices<'_> {
                 input: left,
                 weights,
                 start: 0,
+                listed,
             }],
             rings: Rings::default(),
             bias,

@@ -43,6 +43,7 @@ mod taps;
 mod top_k;
 mod transpose;
 mod winograd;
+mod zeros;
 
 pub(super) use cast::{is_picture, seen_through};
 pub(super) use conv::dims4;

@@ -5,6 +5,7 @@ use super::image::along;
 use super::panel::{self, Panel, Panels, Rows};
 use super::pipe::{self, Pipe, View, read, write};
 use super::sums::{self, Sums, Wanted};
+use super::zeros::Listed;
 use crate::kernels::pointwise::Source;
 use crate::kernels::product::{CACHE_LINE, Destination, Product};
 use crate::plan::{Access, Arg, Call, Layout, Place, Planner, Term, Window};
@@ -56,6 +57,8 @@ pub(super) struct Part {
     pub weights: Weights,
     /// Bytes from the first result of all to the first of these.
     pub start: i64,
+    /// The terms that count, where others are left out.
+    pub listed: Option<Listed>,
 }
 
 /// A window over the rows of the input.
@@ -188,6 +191,10 @@ impl Nest<'_> {
         if let Some(sums) = self.sums {
             kernel.sums = Some(args.len() as u32);
             args.push(self.sums(p, sums, panel, before.rows));
+        }
+        if let Some(Listed { place, bytes }) = part.listed {
+            kernel.list = Some(args.len() as u32);
+            args.push(read(place, Vec::new(), 0..bytes));
         }
         let inner = [panel.count as u64, rows.count as u64];
         let extents = part.outer.iter().map(|o| o.extent as u64).chain(inner).collect();

@@ -274,6 +274,7 @@ impl Tiling {
             to: Destination { pixel: vector, vector: to.plane, lanes, padded: true, stored: true },
             pipe: Vec::new(),
             sums: None,
+            list: None,
         };
         let part = Part {
             outer,
@@ -284,6 +285,7 @@ impl Tiling {
             input: from.place,
             weights: Weights::Packed(filter),
             start: 0,
+            listed: None,
         };
         let job = Job {
             id: self.id,
