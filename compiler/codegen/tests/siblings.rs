@@ -6,7 +6,7 @@ mod common;
 use cnnc_codegen::Target;
 use cnnc_codegen::plan::{Work, plan, print};
 use cnnc_ir::text;
-use common::exact;
+use common::{agree, checked, exact};
 
 /// The graph computes the right thing, with siblings of those numbers.
 #[track_caller]
@@ -78,4 +78,27 @@ fn values_that_would_live_too_long_stay_where_they_are() {
   return %y
 }";
     joined(&[], body);
+}
+
+#[test]
+fn beside_the_product_of_transformed_tiles() {
+    // A fire module: the 1x1 waits until the tiles of the 3x3 are there. %z takes most memory.
+    let body = "graph @g(%p: f32[1,64,27,27]) {
+  %s: f32[32,64,1,1] = const rand(9)
+  %x: f32[1,32,27,27] = conv %p, %s |> relu
+  %u: f32[128,32,1,1] = const rand(1)
+  %a: f32[1,128,27,27] = conv %x, %u |> relu
+  %v: f32[128,32,3,3] = const rand(2)
+  %b: f32[1,128,27,27] = conv %x, %v, pad=1 |> relu
+  %y: f32[1,256,27,27] = concat %a, %b, axis=1
+  %w: f32[1024,256,1,1] = const rand(3)
+  %z: f32[1,1024,27,27] = conv %y, %w |> relu
+  %t: f32[8,1024,1,1] = const rand(4)
+  %o: f32[1,8,27,27] = conv %z, %t
+  return %o
+}";
+    let program = checked(&text::parse(body).unwrap(), &Target::x86_64_v3());
+    let ops: Vec<&str> = program.steps.iter().map(|step| step.op.as_str()).collect();
+    assert!(ops.contains(&"conv + winograd_product"), "{}", print(&program));
+    agree(body);
 }

@@ -283,6 +283,28 @@ fn products() {
     });
 }
 
+/// Vectors of which some elements are zero, none to all, and matrices that are not small.
+#[test]
+fn products_that_leave_out_zeros() {
+    sweep("zeros", 40, |random| {
+        let k = random.within(64, 1500);
+        let n = (128_usize << 10).div_ceil(k) + random.within(0, 70);
+        let trans_b = random.flip();
+        let b = if trans_b { format!("{n},{k}") } else { format!("{k},{n}") };
+        let floor = random.pick(&[-51, -20, -10, 0, 10, 25, 40, 48, 51]);
+        let (c, added) = match random.flip() {
+            true => (format!("  %c: f32[{n}] = const rand(2)\n"), ", %c"),
+            false => (String::new(), ""),
+        };
+        let pipe = random.pick(&["", " |> relu", " |> clip min=-100, max=50"]);
+        format!(
+            "graph @g(%x: f32[1,{k}]) {{\n  %b: f32[{b}] = const rand(1)\n{c}  %f: f32[] = const [{floor}]\n  \
+             %a: f32[1,{k}] = sub %x, %f |> relu\n  \
+             %y: f32[1,{n}] = gemm %a, %b{added}, trans_b={trans_b}{pipe}\n  return %y\n}}\n"
+        )
+    });
+}
+
 #[test]
 fn stacks_of_products() {
     sweep("matmul", 40, |random| {

@@ -263,7 +263,8 @@ impl Call {
 
     /// What a unit costs, measured by those of the step's other calls.
     pub fn work(&self) -> u64 {
-        self.kernel.work()
+        // The kernel knows of one row of the window.
+        self.kernel.work() * self.window.map_or(1, |window| window.kernel)
     }
 
     /// How many times the kernel runs.

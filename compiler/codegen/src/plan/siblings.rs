@@ -6,10 +6,16 @@
 //!
 //! Threads share the units of all of them in one loop, as of one wide product that writes to several places: they wait
 //! for each other once, the last units are spread better, and what is read is still in cache. The later convolution
-//! moves to the first, so its value lives longer.
+//! moves to the first, so its value lives longer. Of a convolution by transformed tiles it is the product of the tiles
+//! that has siblings, as beside the 1x1 of a fire module; it waits for its tiles, so the other moves to it:
 //!
-//! Declines where that would raise the most bytes that are alive at once, where a step in between needs what the later
-//! one overwrites, and groups, pools and transforms: units are shared out by their work, which only products know.
+//! ```text
+//! %a = conv %x    %t = winograd_input %x    %b = winograd_product %t
+//!     =>   %t = winograd_input %x    %a, %b = conv + winograd_product %x, %t
+//! ```
+//!
+//! Declines where that would raise the most bytes that are alive at once, where a step in between needs what the one
+//! that moves overwrites, and groups and pools: units are shared out by their work, which only products know.
 
 use super::decisions::{Decisions, Topic};
 use super::program::{Access, Arg, BufferId, MOST_CALLS, Member, Place, Program, Space, Step, Work};
@@ -36,32 +42,35 @@ pub(super) fn join(mut program: Program) -> Program {
             continue;
         };
         let later = first + 1..program.steps.len().min(first + 1 + REACH);
-        let mut fits = |step: usize| {
-            let work = left.checked_sub(program.steps.len());
-            left = work.unwrap_or(0);
-            work.is_some() && fits(&program, step, first, most)
-        };
-        let is_sibling = |&step: &usize| {
+        let mut meet = |step: usize| {
             let calls = || program.steps[first].calls().count() + program.steps[step].calls().count();
             if self::operand(&program, step) != Some(operand) || is_rewritten(&program, operand, first..step)
             {
-                return false;
+                return None;
             }
-            let hindrance = match () {
-                () if calls() > MOST_CALLS => Some("together they are too many loops"),
-                () if !may_move(&program, step, first) => Some("a step in between is in its way"),
-                () if !fits(step) => Some("the value would live while most memory is taken"),
-                () => None,
+            // Where both would stand, and what that does to live bytes.
+            let earlier = may_pass(&program, step, first..step).then_some(first);
+            let place = earlier.or_else(|| may_pass(&program, first, first + 1..step + 1).then_some(step));
+            let mut fits = |place: usize| {
+                let work = left.checked_sub(program.steps.len());
+                left = work.unwrap_or(0);
+                work.is_some() && fits(&program, [first, step], place, most)
+            };
+            let hindrance = match place {
+                _ if calls() > MOST_CALLS => Some("together they are too many loops"),
+                None => Some("a step in between is in its way"),
+                Some(place) if !fits(place) => Some("a value would live while most memory is taken"),
+                Some(_) => None,
             };
             if let Some(why) = hindrance {
                 decisions.left(Topic::Siblings, program.steps[step].name.clone(), why);
             }
-            hindrance.is_none()
+            place.filter(|_| hindrance.is_none()).map(|place| (step, place))
         };
-        match { later }.find(is_sibling) {
-            Some(sibling) => {
+        match { later }.find_map(&mut meet) {
+            Some((sibling, place)) => {
                 decisions.did(Topic::Siblings, program.steps[sibling].name.clone(), "in the step of another");
-                join_two(&mut program, first, sibling);
+                join_two(&mut program, [first, sibling], place);
             }
             None => first += 1,
         }
@@ -70,16 +79,28 @@ pub(super) fn join(mut program: Program) -> Program {
     program
 }
 
-/// What a step reads whose convolutions may have siblings.
+/// What a step reads whose convolutions may have siblings; of the product of transformed tiles, what they were
+/// transformed from.
 fn operand(program: &Program, step: usize) -> Option<Place> {
-    let step = &program.steps[step];
-    let is_product = step.calls().all(|call| matches!(call.kernel, Spec::Product(_)));
-    let fits = is_product && !matches!(step.work, Work::Group(_));
-    let read = step.calls().next().filter(|_| fits)?.args.iter().find_map(|arg| match arg {
+    let is_product = program.steps[step].calls().all(|call| matches!(call.kernel, Spec::Product(_)));
+    if !is_product || matches!(program.steps[step].work, Work::Group(_)) {
+        return None;
+    }
+    let read = read(&program.steps[step])?;
+    let tiles = step.checked_sub(1).map(|before| &program.steps[before]).filter(|before| {
+        let is_transform = before.calls().all(|call| matches!(call.kernel, Spec::WinogradInput(_)));
+        is_transform && before.accesses().any(|access| access == (read.buffer, Access::Write))
+    });
+    let read = tiles.map_or(Some(read), self::read);
+    read.filter(|place| program.buffer(place.buffer).space != Space::Weights)
+}
+
+/// What a step reads first.
+fn read(step: &Step) -> Option<Place> {
+    step.calls().next()?.args.iter().find_map(|arg| match arg {
         Arg::Address { place, access: Access::Read, .. } => Some(*place),
         _ => None,
-    });
-    read.filter(|place| program.buffer(place.buffer).space != Space::Weights)
+    })
 }
 
 /// Whether some steps write to a place, so that what is read there afterwards is another value.
@@ -88,55 +109,64 @@ fn is_rewritten(program: &Program, place: Place, mut steps: Range<usize>) -> boo
     steps.any(|step| program.steps[step].accesses().any(is_write))
 }
 
-/// Whether a step computes the same where an earlier one runs: nothing from there on writes what it reads, or reads
-/// what it writes.
-fn may_move(program: &Program, step: usize, to: usize) -> bool {
+/// Whether a step computes the same on the other side of some steps: none of them writes what it reads, or reads what
+/// it writes.
+fn may_pass(program: &Program, step: usize, others: Range<usize>) -> bool {
     let touched = |access: Access| -> HashSet<BufferId> {
         program.steps[step].accesses().filter(|(_, a)| *a == access).map(|(buffer, _)| buffer).collect()
     };
     let (read, written) = (touched(Access::Read), touched(Access::Write));
-    program.steps[to..step].iter().flat_map(Step::accesses).all(|(buffer, access)| match access {
+    program.steps[others].iter().flat_map(Step::accesses).all(|(buffer, access)| match access {
         Access::Write => !read.contains(&buffer),
         Access::Read => !written.contains(&buffer),
         Access::Prefetch => true,
     })
 }
 
-/// Whether no more than the most bytes are alive when a step has moved.
-fn fits(program: &Program, step: usize, to: usize, most: u64) -> bool {
+/// Whether no more than the most bytes are alive when two steps stand at one of their places.
+fn fits(program: &Program, [first, sibling]: [usize; 2], place: usize, most: u64) -> bool {
     let lives = program.lives();
-    let written: HashSet<BufferId> = program.steps[step].accesses().map(|(buffer, _)| buffer).collect();
-    let is_new = |&&BufferId(id): &&BufferId| {
-        let starts = lives[id as usize].is_some_and(|(first, _)| first == step);
-        starts && program.buffers[id as usize].space == Space::Arena
-    };
-    let more: u64 = written
-        .iter()
-        .filter(is_new)
-        .map(|&id| program.buffer(id).bytes.next_multiple_of(super::ALIGN))
-        .sum();
-    program.live_bytes()[to..step].iter().all(|bytes| bytes + more <= most)
+    let moved = if place == first { sibling } else { first };
+    let touched: HashSet<BufferId> = program.steps[moved].accesses().map(|(buffer, _)| buffer).collect();
+    let mut live = program.live_bytes();
+    for id in touched {
+        let Some((start, end)) = lives[id.0 as usize] else { continue };
+        let buffer = program.buffer(id);
+        if buffer.space != Space::Arena {
+            continue;
+        }
+        // What starts with a step that moves up lives longer, and what ends before the place of one that moves down.
+        let longer = if place == first && start == sibling { first..sibling } else { end + 1..place + 1 };
+        for bytes in live.get_mut(longer).unwrap_or_default() {
+            *bytes += buffer.bytes.next_multiple_of(super::ALIGN);
+        }
+    }
+    live.iter().all(|&bytes| bytes <= most)
 }
 
-/// Makes one step of two.
-fn join_two(program: &mut Program, first: usize, sibling: usize) {
+/// Makes one step of two, at the place of one of them.
+fn join_two(program: &mut Program, [first, sibling]: [usize; 2], place: usize) {
     let (step, result) = (program.steps.remove(sibling), program.results.remove(sibling));
-    let earlier = &mut program.steps[first];
+    let (earlier, earlier_result) = (program.steps.remove(first), program.results.remove(first));
     let macs = earlier.macs + step.macs;
-    let mut members = match &mut earlier.work {
-        Work::Siblings(members) => std::mem::take(members),
-        _ => vec![member(earlier.clone(), program.results[first])],
+    let mut members = match earlier.work {
+        Work::Siblings(members) => members,
+        _ => vec![member(earlier, earlier_result)],
     };
-    members.push(member(step, result));
-    let last = &members[members.len() - 1];
-    program.steps[first] = Step {
-        name: last.name.clone(),
+    match step.work {
+        Work::Siblings(others) => members.extend(others),
+        _ => members.push(member(step, result)),
+    }
+    let both = Step {
+        name: members[members.len() - 1].name.clone(),
         op: members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" + "),
         algorithm: format!("{} siblings", members.len()),
         macs,
         work: Work::Siblings(members),
     };
-    program.results[first] = result;
+    let place = if place == sibling { sibling - 1 } else { first };
+    program.steps.insert(place, both);
+    program.results.insert(place, result);
 }
 
 /// A step as one of several.
