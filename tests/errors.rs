@@ -156,10 +156,10 @@ fn texts_of_every_class() {
         texts.add(&format!("file: {class}"), place, problems);
     }
 
-    // A hundred bytes that ask for 512 MiB.
-    let path = texts.file("net.onnx", one_node("ConstantOfShape", Some(&[1 << 27])));
+    // A hundred bytes that ask for 1 GiB.
+    let path = texts.file("net.onnx", one_node("ConstantOfShape", Some(&[1 << 28])));
     texts.add("source: over the limit of what is generated", "node 0 \"conv5\"", load(&path, &options));
-    let granted = load(&path, &Options { max_generated: 1 << 29, ..Options::default() }).to_string();
+    let granted = load(&path, &Options { max_generated: 1 << 30, ..Options::default() }).to_string();
     assert!(!granted.contains("E_LIMIT"), "{granted}");
 
     texts.add("source: a name that is nearly one", "\"resnet5\"", load(Path::new("resnet5"), &options));

@@ -32,8 +32,7 @@ fn found(path: PathBuf, origin: &str) -> Option<PathBuf> {
 
 /// Imports a model, its symbolic first dimension bound to `batch`.
 pub fn import(path: &Path, batch: usize) -> Module {
-    // Light graphs make weights of half a gigabyte out of a few numbers.
-    let options = ImportOptions { batch: Some(batch), max_generated: 1 << 30, ..ImportOptions::default() };
+    let options = ImportOptions { batch: Some(batch), ..ImportOptions::default() };
     onnx::import_file(path, &options).unwrap_or_else(|errors| {
         let lines: Vec<String> = errors.iter().map(|e| e.to_string()).collect();
         panic!("{}:\n{}", path.display(), lines.join("\n"))

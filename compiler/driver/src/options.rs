@@ -125,7 +125,7 @@ pub struct Options {
     /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
     /// beyond [`Options::MOST_MEMORY`] counts as that.
     pub max_memory: u64,
-    /// Bytes that constants of an ONNX file may have which it does not hold but says how to make: 256 MiB.
+    /// Bytes that constants of an ONNX file may have which it does not hold but says how to make: 640 MiB.
     pub max_generated: u64,
     /// Bytes of workspace that a run on one thread may take; a smaller plan is looked for where a network takes more.
     pub max_workspace: Option<u64>,
@@ -154,7 +154,7 @@ impl Default for Options {
             sync: false,
             check,
             max_memory: 8 << 30,
-            max_generated: 256 << 20,
+            max_generated: 640 << 20,
             max_workspace: None,
             max_code: Target::x86_64_v3().max_code,
         }

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A value that is folded takes at most such a part of `max_generated`.
-const SHARE: usize = 4;
+const SHARE: usize = 10;
 /// Operations that all folding may take: less than a second.
 const ALL_WORK: u64 = 100 << 20;
 /// Real constants of more elements are left to the passes.
@@ -184,7 +184,7 @@ impl Builder {
             let fault =
                 fault!(E_LIMIT, "arithmetic on constants takes {bytes} bytes here, the limit is {most}");
             let needed = bytes.saturating_mul(SHARE);
-            return Err(fault.with_help(format!("raise --max-generated to {needed}, four times as much")));
+            return Err(fault.with_help(format!("raise --max-generated to {needed}, ten times as much")));
         }
         self.generate(bytes)
     }

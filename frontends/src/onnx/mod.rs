@@ -52,14 +52,15 @@ pub struct ImportOptions {
     pub freeze: BTreeMap<String, Tensor>,
     /// Bytes that any value may have, and all inputs and constants together; 8 GiB.
     pub max_memory: usize,
-    /// Bytes that constants may have which the file does not hold but says how to make: 256 MiB.
+    /// Bytes that constants may have which the file does not hold but says how to make: 640 MiB, as the largest
+    /// light model of the onnx package wants 548.
     pub max_generated: usize,
 }
 
 impl Default for ImportOptions {
     fn default() -> ImportOptions {
         let (shapes, freeze) = (BTreeMap::new(), BTreeMap::new());
-        ImportOptions { batch: None, shapes, freeze, max_memory: 8 << 30, max_generated: 256 << 20 }
+        ImportOptions { batch: None, shapes, freeze, max_memory: 8 << 30, max_generated: 640 << 20 }
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) struct Compilation {
     max_memory: u64,
     /// The most that constants may take which an ONNX file does not hold but says how to make, such as those of
     /// ConstantOfShape
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "640MiB", value_parser = bytes)]
     max_generated: u64,
     /// The most workspace that a run on one thread may take; for a run over it the same is tried
     #[arg(long, value_name = "SIZE", value_parser = bytes)]

@@ -98,7 +98,7 @@ fn explain_tells_what_the_plan_decided() {
                 "15 x  written over an operand: %layer1.0.add.relu, ",
                 " 1 x  summed by its convolution, and never stored: %layer4.2.add.relu",
                 " 2 x  in the step of another: %layer3.0.downsample.1, %layer4.0.downsample.1",
-                " 2 x  left alone, the value would live while most memory is taken: %layer1.0.downsample.1, ",
+                " 2 x  left alone, a value would live while most memory is taken: %layer1.0.downsample.1, ",
             ],
         ),
     ] {

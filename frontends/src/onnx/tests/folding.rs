@@ -68,12 +68,12 @@ fn generated_constants_have_a_budget() {
         model.node("Range", &["from", "to", "by"], &["r"], &[]).node("Relu", &["x"], &["y"], &[]).output("y")
     };
     let eye = |extent: i64| Model::new(13).input("x", &[extent, extent]).node("EyeLike", &["x"], &["y"], &[]);
-    for fits in [of_shape(1 << 26, 1), of_shape(1 << 24, 4), range(1 << 23), eye(1 << 12).output("y")] {
+    for fits in [of_shape(5 << 25, 1), of_shape(1 << 24, 10), range(1 << 23), eye(1 << 12).output("y")] {
         fits.import();
     }
     let too_much = [
-        of_shape((1 << 26) + 1, 1),
-        of_shape(1 << 24, 5),
+        of_shape((5 << 25) + 1, 1),
+        of_shape(1 << 24, 11),
         range((1 << 23) + 1),
         eye((1 << 12) + 1).output("y"),
     ];
