@@ -16,11 +16,13 @@ use cnnc_ir::{DType, Data, Module, NodeId, Op, Tensor, Type};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The home of a value.
-#[derive(Clone, Copy, Debug)]
+/// The home of a value, or a copy of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Home {
     pub(super) place: Place,
     pub(super) layout: Layout,
+    /// Bytes from image to image: in channel blocks those of the value that it is a piece of, 0 in a ring.
+    pub(super) image: i64,
 }
 
 /// A program under construction.
@@ -35,7 +37,7 @@ pub(super) struct Planner<'a> {
     pub(super) weights: Weights,
     pub(super) homes: HashMap<NodeId, Home>,
     /// Values in the layout that is not that of their home.
-    pub(super) copies: HashMap<(NodeId, Layout), Place>,
+    pub(super) copies: HashMap<(NodeId, Layout), Home>,
     /// Constants in the weights, by the layout they were packed in.
     pub(super) packed: HashMap<(NodeId, String), Place>,
     /// Buffers that hold more than one value and are never reused in place.
@@ -105,7 +107,7 @@ impl<'a> Planner<'a> {
                     Layout::Plain,
                     Space::Input(index as u32),
                 );
-                self.homes.insert(id, Home { place: at(buffer), layout: Layout::Plain });
+                self.homes.insert(id, self.home(at(buffer), &input.ty, Layout::Plain));
                 Ok(())
             }
             Op::Const(_) => Ok(()),
@@ -127,10 +129,11 @@ impl<'a> Planner<'a> {
         let buffer = self.buffer(&name, &ty, Layout::Plain, Space::Output(index));
         match self.homes.get(&id).copied() {
             Some(home) if home.layout == Layout::Blocked => {
-                lower::reorder(self, id, home.place, at(buffer), false)
+                let to = self.home(at(buffer), &ty, Layout::Plain);
+                lower::reorder(self, &name, &ty, home, to)
             }
             _ => {
-                let from = self.operand(id, Layout::Plain)?;
+                let from = self.plain(id)?;
                 lower::copy(self, &name, from, at(buffer), &ty);
                 Ok(())
             }
@@ -182,10 +185,29 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// A value of this type that lies at a place image by image.
+    pub(super) fn home(&self, place: Place, ty: &Type, layout: Layout) -> Home {
+        let images = ty.dims().first().copied().unwrap_or(1);
+        let image = ty.dtype.bytes() * self.elements(ty, layout) / images.max(1);
+        Home { place, layout, image: image as i64 }
+    }
+
+    /// A value in channel blocks that is a piece of another one, the images of that so many bytes apart.
+    pub(super) fn piece(&self, id: NodeId, place: Place, image: i64) -> Home {
+        let alone = self.home(place, self.ty(id), Layout::Blocked);
+        // Where no second image follows, one distance is as good as another: the same for steps that may share code.
+        if self.ty(id).dims()[0] == 1 { alone } else { Home { image, ..alone } }
+    }
+
+    /// Where a value lies plain, image by image.
+    pub(super) fn plain(&mut self, id: NodeId) -> Result<Place, String> {
+        self.operand(id, Layout::Plain).map(|home| home.place)
+    }
+
     /// Where a value lies in this layout: its home, or a reordered copy made now, or packed weights.
-    pub(super) fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Place, String> {
+    pub(super) fn operand(&mut self, id: NodeId, layout: Layout) -> Result<Home, String> {
         if self.module.graph[id].is_const() {
-            return match layout {
+            let place = match layout {
                 Layout::Plain => {
                     let elements = self.ty(id).elements();
                     self.packed(id, "plain", elements, |weights, tensor| weights.add_tensor(tensor))
@@ -195,19 +217,20 @@ impl<'a> Planner<'a> {
                     self.pack(id, "blocked", words, move |t, words| weights::blocked(t, lanes, words))
                 }
             };
+            return Ok(self.home(place?, self.ty(id), layout));
         }
         let home = *self.homes.get(&id).ok_or("an operand was not computed")?;
         if home.layout == layout {
-            return Ok(home.place);
+            return Ok(home);
         }
-        if let Some(&place) = self.copies.get(&(id, layout)) {
-            return Ok(place);
+        if let Some(&copy) = self.copies.get(&(id, layout)) {
+            return Ok(copy);
         }
         let name = format!("{}.{}", self.name(id), if layout == Layout::Plain { "plain" } else { "blocked" });
         // A value that lives outside its blocks is put into them where a concatenation wants it.
         let view = if layout == Layout::Blocked { self.view(id) } else { None };
-        let copy = view.unwrap_or_else(|| at(self.buffer(&name, self.ty(id), layout, Space::Arena)));
-        lower::reorder(self, id, home.place, copy, layout == Layout::Blocked)?;
+        let copy = view.unwrap_or_else(|| self.arena(&name, self.ty(id), layout));
+        lower::reorder(self, &self.name(id), self.ty(id), home, copy)?;
         self.copies.insert((id, layout), copy);
         Ok(copy)
     }
@@ -224,27 +247,31 @@ impl<'a> Planner<'a> {
         id
     }
 
+    /// A value of this type in a new buffer of the arena.
+    pub(super) fn arena(&mut self, name: &str, ty: &Type, layout: Layout) -> Home {
+        let buffer = self.buffer(name, ty, layout, Space::Arena);
+        self.home(at(buffer), ty, layout)
+    }
+
     /// A new home for a node's value: its view or the caller's output where that can be, else the arena.
-    pub(super) fn result(&mut self, id: NodeId, layout: Layout) -> Place {
-        if layout == Layout::Blocked
-            && let Some(place) = self.view(id)
-        {
-            self.homes.insert(id, Home { place, layout });
-            return place;
-        }
+    pub(super) fn result(&mut self, id: NodeId, layout: Layout) -> Home {
+        let view = if layout == Layout::Blocked { self.view(id) } else { None };
+        let home = view.unwrap_or_else(|| self.place_of_its_own(id, layout));
+        self.homes.insert(id, home);
+        home
+    }
+
+    fn place_of_its_own(&mut self, id: NodeId, layout: Layout) -> Home {
         if let Some(&rows) = self.rings.get(&id) {
-            let place = at(self.ring(id, layout, rows));
-            self.homes.insert(id, Home { place, layout });
-            return place;
+            return Home { place: at(self.ring(id, layout, rows)), layout, image: 0 };
         }
         let graph = &self.module.graph;
         let space = match graph.outputs().iter().position(|&o| o == id) {
             Some(index) if layout == Layout::Plain => Space::Output(index as u32),
             _ => Space::Arena,
         };
-        let place = at(self.buffer(&self.name(id), self.ty(id), layout, space));
-        self.homes.insert(id, Home { place, layout });
-        place
+        let buffer = self.buffer(&self.name(id), self.ty(id), layout, space);
+        self.home(at(buffer), self.ty(id), layout)
     }
 
     /// A buffer for so many rows of one image of a value.
@@ -257,7 +284,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The place that a concatenation wants a value in; its buffer is made when the first asks.
-    pub(super) fn view(&mut self, id: NodeId) -> Option<Place> {
+    pub(super) fn view(&mut self, id: NodeId) -> Option<Home> {
         let view = *self.views.get(&id)?;
         let buffer = match self.roots.get(&view.root) {
             Some(&buffer) => buffer,
@@ -269,12 +296,14 @@ impl<'a> Planner<'a> {
                 buffer
             }
         };
-        Some(Place { buffer, offset: view.offset })
+        let place = Place { buffer, offset: view.offset };
+        let whole = self.home(place, self.ty(view.root), Layout::Blocked);
+        Some(self.piece(id, place, whole.image))
     }
 
     /// A home for a node's value in the place of an operand of the same shape and layout that is read here for the
     /// last time, and here only at the very element that is written.
-    pub(super) fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Place {
+    pub(super) fn result_over(&mut self, id: NodeId, layout: Layout, operands: &[NodeId]) -> Home {
         let graph = &self.module.graph;
         let is_placed = match layout {
             Layout::Plain => graph.is_output(id),
@@ -294,16 +323,18 @@ impl<'a> Planner<'a> {
             here == 1 && !graph.is_output(o) && graph.readers(o).all(|r| r == id || is_done(r))
         };
         let reusable = operands.iter().filter(|&&o| is_last(o)).find_map(|o| {
-            let home = self.homes.get(o).filter(|h| h.layout == layout && self.ty(*o) == self.ty(id))?;
+            let home = *self.homes.get(o).filter(|_| self.ty(*o) == self.ty(id))?;
             let buffer = &self.buffers[home.place.buffer.0 as usize];
-            let alone = buffer.space == Space::Arena && !self.shared.contains(&home.place.buffer);
-            (alone && !self.is_read_in_group(home.place.buffer, id)).then_some(home.place)
+            let alone = home == self.home(home.place, self.ty(id), layout)
+                && buffer.space == Space::Arena
+                && !self.shared.contains(&home.place.buffer);
+            (alone && !self.is_read_in_group(home.place.buffer, id)).then_some(home)
         });
         match reusable {
-            Some(place) => {
+            Some(home) => {
                 self.decisions.did(Topic::InPlace, self.name(id), "written over an operand");
-                self.homes.insert(id, Home { place, layout });
-                place
+                self.homes.insert(id, home);
+                home
             }
             None => self.result(id, layout),
         }
@@ -358,9 +389,9 @@ impl<'a> Planner<'a> {
     }
 
     /// Gives a node's value the home of another: the same bytes seen in another shape.
-    pub(super) fn alias(&mut self, id: NodeId, place: Place, layout: Layout) {
-        self.shared.push(place.buffer);
-        self.homes.insert(id, Home { place, layout });
+    pub(super) fn alias(&mut self, id: NodeId, home: Home) {
+        self.shared.push(home.place.buffer);
+        self.homes.insert(id, home);
     }
 
     /// Appends a step that computes the value of a node, or a few where it takes very many calls.

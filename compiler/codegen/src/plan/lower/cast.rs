@@ -102,7 +102,7 @@ fn to_f32(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let View { of, first, strides } = view(p, expr.operands[0]);
     let dtype = p.ty(of).dtype;
-    let place = p.operand(of, Layout::Plain)?.moved(dtype.bytes() as i64 * first);
+    let place = p.plain(of)?.moved(dtype.bytes() as i64 * first);
     let mut operands = vec![Walk { place, bytes: dtype.bytes(), strides }];
     let mut sources = Vec::new();
     for &value in expr.stages.iter().flat_map(|stage| &stage.operands) {
@@ -110,19 +110,19 @@ fn to_f32(p: &mut Planner, id: NodeId) -> Result<(), String> {
         sources.push(match number {
             Some(tensor) => Source::Number(tensor.data().clone()),
             None => {
-                let (place, strides) = (p.operand(value, Layout::Plain)?, map::strides(p, value, id));
+                let (place, strides) = (p.plain(value)?, map::strides(p, value, id));
                 operands.push(Walk { place, bytes: DType::F32.bytes(), strides });
                 Source::Operand(operands.len() - 1)
             }
         });
     }
-    let place = p.result(id, Layout::Plain);
-    let mut result = Walk { place, bytes: DType::F32.bytes(), strides: map::strides(p, id, id) };
+    let to = p.result(id, Layout::Plain);
+    let mut result = Walk { place: to.place, bytes: DType::F32.bytes(), strides: map::strides(p, id, id) };
     let runs = match p.rings.get(&id) {
         Some(&ring) => {
-            let Image { row, plane, image, .. } = Image::of(p, id, 1);
+            let Image { row, plane, .. } = Image::of(p, id, 1);
             result.strides =
-                [image, plane, row, result.bytes as i64].map(|b| b / result.bytes as i64).to_vec();
+                [to.image, plane, row, result.bytes as i64].map(|b| b / result.bytes as i64).to_vec();
             operands.insert(0, result);
             vec![runs::row(p.ty(id).dims(), &operands, ring)]
         }

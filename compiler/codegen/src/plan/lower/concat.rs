@@ -1,11 +1,11 @@
 //! `concat`: operands one behind the other, each copied to its place unless it was computed there.
 //!
 //! Along channels, blocked operands stay blocked where every one but the last fills its blocks: the blocked
-//! result is then their blocked forms one behind the other, and of a single image most of them are
+//! result is then, image by image, their blocked forms one behind the other, and most of them are
 //! [views](crate::plan::views) of it.
 
 use super::strided::{self, Dim};
-use crate::plan::{Layout, Place, Planner, Topic, views};
+use crate::plan::{Layout, Planner, Topic, views};
 use cnnc_ir::NodeId;
 use cnnc_ir::ops::Concat;
 
@@ -17,22 +17,19 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
         && views::fills_blocks(&p.module.graph, &expr.operands, concat.axis, p.target.lanes);
     let layout = if in_blocks { Layout::Blocked } else { Layout::Plain };
     let to = p.result(id, layout);
-    let outer: usize = p.ty(id).dims()[..axis].iter().product();
-    // Elements of one iteration of the extents outside the axis.
-    let inner = |p: &Planner, v: NodeId| p.elements(p.ty(v), layout) / outer.max(1);
-    let (whole, dtype) = (inner(p, id), p.ty(id).dtype);
-    let (mut calls, mut before) = (Vec::new(), 0);
+    let dtype = p.ty(id).dtype;
+    let mut place = to.place;
+    let mut calls = Vec::new();
     for operand in expr.operands {
-        let own = inner(p, operand);
-        let place = Place { offset: to.offset + (dtype.bytes() * before) as u64, ..to };
-        before += own;
         let from = p.operand(operand, layout)?;
-        if from == place {
-            continue;
+        let own = strided::extents(p, operand, layout);
+        let (source, result) = (strided::strides(p, operand, from), strided::strides(p, id, to));
+        if from.place != place {
+            let dim = |d: usize| Dim { extent: own[d], from: source[d], to: result[d] };
+            let dims: Vec<Dim> = (0..own.len()).map(dim).collect();
+            calls.extend(strided::calls(p, dtype, from.place, place, &dims));
         }
-        let dims =
-            [Dim { extent: outer, from: own as i64, to: whole as i64 }, Dim { extent: own, from: 1, to: 1 }];
-        calls.extend(strided::calls(p, dtype, from, place, &dims));
+        place = place.moved(dtype.bytes() as i64 * own[axis] as i64 * result[axis]);
     }
     let name = p.name(id);
     match views::hindrance(&p.module.graph, id, concat, p.target.lanes) {
@@ -43,5 +40,5 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, concat: &Concat) -> Result<(), 
         None => p.decisions.left(Topic::Concats, name.clone(), "some operands are wanted elsewhere too"),
     }
     p.step(&name, "concat", "copy".into(), calls, 0);
-    super::finish(p, id, to, layout, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }

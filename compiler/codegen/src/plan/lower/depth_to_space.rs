@@ -9,7 +9,7 @@ use cnnc_ir::ops::{DepthMode, DepthToSpace};
 /// Lowers a depth-to-space and the pipe behind it.
 pub(super) fn lower(p: &mut Planner, id: NodeId, op: &DepthToSpace) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
-    let from = p.operand(expr.operands[0], Layout::Plain)?;
+    let from = p.plain(expr.operands[0])?;
     let to = p.result(id, Layout::Plain);
     let [_, _, h, w] = dims4(p, expr.operands[0]);
     let [n, c, height, width] = dims4(p, id);
@@ -29,7 +29,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, op: &DepthToSpace) -> Result<()
         dim(b, v * plane, 1),
         dim(w, 1, b),
     ];
-    let calls = strided::calls(p, p.ty(id).dtype, from, to, &dims);
+    let calls = strided::calls(p, p.ty(id).dtype, from, to.place, &dims);
     p.step(&p.name(id), "depth_to_space", "strided copy".into(), calls, 0);
-    super::finish(p, id, to, Layout::Plain, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }

@@ -16,7 +16,7 @@ use super::product::{self, Job, Outer, Part, Rings, Sliding, Weights};
 use super::reorder;
 use super::sums;
 use crate::kernels::product::{Destination, Product};
-use crate::plan::{Layout, Over, Place, Planner, Space, Window, at, weights};
+use crate::plan::{Home, Layout, Over, Place, Planner, Window, weights};
 use cnnc_ir::{NodeId, Stage};
 
 /// Windows along one dimension of a plane, and the results that they make.
@@ -91,14 +91,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
         Some(&b) => Some(pipe::channels(p, b)?),
         None => None,
     };
-    let to = match apart {
-        true => {
-            let ty = p.ty(id).with_dims([n * groups, outputs, oh, ow]).map_err(|m| m.0)?;
-            let name = format!("{}.groups", p.name(id));
-            Some(at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena)))
-        }
-        false => None,
-    };
+    // Groups apart are as images of their own.
+    let ty = p.ty(id).with_dims([n * groups, outputs, oh, ow]).map_err(|m| m.0)?;
+    let to = apart.then(|| p.arena(&format!("{}.groups", p.name(id)), &ty, Layout::Blocked));
     let blocks = outputs.div_ceil(lanes);
     let is_whole = groups == 1 && direct.phases.len() == 1;
     let summed = if is_whole { sums::wanted(p, id) } else { None };
@@ -127,8 +122,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
     product::lower(p, job)?;
     let Some(apart) = to else { return Ok(()) };
     let plain = p.result(id, Layout::Plain);
-    reorder::images(p, &p.name(id), [n * groups, outputs, oh * ow], apart, plain, false);
-    super::finish(p, id, plain, Layout::Plain, expr.stages[taken..].to_vec())
+    reorder::reorder(p, &p.name(id), &ty, apart, p.home(plain.place, &ty, Layout::Plain))?;
+    super::finish(p, id, plain, expr.stages[taken..].to_vec())
 }
 
 /// Where the planes of a convolution lie.
@@ -139,7 +134,7 @@ struct Planes {
     block: usize,
     from: Image,
     result: Image,
-    input: Place,
+    input: Home,
     groups: usize,
     /// Channel blocks of a group's result.
     blocks: usize,
@@ -149,7 +144,7 @@ struct Planes {
 
 impl Planes {
     fn part(&self, p: &mut Planner, phase: Phase) -> Result<Part, String> {
-        let Planes { block, from, result, groups, blocks, .. } = *self;
+        let Planes { block, from, result, input, groups, blocks, .. } = *self;
         let Phase { rows, columns, filter } = phase;
         let filter = Filter { block, ..filter };
         let lanes = p.target.lanes;
@@ -159,8 +154,9 @@ impl Planes {
         let outer = [
             Outer {
                 extent: n,
-                input: from.image,
-                output: if self.apart { (groups * blocks) as i64 * result.plane } else { result.image },
+                input: input.image,
+                output: (groups * blocks) as i64 * result.plane,
+                is_image: !self.apart,
                 ..Outer::default()
             },
             Outer {
@@ -239,7 +235,7 @@ impl Planes {
             channels: filter.inputs,
             kernel,
             window: window.zip(step).map(|(window, (_, table))| Sliding { window, row: from.row, table }),
-            input: self.input.moved(skipped),
+            input: input.place.moved(skipped),
             weights: Weights::Packed(filter),
             start: rows.first as i64 * result.row + columns.first as i64 * vector,
             listed: None,
@@ -256,10 +252,10 @@ fn group_channels(p: &mut Planner, operand: NodeId, groups: usize, outputs: usiz
             groups.zip(words.chunks_mut(filled)).for_each(|(group, words)| weights::copy(group, words));
         });
     }
-    let plain = p.operand(operand, Layout::Plain)?;
+    let plain = p.plain(operand)?;
     let name = format!("{}.groups", p.name(operand));
     let ty = p.ty(operand).with_dims([groups, outputs]).map_err(|m| m.0)?;
-    let filled = at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena));
-    reorder::images(p, &name, [groups, outputs, 1], plain, filled, true);
-    Ok(filled)
+    let filled = p.arena(&name, &ty, Layout::Blocked);
+    reorder::reorder(p, &name, &ty, p.home(plain, &ty, Layout::Plain), filled)?;
+    Ok(filled.place)
 }

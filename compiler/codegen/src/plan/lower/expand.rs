@@ -8,7 +8,7 @@ use cnnc_ir::NodeId;
 pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let operand = expr.operands[0];
-    let from = p.operand(operand, Layout::Plain)?;
+    let from = p.plain(operand)?;
     let to = p.result(id, Layout::Plain);
     let (own, ty) = (&p.ty(operand).shape, p.ty(id));
     let (source, result) = (own.strides(), ty.shape.strides());
@@ -19,7 +19,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId) -> Result<(), String> {
     };
     let dims: Vec<Dim> =
         (0..ty.rank()).map(|d| Dim { extent: ty.dims()[d], from: stride(d), to: result[d] as i64 }).collect();
-    let calls = strided::calls(p, ty.dtype, from, to, &dims);
+    let calls = strided::calls(p, ty.dtype, from, to.place, &dims);
     p.step(&p.name(id), "expand", "strided copy".into(), calls, 0);
-    super::finish(p, id, to, Layout::Plain, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }

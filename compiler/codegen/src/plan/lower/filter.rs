@@ -149,7 +149,7 @@ impl Filter {
     /// The panels of weights that are computed at run time.
     fn copied(&self, p: &mut Planner, panels: &Panels) -> Result<Place, String> {
         let lanes = p.target.lanes;
-        let from = p.operand(self.weights, Layout::Plain)?;
+        let from = p.plain(self.weights)?;
         let name = format!("{}.panels", p.name(self.weights));
         let whole = self.outputs.div_ceil(lanes) * lanes * self.depth();
         let filters: usize = self.outer.iter().map(|(extent, _)| extent).product();

@@ -34,7 +34,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
         .collect();
     let (count, least, most) = (table.len(), table.iter().min().copied(), table.iter().max().copied());
 
-    let from = p.operand(x, Layout::Plain)?;
+    let from = p.plain(x)?;
     let to = p.result(id, Layout::Plain);
     let table = p.weights(&format!("{}.offsets", p.name(id)), Data::I64(table));
     let lookup = Term::Lookup { dim: 1, table, least: least.unwrap_or(0), most: most.unwrap_or(0) };
@@ -61,7 +61,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
             window: None,
             args: vec![
                 write(
-                    shifted(to),
+                    shifted(to.place),
                     vec![index(0, bytes * count as i64), index(1, bytes), piece],
                     span.clone(),
                 ),
@@ -70,5 +70,5 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
         });
     }
     p.step(&p.name(id), "gather", "runs by a table".into(), calls, 0);
-    super::finish(p, id, to, Layout::Plain, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }

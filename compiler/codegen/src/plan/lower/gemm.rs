@@ -18,7 +18,7 @@ use cnnc_ir::{NodeId, Op, Stage};
 pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), String> {
     let mut expr = p.module.graph.expr(id);
     let (a, b) = (expr.operands[0], expr.operands[1]);
-    let left = p.operand(a, Layout::Plain)?;
+    let left = p.plain(a)?;
     let left = if gemm.trans_a { super::transpose::matrix(p, a, left)? } else { left };
     let mut bias = None;
     if let Some(&c) = expr.operands.get(2) {
@@ -39,7 +39,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), Stri
 pub(super) fn lower_matmul(p: &mut Planner, id: NodeId) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let (a, b) = (expr.operands[0], expr.operands[1]);
-    let left = p.operand(a, Layout::Plain)?;
+    let left = p.plain(a)?;
     let (da, db, dy) = (p.ty(a).dims(), p.ty(b).dims(), p.ty(id).dims());
     let rank = dy.len();
     let (k, n) = (db[db.len() - 2], db[db.len() - 1]);
@@ -69,7 +69,7 @@ pub(super) fn lower_matmul(p: &mut Planner, id: NodeId) -> Result<(), String> {
         };
         let (sa, sb, sy) = (strides(da), strides(db), strides(dy));
         product.batch = (0..rank - 2)
-            .map(|d| Outer { extent: dy[d], input: sa[d], weights: sb[d], bias: 0, output: sy[d] })
+            .map(|d| Outer { extent: dy[d], input: sa[d], weights: sb[d], output: sy[d], ..Outer::default() })
             .collect();
     }
     product.lower(p, None, expr.stages)
@@ -148,7 +148,7 @@ impl Matrices<'_> {
                 strides: if trans_b { [k as i64, 1, 0, 0] } else { [1, n as i64, 0, 0] },
             }),
             false => {
-                let place = p.operand(right, Layout::Plain)?;
+                let place = p.plain(right)?;
                 Weights::Rows(if trans_b { super::transpose::matrix(p, right, place)? } else { place })
             }
         };

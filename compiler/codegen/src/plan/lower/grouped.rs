@@ -40,11 +40,10 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         None => None,
     };
     let index = |dim, stride| Term::Index { dim, stride };
-    let same = [index(0, result.image), index(1, result.plane), result.along(2)];
     let channel = vec![index(1, vector)];
     let view = View {
         layout: Layout::Blocked,
-        same: &same,
+        same: &|image| result.terms(image),
         same_span: 0..result.row,
         channel: Some((&channel, 0..vector)),
         first_arg: 6,
@@ -63,12 +62,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     };
     let (step, table) = from.step(p, &p.name(id), &window);
     let mut args = vec![
-        write(to, same.to_vec(), 0..result.row),
-        read(
-            input,
-            vec![index(0, from.image), index(1, from.plane), Term::FirstRow { stride: from.row }],
-            0..from.row,
-        ),
+        write(to.place, result.terms(to.image), 0..result.row),
+        read(input.place, from.window_terms(input.image), 0..from.row),
         read(weights, vec![index(1, filter), Term::FirstTap { stride: line }], 0..filter),
         // Without a bias its argument is not read.
         bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
@@ -105,7 +100,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
     let algorithm = format!("{} in groups of {group}", if group == 1 { "depthwise" } else { "rotations" });
     let macs = (n * channels * oh * ow * group * kh * kw) as u64;
     p.step(&p.name(id), "conv", algorithm, calls, macs);
-    super::finish(p, id, to, Layout::Blocked, expr.stages[taken..].to_vec())
+    super::finish(p, id, to, expr.stages[taken..].to_vec())
 }
 
 /// Weights `[O, group, KH, KW]` as `[block][row][column][rotation][lane]`, lanes that do not exist zero.

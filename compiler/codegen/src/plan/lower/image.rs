@@ -4,21 +4,22 @@
 //! row y of channel block c of image n:   n * image + c * plane + y * row             the whole value
 //!                                                    c * plane + y % ring * row      a ring of its rows
 //! ```
+//!
+//! INVARIANT: `image` is known by the [`Home`](crate::plan::Home) of a value alone, and not by its shape: a piece of a
+//! concatenation is as far from image to image as the whole. Loop 0 of a nest over channel blocks is that over images.
 
 use super::pipe::read;
 use crate::kernels::row::RowStep;
 use crate::plan::{Arg, Planner, Term, Window};
 use cnnc_ir::{Data, NodeId};
 
-/// Distances in the memory of a value of shape `[N, C, H, W]`, in bytes.
+/// Distances in the memory of an image of a value of shape `[N, C, H, W]`, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Image {
     /// From row to row.
     pub row: i64,
     /// From channel block to channel block, or channel to channel of a plain value.
     pub plane: i64,
-    /// From image to image: a ring holds the rows of one.
-    pub image: i64,
     /// Rows of the ring.
     pub ring: Option<u64>,
 }
@@ -31,17 +32,25 @@ impl Image {
 
     /// The distances of a value whose channels lie side by side in blocks of so many.
     pub(super) fn of(p: &Planner, id: NodeId, block: usize) -> Image {
-        let [_, channels, height, width] = super::conv::dims4(p, id);
+        let [.., height, width] = super::conv::dims4(p, id);
         let ring = p.rings.get(&id).copied();
         let row = (4 * block * width) as i64;
         let plane = row * ring.unwrap_or(height as u64) as i64;
-        let image = if ring.is_some() { 0 } else { plane * channels.div_ceil(block) as i64 };
-        Image { row, plane, image, ring }
+        Image { row, plane, ring }
     }
 
-    /// How an address moves with a loop over rows.
-    pub(super) fn along(&self, dim: usize) -> Term {
-        along(dim, self.row, self.ring)
+    /// How an address moves with images so far apart, channel blocks and rows.
+    pub(super) fn terms(&self, image: i64) -> Vec<Term> {
+        self.terms_to(image, along(2, self.row, self.ring))
+    }
+
+    /// The same, where a window slides over the rows.
+    pub(super) fn window_terms(&self, image: i64) -> Vec<Term> {
+        self.terms_to(image, Term::FirstRow { stride: self.row })
+    }
+
+    fn terms_to(&self, image: i64, row: Term) -> Vec<Term> {
+        vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: self.plane }, row]
     }
 
     /// How a window goes from row to row, and the argument that a kernel takes for it.

@@ -32,6 +32,13 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
     let blocks = channels.div_ceil(lanes);
     let vector = 4 * lanes as i64;
     let plane = pixels as i64 * vector;
+    let terms = |image: i64| {
+        vec![
+            Term::Index { dim: 0, stride: image },
+            Term::Index { dim: 1, stride: plane },
+            Term::Index { dim: 2, stride: PIXELS as i64 * vector },
+        ]
+    };
     let mut calls = Vec::new();
     let mut call = |first: usize, count: usize| {
         let has_before = below > 0 && first > 0;
@@ -53,14 +60,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
                 bias: lrn.bias.to_bits(),
                 beta: lrn.beta.to_bits(),
             };
-            let terms = vec![
-                Term::Index { dim: 0, stride: plane * blocks as i64 },
-                Term::Index { dim: 1, stride: plane },
-                Term::Index { dim: 2, stride: PIXELS as i64 * vector },
-            ];
             let run = pixels as i64 * vector;
             let span = if has_before { -plane } else { 0 }..run + if has_behind { plane } else { 0 };
-            let args = [write(to, terms.clone(), 0..run), read(from, terms, span)];
+            let args = [write(to.place, terms(to.image), 0..run), read(from.place, terms(from.image), span)];
             calls.push(Call {
                 kernel: kernel.into(),
                 extents: vec![n as u64, count as u64, pieces as u64],
@@ -79,7 +81,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
         }
     }
     p.step(&p.name(id), "lrn", format!("{} channels", lrn.size), calls, 0);
-    super::finish(p, id, to, Layout::Blocked, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }
 
 /// Lowers an lrn of any element type and the pipe behind it, element by element.

@@ -12,7 +12,7 @@ use super::runs::{Run, Walk, runs};
 use super::{elementwise, scalar};
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::{Pointwise, Source};
-use crate::plan::{Call, Layout, Place, Planner, Term};
+use crate::plan::{Call, Home, Layout, Place, Planner, Term};
 use cnnc_ir::{DType, NodeId, Op, Stage};
 
 /// Lowers a node whose operator is element-wise.
@@ -55,19 +55,13 @@ pub(super) fn fits_blocks(p: &Planner, id: NodeId) -> bool {
         && expr.all_operands().all(|&v| !matches!(role(p, v, id), Role::Other))
 }
 
-/// Runs a value that lies at `place` through stages that its producer could not take.
-pub(super) fn lower_rest(
-    p: &mut Planner,
-    id: NodeId,
-    home: Place,
-    layout: Layout,
-    stages: Vec<Stage>,
-) -> Result<(), String> {
+/// Runs a value that lies at `home` through stages that its producer could not take.
+pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Home, stages: Vec<Stage>) -> Result<(), String> {
     if p.ty(id).dtype != DType::F32 || !are_vectors(p, &stages) {
-        let home = leave_blocks(p, id, home, layout)?;
-        return scalar::lower_rest(p, id, home, &stages);
+        let home = leave_blocks(p, id, home)?;
+        return scalar::lower_rest(p, id, home.place, &stages);
     }
-    pipe(p, id, From::Place(home, layout), stages.into_iter().map(Step::from).collect())
+    pipe(p, id, From::Home(home), stages.into_iter().map(Step::from).collect())
 }
 
 /// Whether all stages have a vector form.
@@ -76,12 +70,12 @@ fn are_vectors(p: &Planner, stages: &[Stage]) -> bool {
 }
 
 /// The plain home of a value that its kernel left at `home`.
-fn leave_blocks(p: &mut Planner, id: NodeId, home: Place, layout: Layout) -> Result<Place, String> {
-    if layout == Layout::Plain {
+fn leave_blocks(p: &mut Planner, id: NodeId, home: Home) -> Result<Home, String> {
+    if home.layout == Layout::Plain {
         return Ok(home);
     }
     let plain = p.result(id, Layout::Plain);
-    super::reorder(p, id, home, plain, false)?;
+    super::reorder(p, &p.name(id), p.ty(id), home, plain)?;
     Ok(plain)
 }
 
@@ -104,16 +98,16 @@ impl std::convert::From<Stage> for Step {
 enum From {
     Value(NodeId),
     /// The result's own home, already written once.
-    Place(Place, Layout),
+    Home(Home),
 }
 
 fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(), String> {
     let values: Vec<NodeId> = match from {
         From::Value(v) => std::iter::once(v).chain(steps.iter().filter_map(|s| s.operand)).collect(),
-        From::Place(..) => steps.iter().filter_map(|s| s.operand).collect(),
+        From::Home(_) => steps.iter().filter_map(|s| s.operand).collect(),
     };
     let wanted = match from {
-        From::Place(_, layout) => layout,
+        From::Home(home) => home.layout,
         From::Value(_) if values.iter().any(|&v| p.layout(v) == Some(Layout::Blocked)) => Layout::Blocked,
         From::Value(_) => Layout::Plain,
     };
@@ -121,9 +115,9 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
     let wanted = if p.rings.contains_key(&id) { Layout::Blocked } else { wanted };
     let layout = if fits_blocks { wanted } else { Layout::Plain };
     let (to, start) = match from {
-        From::Place(place, home) if home == layout => (place, Some(place)),
-        From::Place(place, home) => {
-            let plain = leave_blocks(p, id, place, home)?;
+        From::Home(home) if home.layout == layout => (home, Some(home)),
+        From::Home(home) => {
+            let plain = leave_blocks(p, id, home)?;
             (plain, Some(plain))
         }
         From::Value(_) if p.rings.contains_key(&id) => (p.result(id, layout), None),
@@ -138,8 +132,8 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
         };
         operands.push(source);
     }
-    if let Some(place) = start {
-        operands.insert(0, Operand::Tensor(id, place));
+    if let Some(home) = start {
+        operands.insert(0, Operand::Tensor(id, home));
     }
     let calls = match layout {
         Layout::Blocked => blocked(p, id, to, &operands, &steps)?,
@@ -156,7 +150,7 @@ enum Operand {
     /// One number a channel, as vectors.
     Channel(Place),
     /// A tensor, which broadcasts to the result.
-    Tensor(NodeId, Place),
+    Tensor(NodeId, Home),
 }
 
 /// Strides of a value along the extents of the result it broadcasts to.
@@ -186,7 +180,7 @@ fn functions(steps: &[Step], sources: &[Source]) -> Result<Vec<Pointwise>, Strin
 fn blocked(
     p: &Planner,
     id: NodeId,
-    to: Place,
+    to: Home,
     operands: &[Operand],
     steps: &[Step],
 ) -> Result<Vec<Call>, String> {
@@ -199,13 +193,12 @@ fn blocked(
     let (rows, vectors) = if by_rows { (height, width) } else { (1, height * width) };
     let (vector, unit) = (4 * lanes as i64, (4 * lanes * vectors) as i64);
     let index = |dim, stride| Term::Index { dim, stride };
-    let moving = |value: NodeId| {
-        let image = Image::blocked(p, value);
-        let mut terms = vec![index(0, image.image), index(1, image.plane)];
-        terms.extend(by_rows.then(|| image.along(2)));
+    let moving = |value: NodeId, home: &Home| {
+        let mut terms = Image::blocked(p, value).terms(home.image);
+        terms.truncate(if by_rows { 3 } else { 2 });
         terms
     };
-    let mut args = vec![write(to, moving(id), 0..unit)];
+    let mut args = vec![write(to.place, moving(id, &to), 0..unit)];
     let mut sources = Vec::new();
     for operand in operands {
         let next = args.len() as u32;
@@ -215,8 +208,8 @@ fn blocked(
                 args.push(read(*place, vec![index(1, vector)], 0..vector));
                 Source::Channel(next)
             }
-            Operand::Tensor(value, place) => {
-                args.push(read(*place, moving(*value), 0..unit));
+            Operand::Tensor(value, home) => {
+                args.push(read(home.place, moving(*value, home), 0..unit));
                 Source::Same(next)
             }
         });
@@ -237,15 +230,15 @@ fn blocked(
 fn plain(
     p: &Planner,
     id: NodeId,
-    to: Place,
+    to: Home,
     operands: &[Operand],
     steps: &[Step],
 ) -> Result<Vec<Call>, String> {
     let lanes = p.target.lanes;
     let walk = |place: Place, strides: Vec<i64>| Walk { place, bytes: 4, strides };
-    let mut walks = vec![walk(to, strides(p, id, id))];
+    let mut walks = vec![walk(to.place, strides(p, id, id))];
     walks.extend(operands.iter().filter_map(|operand| match operand {
-        Operand::Tensor(value, place) => Some(walk(*place, strides(p, *value, id))),
+        Operand::Tensor(value, home) => Some(walk(home.place, strides(p, *value, id))),
         _ => None,
     }));
     let mut calls = Vec::new();

@@ -52,7 +52,7 @@ pub(super) use strided::copy;
 pub(super) use sums::Sums;
 pub(super) use winograd::{ByRows, by_rows, bytes as winograd_bytes};
 
-use super::{Layout, Place, Planner};
+use super::{Home, Layout, Planner};
 use crate::kernels::fold::Fold;
 use cnnc_ir::{DType, NodeId, Op, Stage};
 
@@ -168,12 +168,6 @@ pub(super) fn takes_pipe(p: &Planner, id: NodeId) -> bool {
 }
 
 /// Runs what a node computed through the stages that its kernel did not take.
-fn finish(
-    p: &mut Planner,
-    id: NodeId,
-    home: Place,
-    layout: Layout,
-    stages: Vec<Stage>,
-) -> Result<(), String> {
-    if stages.is_empty() { Ok(()) } else { map::lower_rest(p, id, home, layout, stages) }
+fn finish(p: &mut Planner, id: NodeId, home: Home, stages: Vec<Stage>) -> Result<(), String> {
+    if stages.is_empty() { Ok(()) } else { map::lower_rest(p, id, home, stages) }
 }

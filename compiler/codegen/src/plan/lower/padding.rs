@@ -21,7 +21,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
     let to = p.result(id, layout);
 
     let (inner, whole) = (strided::extents(p, operand, layout), strided::extents(p, id, layout));
-    let (source, result) = (strided::strides(&inner), strided::strides(&whole));
+    let (source, result) = (strided::strides(p, operand, from), strided::strides(p, id, to));
     let mut before: Vec<usize> = pad.before.iter().map(|&n| n as usize).collect();
     before.resize(inner.len(), 0);
     if layout == Layout::Blocked {
@@ -32,12 +32,12 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
         ..place
     };
     // Where the operand's first element goes, seen from the first dimension up to `d`.
-    let corner = |d: usize| (0..d).fold(to, |place, d| moved(d, before[d], place));
+    let corner = |d: usize| (0..d).fold(to.place, |place, d| moved(d, before[d], place));
 
     let rank = inner.len();
     let copied: Vec<Dim> =
         (0..rank).map(|d| Dim { extent: inner[d], from: source[d], to: result[d] }).collect();
-    let mut calls = strided::calls(p, dtype, from, corner(rank), &copied);
+    let mut calls = strided::calls(p, dtype, from.place, corner(rank), &copied);
     for d in 0..rank {
         let behind = before[d] + inner[d];
         for (start, extent) in [(0, before[d]), (behind, whole[d] - behind)] {
@@ -52,7 +52,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, pad: &Padding) -> Result<(), St
         }
     }
     p.step(&p.name(id), "pad", "strided copy, filled border".into(), calls, 0);
-    super::finish(p, id, to, layout, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }
 
 fn keeps_blocks(p: &Planner, id: NodeId, operand: NodeId, pad: &Padding) -> bool {

@@ -2,7 +2,7 @@
 
 use super::reorder;
 use crate::kernels::pointwise::{Binary, Pointwise, Source};
-use crate::plan::{Access, Arg, Layout, Place, Planner, Space, Term, at, weights};
+use crate::plan::{Access, Arg, Layout, Place, Planner, Term, weights};
 use crate::vasm::math::Function;
 use cnnc_ir::{DType, NodeId, Op, Stage, Type};
 use std::ops::Range;
@@ -11,8 +11,9 @@ use std::ops::Range;
 pub(super) struct View<'a> {
     /// The layout of the result.
     pub layout: Layout,
-    /// How the address of the result moves: operands of the same shape move alike.
-    pub same: &'a [Term],
+    /// How the address of the result moves where its images are so many bytes apart: operands of the same shape move
+    /// alike, but that their images are as far apart as their own homes say.
+    pub same: &'a dyn Fn(i64) -> Vec<Term>,
     /// Bytes that a unit touches there.
     pub same_span: Range<i64>,
     /// How the address of a vector of channels moves, and the bytes touched; `None`: a unit has no fixed channels.
@@ -170,8 +171,8 @@ fn source(
     Ok(match role(p, operand, id) {
         Role::Number(x) => Some(Source::Constant(x.to_bits())),
         Role::Same => {
-            let place = p.operand(operand, view.layout)?;
-            pipe.args.push(read(place, view.same.to_vec(), view.same_span.clone()));
+            let home = p.operand(operand, view.layout)?;
+            pipe.args.push(read(home.place, (view.same)(home.image), view.same_span.clone()));
             pipe.same.push(operand);
             Some(Source::Same(next))
         }
@@ -193,17 +194,18 @@ pub(super) fn channels(p: &mut Planner, operand: NodeId) -> Result<Place, String
     }
     let channels = p.ty(operand).elements();
     if p.layout(operand) == Some(Layout::Blocked) && p.ty(operand).dims()[1] == channels {
-        return p.operand(operand, Layout::Blocked);
+        // Of a single image.
+        return p.operand(operand, Layout::Blocked).map(|home| home.place);
     }
-    let plain = p.operand(operand, Layout::Plain)?;
+    let plain = p.plain(operand)?;
     if channels.is_multiple_of(p.target.lanes) {
         return Ok(plain);
     }
     let name = format!("{}.channels", p.name(operand));
     let ty = Type::new(DType::F32, [1, channels]).map_err(|m| m.0)?;
-    let filled = at(p.buffer(&name, &ty, Layout::Blocked, Space::Arena));
-    reorder::images(p, &name, [1, channels, 1], plain, filled, true);
-    Ok(filled)
+    let filled = p.arena(&name, &ty, Layout::Blocked);
+    reorder::reorder(p, &name, &ty, p.home(plain, &ty, Layout::Plain), filled)?;
+    Ok(filled.place)
 }
 
 /// An address that is read.

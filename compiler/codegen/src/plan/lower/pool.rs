@@ -53,11 +53,10 @@ fn lower(
     };
     let fold = if mean.is_some() { Fold::Sum } else { Fold::Max };
     let columns_counted: Option<Vec<usize>> = mean.map(|_| (0..ow).map(|i| count(&columns, i)).collect());
-    let same = [index(0, result.image), index(1, result.plane), result.along(2)];
     let channel = vec![index(1, vector)];
     let view = View {
         layout: Layout::Blocked,
-        same: &same,
+        same: &|image| result.terms(image),
         same_span: 0..result.row,
         channel: Some((&channel, 0..vector)),
         first_arg: 5,
@@ -75,10 +74,9 @@ fn lower(
         ring: from.ring,
     };
     let (step, table) = from.step(p, &p.name(id), &window);
-    let moving = vec![index(0, from.image), index(1, from.plane), Term::FirstRow { stride: from.row }];
     let mut args = vec![
-        write(to, same.to_vec(), 0..result.row),
-        read(input, moving, 0..from.row),
+        write(to.place, result.terms(to.image), 0..result.row),
+        read(input.place, from.window_terms(input.image), 0..from.row),
         Arg::Taps,
         counts,
         table,
@@ -109,5 +107,5 @@ fn lower(
     let full = channels / lanes;
     let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
     p.step(&p.name(id), op, "row by row".into(), calls, 0);
-    super::finish(p, id, to, Layout::Blocked, expr.stages[taken..].to_vec())
+    super::finish(p, id, to, expr.stages[taken..].to_vec())
 }

@@ -8,7 +8,7 @@ use super::sums::{self, Sums, Wanted};
 use super::zeros::Listed;
 use crate::kernels::pointwise::Source;
 use crate::kernels::product::{CACHE_LINE, Destination, Product};
-use crate::plan::{Access, Arg, Call, Layout, Place, Planner, Term, Window};
+use crate::plan::{Access, Arg, Call, Home, Layout, Place, Planner, Term, Window};
 use cnnc_ir::{NodeId, Stage};
 
 /// Bytes of a panel that is asked for while the one before is at work: most of both stays in the second cache level
@@ -23,6 +23,8 @@ pub(super) struct Outer {
     pub weights: i64,
     pub bias: i64,
     pub output: i64,
+    /// Whether it is over images: what is written, and read beside it, is as far apart as its home says, not `output`.
+    pub is_image: bool,
 }
 
 /// A product to be planned.
@@ -36,7 +38,7 @@ pub(super) struct Job<'a> {
     pub rings: Rings,
     pub bias: Option<Place>,
     /// Where results go; `None`: a home of the node's value.
-    pub to: Option<Place>,
+    pub to: Option<Home>,
     pub layout: Layout,
     pub stages: Vec<Stage>,
     /// Whether the rows of the map, the only part, are summed; the kernel takes all stages then.
@@ -100,7 +102,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
         // The places of operands are those of the first panel and row; each call moves them to its own.
         let view = View {
             layout: job.layout,
-            same: &[],
+            same: &|image| part.result(image, &panels),
             same_span: 0..0,
             channel: Some((&channel, 0..0)),
             first_arg: 9,
@@ -131,7 +133,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
     let name = if to.is_some() { name } else { format!("{name}.sums") };
     p.step(&name, job.op, format!("direct {}", tiles.join(" ")), calls, job.macs);
     let Some(to) = to else { return Ok(()) };
-    super::finish(p, job.id, to, job.layout, job.stages[taken..].to_vec())
+    super::finish(p, job.id, to, job.stages[taken..].to_vec())
 }
 
 impl Part {
@@ -139,6 +141,12 @@ impl Part {
     fn terms(&self, outer: impl Fn(&Outer) -> i64, panel: i64) -> Vec<Term> {
         let strides = self.outer.iter().map(outer).chain([panel]);
         strides.enumerate().map(|(dim, stride)| Term::Index { dim, stride }).collect()
+    }
+
+    /// How the address of what lies as the result does moves, its images so far apart.
+    fn result(&self, image: i64, panels: &Panels) -> Vec<Term> {
+        let panel = panels.vectors as i64 * self.kernel.to.vector;
+        self.terms(|o| if o.is_image { image } else { o.output }, panel)
     }
 }
 
@@ -151,7 +159,7 @@ struct Nest<'a> {
     /// Bytes of weights from vector to vector of the outputs.
     per_vector: i64,
     /// Where results go; `None`: only their sums are wanted.
-    to: Option<Place>,
+    to: Option<Home>,
     pipe: Pipe,
     /// How the address of a vector of channels moves.
     channel: Vec<Term>,
@@ -230,8 +238,10 @@ impl Nest<'_> {
             + (panel.vectors as i64 - 1) * to.vector
             + 4 * stored as i64;
         let result_at = part.start + first * to.vector + pixel * to.pixel;
-        let mut result = part.terms(|o| o.output, self.panels.vectors as i64 * to.vector);
-        result.push(along(row_dim, rows.output, job.rings.output));
+        let result = |place: Place, mut terms: Vec<Term>, access: Access| {
+            terms.push(along(row_dim, rows.output, job.rings.output));
+            Arg::Address { place: place.moved(result_at), terms, access, span: result_span.clone() }
+        };
 
         let mut input = part.terms(|o| o.input, 0);
         let mut weights = part.terms(|o| o.weights, self.panels.vectors as i64 * self.per_vector);
@@ -270,7 +280,8 @@ impl Nest<'_> {
             read(place.moved(vectors(panel.first)), self.channel.clone(), 0..vectors(panel.vectors))
         };
         let mut args = vec![
-            self.to.map_or(Arg::Taps, |to| write(to.moved(result_at), result.clone(), result_span.clone())),
+            self.to
+                .map_or(Arg::Taps, |to| result(to.place, part.result(to.image, &self.panels), Access::Write)),
             read(part.input.moved(input_at), input, self.input_span(kernel, rows)),
             read(self.weights.moved(first * self.per_vector), weights, 0..weight_span),
             // Without a bias its argument is not read, nor that of results which are not stored.
@@ -284,9 +295,9 @@ impl Nest<'_> {
         let sources = self.pipe.functions.iter().filter_map(|f| f.source());
         let in_memory = sources.filter(|s| !matches!(s, Source::Constant(_)));
         for (arg, source) in self.pipe.args.iter().zip(in_memory) {
-            let Arg::Address { place, .. } = arg else { continue };
+            let Arg::Address { place, terms, access, .. } = arg else { continue };
             args.push(match source {
-                Source::Same(_) => read(place.moved(result_at), result.clone(), result_span.clone()),
+                Source::Same(_) => result(*place, terms.clone(), *access),
                 _ => channel(*place),
             });
         }

@@ -12,7 +12,7 @@ use super::strided::{self, Dim};
 use super::sums::Sums;
 use crate::kernels::fold::{Fold, Lines};
 use crate::kernels::reduce::Reduce;
-use crate::plan::{Call, Layout, Place, Planner, Space, Term, at};
+use crate::plan::{Call, Home, Layout, Place, Planner, Space, Term, at};
 use cnnc_ir::{DType, NodeId, Op};
 
 /// Vectors of neighbouring lines in a unit.
@@ -37,7 +37,7 @@ pub(super) fn lower(
     let divisor = is_mean.then_some(extent);
     let kernel = |extent| Reduce { fold, extent, lines: Lines::Along, padded: false, divisor };
     let pixels = is_reduced == [false, false, true, true];
-    let ((to, layout, calls), extent, unit) = match p.sums.get(&x).copied() {
+    let ((to, calls), extent, unit) = match p.sums.get(&x).copied() {
         Some(sums) if pixels && fold == Fold::Sum => (summed(p, id, x, sums, kernel), sums.rows, "lines"),
         _ if pixels && p.layout(x) == Some(Layout::Blocked) => {
             (blocked(p, id, x, kernel(extent))?, extent, "blocks")
@@ -47,7 +47,7 @@ pub(super) fn lower(
     let op = p.module.graph[id].op().name();
     let algorithm = format!("{extent} to one, by {unit}");
     p.step(&p.name(id), op, algorithm, calls, 0);
-    super::finish(p, id, to, layout, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }
 
 /// Reduces a value of any element type, element by element.
@@ -92,7 +92,7 @@ fn lower_each(p: &mut Planner, id: NodeId, fold: Fold, axes: &[i64], is_mean: bo
     })
 }
 
-type Lowered = (Place, Layout, Vec<Call>);
+type Lowered = (Home, Vec<Call>);
 
 /// The layout of a result of one element a channel: blocks are of use only to what reads blocks.
 fn layout(p: &Planner, id: NodeId) -> Layout {
@@ -108,11 +108,10 @@ fn summed(p: &mut Planner, id: NodeId, map: NodeId, sums: Sums, kernel: impl Fn(
     let [images, channels, ..] = dims4(p, map);
     let padded = layout == Layout::Blocked;
     let row = Sums::row_bytes(p, map);
-    let image = if padded { row } else { 4 * channels as i64 };
     let kernel = Reduce { padded, ..kernel(sums.rows) };
     let from = Side { place: sums.place, outer: sums.rows as i64 * row };
-    let calls = lines(p, [Side { place: to, outer: image }, from], images, channels, row, kernel);
-    (to, layout, calls)
+    let calls = lines(p, [Side { place: to.place, outer: to.image }, from], images, channels, row, kernel);
+    (to, calls)
 }
 
 /// Reduces the pixels of a blocked value.
@@ -125,14 +124,13 @@ fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Low
     let lanes = p.target.lanes;
     let (full, blocks, vector) = (channels / lanes, channels.div_ceil(lanes), 4 * lanes as i64);
     let plane = (height * width) as i64 * vector;
-    let image = if is_convolved { blocks as i64 * vector } else { 4 * channels as i64 };
     let call = |first: usize, count: usize, lanes: usize| {
         let stored = if is_convolved { vector } else { 4 * lanes as i64 };
         let index =
             |image, block| vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: block }];
         let args = [
-            write(to, index(image, vector), 0..stored),
-            read(from, index(plane * blocks as i64, plane), 0..plane),
+            write(to.place, index(to.image, vector), 0..stored),
+            read(from.place, index(from.image, plane), 0..plane),
         ];
         Call {
             kernel: Reduce {
@@ -146,7 +144,7 @@ fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Low
             args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
         }
     };
-    Ok((to, layout, vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)]))
+    Ok((to, vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)]))
 }
 
 /// Reduces any extents of a plain value.
@@ -157,12 +155,13 @@ fn plain(
     is_reduced: &[bool],
     kernel: impl Fn(usize) -> Reduce,
 ) -> Result<Lowered, String> {
-    let from = p.operand(x, Layout::Plain)?;
+    let from = p.plain(x)?;
     let (from, outer, extent, inner) = grouped(p, x, from, is_reduced);
     let to = p.result(id, Layout::Plain);
     let stride = 4 * inner as i64;
-    let sides = [Side { place: to, outer: stride }, Side { place: from, outer: stride * extent as i64 }];
-    Ok((to, Layout::Plain, lines(p, sides, outer, inner, stride, kernel(extent))))
+    let sides =
+        [Side { place: to.place, outer: stride }, Side { place: from, outer: stride * extent as i64 }];
+    Ok((to, lines(p, sides, outer, inner, stride, kernel(extent))))
 }
 
 /// What is written or read of `[outer, reduced, inner]`.

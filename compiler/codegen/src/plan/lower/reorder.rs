@@ -2,36 +2,25 @@
 
 use super::pipe::{read, write};
 use crate::kernels::reorder::Reorder;
-use crate::plan::{Call, Place, Planner, Term};
-use cnnc_ir::NodeId;
+use crate::plan::{Call, Home, Layout, Planner, Term};
+use cnnc_ir::Type;
 
 /// Pixels of a unit.
 const PIXELS: usize = 512;
 
-/// Appends a step that moves the value of `id` from one layout to the other.
+/// Appends a step that moves a value of this type from one layout to the other.
 pub(in crate::plan) fn reorder(
     p: &mut Planner,
-    id: NodeId,
-    from: Place,
-    to: Place,
-    into_blocks: bool,
-) -> Result<(), String> {
-    let [n, c, ref image @ ..] = *p.ty(id).dims() else {
-        return Err(format!("a value of type {} has no channels to put into blocks", p.ty(id)));
-    };
-    images(p, &p.name(id), [n, c, image.iter().product()], from, to, into_blocks);
-    Ok(())
-}
-
-/// Appends a step that moves so many images, of so many channels and pixels, from one layout to the other.
-pub(super) fn images(
-    p: &mut Planner,
     name: &str,
-    [n, c, plane]: [usize; 3],
-    from: Place,
-    to: Place,
-    into_blocks: bool,
-) {
+    ty: &Type,
+    from: Home,
+    to: Home,
+) -> Result<(), String> {
+    let [n, c, ref image @ ..] = *ty.dims() else {
+        return Err(format!("a value of type {ty} has no channels to put into blocks"));
+    };
+    let plane: usize = image.iter().product();
+    let into_blocks = to.layout == Layout::Blocked;
     let lanes = p.target.lanes;
     let blocks = c.div_ceil(lanes);
     let mut calls = Vec::new();
@@ -42,21 +31,21 @@ pub(super) fn images(
             if count == 0 || pixels == 0 {
                 continue;
             }
-            let side = |place: Place, blocked: bool| {
+            let side = |Home { place, layout, image }: Home| {
+                let blocked = layout == Layout::Blocked;
                 let pixel = if blocked { 4 * lanes } else { 4 };
-                let image = if blocked { blocks * plane * 4 * lanes } else { c * plane * 4 };
                 let block = plane * 4 * lanes;
-                let place = Place { offset: place.offset + (first * block + start * pixel) as u64, ..place };
+                let place = place.moved((first * block + start * pixel) as i64);
                 let terms = vec![
-                    Term::Index { dim: 0, stride: image as i64 },
+                    Term::Index { dim: 0, stride: image },
                     Term::Index { dim: 1, stride: block as i64 },
                     Term::Index { dim: 2, stride: (PIXELS * pixel) as i64 },
                 ];
                 let span = if blocked { pixels * pixel } else { ((channels - 1) * plane + pixels) * 4 };
                 (place, terms, 0..span as i64)
             };
-            let (to, to_terms, to_span) = side(to, into_blocks);
-            let (from, from_terms, from_span) = side(from, !into_blocks);
+            let (to, to_terms, to_span) = side(to);
+            let (from, from_terms, from_span) = side(from);
             let kernel = Reorder { into_blocks, pixels, channels, plane: 4 * plane as i64 };
             calls.push(Call {
                 kernel: kernel.into(),
@@ -68,4 +57,5 @@ pub(super) fn images(
     }
     let algorithm = if into_blocks { "plain to blocked" } else { "blocked to plain" };
     p.step(name, "reorder", algorithm.into(), calls, 0);
+    Ok(())
 }

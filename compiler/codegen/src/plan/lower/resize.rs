@@ -42,12 +42,12 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
             let most = words.iter().max().copied().unwrap_or(0);
             let table: Place = p.weights(&format!("{name}.{suffix}"), Data::I64(words));
             let line = Term::Lookup { dim: 2, table, least: 0, most };
-            read(from, vec![index(0, plane * blocks as i64), index(1, plane), line], 0..row)
+            read(from.place, vec![index(0, from.image), index(1, plane), line], 0..row)
         };
         let lower = looked_up(p, "rows", 0);
-        let out = vec![index(0, out_plane * blocks as i64), index(1, out_plane), index(2, out_row)];
+        let out = vec![index(0, to.image), index(1, out_plane), index(2, out_row)];
         let columns = read(table, Vec::new(), 0..ow as i64 * Resize::entry(linear));
-        let mut args = vec![write(to, out, 0..out_row), lower, columns];
+        let mut args = vec![write(to.place, out, 0..out_row), lower, columns];
         if linear {
             args.push(looked_up(p, "rows_behind", 1));
             let words: Vec<f32> = rows.entries.iter().map(|&(_, share)| share).collect();
@@ -63,7 +63,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
         };
         p.step(&name, "resize", if linear { "linear" } else { "nearest" }.into(), vec![call], 0);
     }
-    super::finish(p, id, to, Layout::Blocked, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }
 
 /// Sums the taps of each element by itself.

@@ -70,7 +70,7 @@ where
     let mut sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
     let tables = tables.into_iter();
     sources.extend(tables.map(|Table { ty, place }| Source { ty, from: From::Place(place), is_table: true }));
-    let to = To { place: p.result(id, Layout::Plain), ty: p.ty(id).clone(), name: p.name(id) };
+    let to = To { place: p.result(id, Layout::Plain).place, ty: p.ty(id).clone(), name: p.name(id) };
     let words = words(expr.op.name(), &expr.stages);
     let macs = p.module.graph.cost(id).macs;
     compute(p, &to, &sources, (&words, macs), |e| {
@@ -144,7 +144,7 @@ impl Source {
         let ty = p.ty(value).clone();
         let from = match p.constant(value).filter(|_| ty.elements() == 1).transpose()? {
             Some(tensor) => From::Number(tensor.data().clone()),
-            None => From::Place(p.operand(value, Layout::Plain)?),
+            None => From::Place(p.plain(value)?),
         };
         Ok(Source { ty, from, is_table: false })
     }

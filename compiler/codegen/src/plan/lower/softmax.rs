@@ -12,7 +12,7 @@ use cnnc_ir::{NodeId, ops};
 pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let x = expr.operands[0];
-    let from = p.operand(x, Layout::Plain)?;
+    let from = p.plain(x)?;
     let to = p.result_over(id, Layout::Plain, &[x]);
     let (lanes, axis, shape) = (p.target.lanes, softmax.axis as usize, &p.ty(id).shape);
     let (extent, inner) = (shape[axis], shape.strides()[axis]);
@@ -31,7 +31,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Resu
             Term::Index { dim: 0, stride: stride * extent as i64 },
             Term::Index { dim: 1, stride: 4 * lanes as i64 },
         ];
-        let args = [write(to, terms.clone(), 0..span), read(from, terms, 0..span)];
+        let args = [write(to.place, terms.clone(), 0..span), read(from, terms, 0..span)];
         calls.push(Call {
             kernel: Softmax { extent, lines }.into(),
             extents: vec![outer as u64, count as u64],
@@ -41,7 +41,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Resu
     }
     let algorithm = format!("{extent} apart by {inner}");
     p.step(&p.name(id), "softmax", algorithm, calls, 0);
-    super::finish(p, id, to, Layout::Plain, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }
 
 /// Lowers a softmax of other types than f32 and the pipe behind it, element by element.

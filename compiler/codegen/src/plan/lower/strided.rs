@@ -7,7 +7,7 @@ use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
 use crate::kernels::scalar::Scalar;
 use crate::kernels::strided::Strided;
-use crate::plan::{Call, Layout, Place, Planner};
+use crate::plan::{Call, Home, Layout, Place, Planner};
 use crate::scalar::Builder;
 use cnnc_ir::{DType, NodeId, Type};
 
@@ -29,9 +29,15 @@ pub(super) fn extents(p: &Planner, id: NodeId, layout: Layout) -> Vec<usize> {
     extents
 }
 
-/// The row-major strides of extents, in elements.
-pub(super) fn strides(extents: &[usize]) -> Vec<i64> {
-    (1..=extents.len()).map(|d| extents[d..].iter().product::<usize>() as i64).collect()
+/// The strides of a value's memory at a home along those extents, in elements.
+pub(super) fn strides(p: &Planner, id: NodeId, home: Home) -> Vec<i64> {
+    let extents = extents(p, id, home.layout);
+    let mut strides: Vec<i64> =
+        (1..=extents.len()).map(|d| extents[d..].iter().product::<usize>() as i64).collect();
+    if let Some(images) = strides.first_mut() {
+        *images = home.image / p.ty(id).dtype.bytes() as i64;
+    }
+    strides
 }
 
 /// The calls that copy every element of a space from one view to another: a run is one kernel, by vectors where

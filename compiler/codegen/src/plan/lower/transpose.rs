@@ -9,7 +9,7 @@ use cnnc_ir::ops::Transpose;
 pub(super) fn lower(p: &mut Planner, id: NodeId, transpose: &Transpose) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let operand = expr.operands[0];
-    let from = p.operand(operand, Layout::Plain)?;
+    let from = p.plain(operand)?;
     let to = p.result(id, Layout::Plain);
     let source = p.ty(operand).shape.strides();
     let result = p.ty(id).shape.strides();
@@ -23,9 +23,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, transpose: &Transpose) -> Resul
             to: result[d] as i64,
         })
         .collect();
-    let calls = strided::calls(p, p.ty(id).dtype, from, to, &dims);
+    let calls = strided::calls(p, p.ty(id).dtype, from, to.place, &dims);
     p.step(&p.name(id), "transpose", "strided copy".into(), calls, 0);
-    super::finish(p, id, to, Layout::Plain, expr.stages)
+    super::finish(p, id, to, expr.stages)
 }
 
 /// The transposed copy of a matrix that lies at `place`.

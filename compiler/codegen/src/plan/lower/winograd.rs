@@ -22,7 +22,7 @@ use crate::kernels::product::{Destination, Product};
 use crate::kernels::winograd::{Axis, Transform};
 use crate::kernels::winograd_input::WinogradInput;
 use crate::kernels::winograd_output::WinogradOutput;
-use crate::plan::{Arg, Call, Layout, Over, Place, Planner, Space, Term, Window, at};
+use crate::plan::{Arg, Call, Home, Layout, Over, Place, Planner, Space, Term, Window, at};
 use cnnc_ir::ops::Conv;
 use cnnc_ir::{DType, NodeId, Type};
 
@@ -151,9 +151,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv, transform: Transfo
     tiling.multiply(p, tiles, products)?;
     let taken = tiling.output(p, products)?;
     p.close(id)?;
-    let home = p.homes[&id].place;
+    let home = p.homes[&id];
     let stages = p.module.graph.expr(id).stages;
-    super::finish(p, id, home, Layout::Blocked, stages[taken..].to_vec())
+    super::finish(p, id, home, stages[taken..].to_vec())
 }
 
 impl Tiling {
@@ -201,11 +201,9 @@ impl Tiling {
             row,
             element: to.element,
         };
-        let index = |dim, stride| Term::Index { dim, stride };
-        let moved = vec![index(0, from.image), index(1, from.plane), Term::FirstRow { stride: from.row }];
         let args = vec![
             write(to.place, to.terms(), to.span(self.transform.elements())),
-            read(input, moved, 0..from.row),
+            read(input.place, from.window_terms(input.image), 0..from.row),
             Arg::Taps,
             Arg::TapsAbove,
             Arg::SkippedTaps(1),
@@ -294,7 +292,7 @@ impl Tiling {
             parts: vec![part],
             rings: Rings { input: self.ring, output: self.ring },
             bias: None,
-            to: Some(to.place),
+            to: Some(Home { place: to.place, layout: Layout::Blocked, image: to.image }),
             layout: Layout::Blocked,
             stages: Vec::new(),
             summed: None,
@@ -316,13 +314,10 @@ impl Tiling {
             Some(&b) => Some(pipe::channels(p, b)?),
             None => None,
         };
-        let index = |dim, stride| Term::Index { dim, stride };
-        let same =
-            vec![index(0, result.image), index(1, result.plane), Term::FirstRow { stride: result.row }];
-        let channel = vec![index(1, vector)];
+        let channel = vec![Term::Index { dim: 1, stride: vector }];
         let view = View {
             layout: Layout::Blocked,
-            same: &same,
+            same: &|image| result.window_terms(image),
             same_span: 0..result.row,
             channel: Some((&channel, 0..vector)),
             first_arg: 4,
@@ -330,7 +325,7 @@ impl Tiling {
         let (pipe, taken) = pipe::fuse(p, id, &expr.stages, &view)?;
         let to = p.result_over(id, Layout::Blocked, pipe.replaceable());
         let mut args = vec![
-            write(to, same.clone(), 0..result.row),
+            write(to.place, result.window_terms(to.image), 0..result.row),
             // Transformed in place.
             write(from.place, from.terms(), from.span(self.transform.elements())),
             // Without a bias its argument is not read.
