@@ -32,6 +32,16 @@ fn good_siblings() -> Program {
     plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
 }
 
+/// Three pieces of a concatenation of two images, the first and the last of them siblings.
+fn good_pieces() -> Program {
+    let block = "graph @g(%p: f32[2,16,8,8]) {\n  %v: f32[16,16,1,1] = const rand(1)\n  \
+                 %x: f32[2,16,8,8] = conv %p, %v |> relu\n  %a: f32[2,16,8,8] = conv %x, %v |> relu\n  \
+                 %b: f32[2,16,8,8] = max_pool %x, kernel=3, pad=1\n  %c: f32[2,16,8,8] = conv %x, %v\n  \
+                 %y: f32[2,48,8,8] = concat %a, %b, %c, axis=1\n  %w: f32[16,48,1,1] = const rand(2)\n  \
+                 %z: f32[2,16,8,8] = conv %y, %w\n  return %z\n}\n";
+    plan(&text::parse(block).unwrap(), &Target::x86_64_v3()).unwrap()
+}
+
 /// Breaks the only group of a program.
 fn in_group(break_it: impl FnOnce(&mut Group)) -> impl FnOnce(&mut Program) {
     move |p| {
@@ -74,6 +84,7 @@ fn good_plans_pass() {
     check(&good()).unwrap();
     check(&good_group()).unwrap();
     check(&good_siblings()).unwrap();
+    check(&good_pieces()).unwrap();
 }
 
 #[test]
@@ -272,6 +283,38 @@ fn siblings_that_write_the_same_place() {
             *place_of(members, 1, Access::Write) = first;
         }),
     );
+}
+
+#[test]
+fn a_piece_of_each_image_that_is_missing() {
+    caught_in(good_pieces(), "(P3)", |p| {
+        let pool = p.steps.iter().position(|step| step.op == "max_pool").unwrap();
+        p.steps.remove(pool);
+        p.results.remove(pool);
+    });
+}
+
+/// Moves the images of what a call writes together: so many of the three pieces of an image apart.
+fn closer(call: &mut Call, pieces: i64) {
+    let Arg::Address { terms, .. } = &mut call.args[0] else { panic!("the result") };
+    let Some(Term::Index { dim: 0, stride }) = terms.first_mut() else { panic!("images") };
+    *stride = *stride / 3 * pieces;
+}
+
+#[test]
+fn images_of_a_piece_that_are_too_close() {
+    // All is inside of the buffer; the second image is not where it is read.
+    caught_in(good_pieces(), "(P3)", |p| {
+        let pool = p.steps.iter().position(|step| step.op == "max_pool").unwrap();
+        calls(p, pool).iter_mut().for_each(|call| closer(call, 1));
+    });
+}
+
+#[test]
+fn siblings_that_meet_in_the_second_image() {
+    // The second image of the one is where the first of the other is.
+    let break_it = in_siblings(|members| members[0].calls.iter_mut().for_each(|call| closer(call, 2)));
+    caught_in(good_pieces(), "(P7)", break_it);
 }
 
 #[test]

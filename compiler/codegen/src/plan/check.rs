@@ -8,19 +8,24 @@
 //! that are alive at one step. (P7) No sibling touches bytes that another writes. (P8) No unit of a step that is no
 //! group reads bytes that another unit of it writes.
 //!
-//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it
-//! leaves out in between count as touched. What an argument of scalar code touches follows from its body, by the
-//! bounds of every place that it reads.
+//! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
+//! in between count as touched, but for those between the images of a value that lies in another one
+//! (`check/bytes.rs`). What an argument of scalar code touches follows from its body, by the bounds of every place that
+//! it reads.
 
+mod bytes;
 mod rings;
 mod units;
 
 use super::ALIGN;
 use super::print::place;
-use super::program::{Access, Arg, Call, Group, Member, Program, Space, Term, Work};
+use super::program::{Access, Arg, Call, Group, Member, Program, Space, Work};
 use crate::kernels::Spec;
 use crate::scalar::Interval;
-use std::collections::{BTreeMap, HashMap};
+pub(super) use bytes::MOST_IMAGES;
+pub use bytes::reach;
+use bytes::{Bytes, Ranges};
+use std::collections::HashMap;
 
 /// Checks a program.
 ///
@@ -40,7 +45,8 @@ pub fn check(program: &Program) -> Result<(), String> {
                     continue;
                 }
                 let buffer = program.buffer(at.buffer);
-                let (low, high) = reach(call, arg);
+                let bytes = Bytes::of(call, arg);
+                let (low, high) = bytes.ends();
                 if low < 0 || high > buffer.bytes as i64 {
                     return Err(format!(
                         "(P1): step {} touches {} bytes {low}..{high} of {}",
@@ -54,12 +60,12 @@ pub fn check(program: &Program) -> Result<(), String> {
                     Access::Write if matches!(buffer.space, Space::Input(_) | Space::Weights) => {
                         return Err(format!("(P4): step {} writes {}", step.name, buffer.name));
                     }
-                    Access::Write => written.push((id, low, high)),
+                    Access::Write => written.push((id, bytes)),
                     Access::Read | Access::Prefetch => {
                         // What lies in scratch is a matter of its group.
                         let given = matches!(buffer.space, Space::Input(_) | Space::Weights | Space::Scratch);
                         let nothing = low >= high;
-                        if !given && !nothing && !ready.get(&id).is_some_and(|r| r.cover(low, high)) {
+                        if !given && !nothing && !ready.get(&id).is_some_and(|r| r.cover(&bytes)) {
                             return Err(format!(
                                 "(P3): step {} reads bytes {low}..{high} of {}, not all written",
                                 step.name, buffer.name
@@ -80,9 +86,9 @@ pub fn check(program: &Program) -> Result<(), String> {
         if !matches!(step.work, Work::Group(_)) {
             units::check(program, &step.name, &step.calls().collect::<Vec<_>>())?;
         }
-        for (id, low, high) in written {
+        for (id, bytes) in written {
             first.entry(id).or_insert(index);
-            ready.entry(id).or_default().add(low, high);
+            ready.entry(id).or_default().add(&bytes);
         }
     }
     overlaps(program, &first, &last)?;
@@ -115,66 +121,22 @@ fn scalar(call: &Call) -> Result<(), String> {
     Ok(())
 }
 
-/// A set of bytes: disjoint ranges that do not touch, the end of each by its start.
-#[derive(Default)]
-struct Ranges(BTreeMap<i64, i64>);
-
-impl Ranges {
-    fn cover(&self, low: i64, high: i64) -> bool {
-        low >= high || self.0.range(..=low).next_back().is_some_and(|(_, &end)| high <= end)
-    }
-
-    fn add(&mut self, mut low: i64, mut high: i64) {
-        while let Some((&start, &end)) = self.0.range(..=high).next_back().filter(|&(_, &end)| end >= low) {
-            self.0.remove(&start);
-            (low, high) = (low.min(start), high.max(end));
-        }
-        self.0.insert(low, high);
-    }
-}
-
-/// The least and the most byte, relative to the buffer, that an address argument may touch.
-pub fn reach(call: &Call, arg: &Arg) -> (i64, i64) {
-    let Arg::Address { place, terms, span, .. } = arg else { return (0, 0) };
-    let (mut low, mut high) = (place.offset as i64 + span.start, place.offset as i64 + span.end);
-    let mut add = |least: i64, most: i64| {
-        low += least.min(most);
-        high += least.max(most);
-    };
-    for term in terms {
-        match *term {
-            Term::Index { dim, stride } => add(0, (call.extents[dim] as i64 - 1) * stride),
-            Term::Slot { dim, stride, rows } => {
-                add(0, (call.extents[dim].min(rows) as i64 - 1) * stride);
-            }
-            Term::FirstRow { stride } => {
-                let rows = call.window.map_or(1, |w| w.ring.unwrap_or(w.extent).min(w.extent));
-                add(0, (rows as i64 - 1) * stride);
-            }
-            // The taps of a window are one object: the span already covers them.
-            Term::FirstTap { .. } => {}
-            Term::Lookup { least, most, .. } => add(least, most),
-        }
-    }
-    (low, high)
-}
-
 /// What one sibling writes, no other touches.
 fn siblings(program: &Program, members: &[Member]) -> Result<(), String> {
-    let touched = |member: &Member| -> Vec<(u32, i64, i64, bool)> {
+    let touched = |member: &Member| -> Vec<(u32, Bytes, bool)> {
         let args = member.calls.iter().flat_map(|call| call.args.iter().map(move |arg| (call, arg)));
         let touch = |(call, arg): (&Call, &Arg)| {
             let Arg::Address { place, access, .. } = arg else { return None };
-            let (low, high) = reach(call, arg);
-            (*access != Access::Prefetch).then_some((place.buffer.0, low, high, *access == Access::Write))
+            let touch = (place.buffer.0, Bytes::of(call, arg), *access == Access::Write);
+            (*access != Access::Prefetch).then_some(touch)
         };
         args.filter_map(touch).collect()
     };
     for (i, one) in members.iter().enumerate() {
         let own = touched(one);
         for other in &members[i + 1..] {
-            let meets = |&(id, low, high, writes): &(u32, i64, i64, bool)| {
-                own.iter().any(|&(i, l, h, w)| i == id && (w || writes) && l < high && low < h)
+            let meets = |(id, bytes, writes): &(u32, Bytes, bool)| {
+                own.iter().any(|(i, b, w)| i == id && (*w || *writes) && b.meet(bytes))
             };
             if let Some((id, ..)) = touched(other).into_iter().find(meets) {
                 let buffer = &program.buffers[id as usize].name;

@@ -1,16 +1,22 @@
 //! Views: values that are computed where a concatenation wants them.
 //!
-//! The blocked form of a concatenation along channels is that of its operands one behind the other, if all
-//! but the last fill their blocks. Of a single image they are then contiguous pieces of it, and an operand
-//! that is computed in blocks, or brought into them, is put into its piece: the concatenation has nothing
-//! left to do. This is decided before lowering, from the last concatenation to the first: one that is an
-//! operand of a later one lies inside it, with its own operands, and one whose operands already stand one
-//! behind the other (where every layer reads all layers before it) is that piece. A view is a wish: a value
-//! that turns out to live elsewhere is copied when the concatenation is lowered.
+//! The blocked form of an image of a concatenation along channels is that of its operands one behind the other, if all
+//! but the last fill their blocks. An operand that is computed in blocks, or brought into them, is put into its piece
+//! of each image, its own images as far apart as those of the concatenation, which has nothing left to do:
+//!
+//! ```text
+//! %y = concat %a, %b      %y: | a of image 0 | b of image 0 | a of image 1 | b of image 1 |
+//! ```
+//!
+//! This is decided before lowering, from the last concatenation to the first: one that is an operand of a later one
+//! lies inside it, with its own operands, and one whose operands already stand one behind the other (where every layer
+//! reads all layers before it) is that piece. A view is a wish: a value that turns out to live elsewhere is copied when
+//! the concatenation is lowered.
 //!
 //! INVARIANT: a byte of a root belongs to one value, and to the concatenations of it. The price: a root is
 //! alive from the first of its pieces on.
 
+use super::check;
 use cnnc_ir::ops::Concat;
 use cnnc_ir::{DType, Graph, NodeId, Op};
 use std::collections::HashMap;
@@ -20,7 +26,7 @@ use std::collections::HashMap;
 pub(super) struct View {
     /// The concatenation whose home it lies in.
     pub root: NodeId,
-    /// Bytes from its start.
+    /// Bytes from the start of its first image, as of any.
     pub offset: u64,
 }
 
@@ -53,7 +59,8 @@ pub(super) fn views(graph: &Graph, lanes: usize) -> HashMap<NodeId, View> {
     views
 }
 
-/// Why the operands of a concatenation cannot be pieces of it, if they cannot.
+/// Why the operands of a concatenation cannot be pieces of it, if they cannot. The checker does not tell apart the
+/// pieces of very many images.
 pub(super) fn hindrance(graph: &Graph, id: NodeId, concat: &Concat, lanes: usize) -> Option<&'static str> {
     match () {
         () if graph[id].stages().len() > 0 => Some("functions run on it"),
@@ -61,7 +68,7 @@ pub(super) fn hindrance(graph: &Graph, id: NodeId, concat: &Concat, lanes: usize
         () if !fills_blocks(graph, &graph.operands(id), concat.axis, lanes) => {
             Some("its operands are not one behind the other in blocks of channels")
         }
-        () if graph.ty(id).dims()[0] != 1 => Some("its operands lie apart where there are several images"),
+        () if graph.ty(id).dims()[0] > check::MOST_IMAGES => Some("it has very many images"),
         () => None,
     }
 }

@@ -4,7 +4,7 @@
 //! sees is in its slot when it is read: whichever block a task starts from, and in every block after. No member
 //! touches, outside of scratch, what another one writes.
 
-use super::reach;
+use super::bytes::Bytes;
 use crate::plan::program::{Access, Arg, BufferId, Call, Group, Member, Program, Space, Term};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,14 +27,13 @@ pub(super) fn check(program: &Program, group: &Group) -> Result<(), String> {
 
 /// The bytes outside of scratch that members write are theirs alone.
 fn apart(program: &Program, group: &Group) -> Result<(), String> {
-    let touched = |member: &Member, wanted: fn(Access) -> bool| -> Vec<(u32, i64, i64)> {
+    let touched = |member: &Member, wanted: fn(Access) -> bool| -> Vec<(u32, Bytes)> {
         let args = member.calls.iter().flat_map(|c| c.args.iter().map(move |arg| (c, arg)));
         args.filter_map(|(call, arg)| match arg {
             Arg::Address { place, access, .. }
                 if wanted(*access) && program.buffer(place.buffer).space != Space::Scratch =>
             {
-                let (low, high) = reach(call, arg);
-                Some((place.buffer.0, low, high))
+                Some((place.buffer.0, Bytes::of(call, arg)))
             }
             _ => None,
         })
@@ -44,7 +43,7 @@ fn apart(program: &Program, group: &Group) -> Result<(), String> {
         let written = touched(member, |a| a == Access::Write);
         for (_, other) in group.members.iter().enumerate().filter(|(j, _)| *j != i) {
             let touched = touched(other, |a| a != Access::Prefetch);
-            if written.iter().any(|w| touched.iter().any(|t| w.0 == t.0 && w.1 < t.2 && t.1 < w.2)) {
+            if written.iter().any(|w| touched.iter().any(|t| w.0 == t.0 && w.1.meet(&t.1))) {
                 return Err(format!("(P5): {} writes what {} touches in one group", member.name, other.name));
             }
         }

@@ -3,7 +3,7 @@
 //! A nest may read a buffer that the step writes only at the very place that it writes itself, iteration by iteration,
 //! as a sum does that takes the place of an operand; or bytes that the step does not write at all.
 
-use super::reach;
+use super::bytes::Bytes;
 use crate::plan::print::place;
 use crate::plan::program::{Access, Arg, Call, Place, Program, Term};
 
@@ -13,18 +13,14 @@ struct Touch<'a> {
     call: usize,
     place: Place,
     terms: &'a [Term],
-    /// The least and the most byte.
-    bytes: (i64, i64),
+    bytes: Bytes,
 }
 
 /// Checks the calls of one step.
 pub(super) fn check(program: &Program, step: &str, calls: &[&Call]) -> Result<(), String> {
     let written = touched(calls, Access::Write);
     for read in touched(calls, Access::Read) {
-        let meets = |other: &&Touch| {
-            let ((low, high), (from, to)) = (read.bytes, other.bytes);
-            read.place.buffer == other.place.buffer && low < to && from < high
-        };
+        let meets = |other: &&Touch| read.place.buffer == other.place.buffer && read.bytes.meet(&other.bytes);
         let own =
             |other: &Touch| (other.call, other.place, other.terms) == (read.call, read.place, read.terms);
         // What it writes there itself is its own, whatever else is written.
@@ -48,10 +44,10 @@ fn touched<'a>(calls: &[&'a Call], wanted: Access) -> Vec<Touch<'a>> {
         let call: &'a Call = call;
         call.args.iter().filter_map(move |arg| match arg {
             Arg::Address { place, terms, access, .. } if *access == wanted => {
-                Some(Touch { call: index, place: *place, terms, bytes: reach(call, arg) })
+                Some(Touch { call: index, place: *place, terms, bytes: Bytes::of(call, arg) })
             }
             _ => None,
         })
     };
-    calls.iter().enumerate().flat_map(of_call).filter(|touch| touch.bytes.0 < touch.bytes.1).collect()
+    calls.iter().enumerate().flat_map(of_call).filter(|touch| touch.bytes.touch_any()).collect()
 }
