@@ -37,7 +37,8 @@ impl Drawing {
     /// The network; its last value is the first result.
     pub fn module(&self) -> Module {
         let mut random = Random(self.seed);
-        let dims = [1 + random.below(2), 1 + random.below(20), 1 + random.below(12), 1 + random.below(12)];
+        let images = random.pick(&[1, 2, 3, 2]);
+        let dims = [images, 1 + random.below(20), 1 + random.below(12), 1 + random.below(12)];
         let mut graph = Graph::new("drawn");
         let x = Type::new(DType::F32, dims).and_then(|ty| graph.input("x", ty));
         let x = x.unwrap_or_else(|e| panic!("{e}"));
