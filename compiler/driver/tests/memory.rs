@@ -42,7 +42,9 @@ __attribute__((destructor)) static void end(void) {
 }
 
 static int refuses(void) {
-    return atomic_fetch_add(&count, 1) + 1 == refused;
+    if (atomic_fetch_add(&count, 1) + 1 != refused) return 0;
+    errno = ENOMEM;
+    return 1;
 }
 
 void *malloc(size_t bytes) { return refuses() ? NULL : __libc_malloc(bytes); }
