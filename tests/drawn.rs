@@ -159,6 +159,8 @@ fn code_computes_the_same_with_and_without_passes() {
         let mut compared = 0;
         for passes in [needed, PIPELINE.iter().collect()] {
             let after = through(&module, &passes)?;
+            // With transforms sums round otherwise, but the plan must hold.
+            planned(&after, &Target::x86_64_v3());
             let (got, sums) = compiled_results(&after, &inputs, Target::x86_64_v3())?;
             let named =
                 |why| format!("compiled after {} passes: {why}\n{}", passes.len(), text::print(&after));

@@ -80,25 +80,41 @@ fn values_that_would_live_too_long_stay_where_they_are() {
     joined(&[], body);
 }
 
-#[test]
-fn beside_the_product_of_transformed_tiles() {
-    // A fire module: the 1x1 waits until the tiles of the 3x3 are there. %z takes most memory.
-    let body = "graph @g(%p: f32[1,64,27,27]) {
+/// `%a` and `%b` of the same value, joined, before a value that takes most memory; how their steps are named.
+fn before_a_large_value(first: &str, second: &str) -> Vec<String> {
+    let body = format!(
+        "graph @g(%p: f32[1,64,27,27]) {{
   %s: f32[32,64,1,1] = const rand(9)
   %x: f32[1,32,27,27] = conv %p, %s |> relu
-  %u: f32[128,32,1,1] = const rand(1)
-  %a: f32[1,128,27,27] = conv %x, %u |> relu
-  %v: f32[128,32,3,3] = const rand(2)
-  %b: f32[1,128,27,27] = conv %x, %v, pad=1 |> relu
+  %u: f32[128,32,{first}] = const rand(1)
+  %a: f32[1,128,27,27] = conv %x, %u, pad={} |> relu
+  %v: f32[128,32,{second}] = const rand(2)
+  %b: f32[1,128,27,27] = conv %x, %v, pad={} |> relu
   %y: f32[1,256,27,27] = concat %a, %b, axis=1
   %w: f32[1024,256,1,1] = const rand(3)
   %z: f32[1,1024,27,27] = conv %y, %w |> relu
   %t: f32[8,1024,1,1] = const rand(4)
   %o: f32[1,8,27,27] = conv %z, %t
   return %o
-}";
-    let program = checked(&text::parse(body).unwrap(), &Target::x86_64_v3());
-    let ops: Vec<&str> = program.steps.iter().map(|step| step.op.as_str()).collect();
-    assert!(ops.contains(&"conv + winograd_product"), "{}", print(&program));
-    agree(body);
+}}",
+        u8::from(first == "3,3"),
+        u8::from(second == "3,3")
+    );
+    agree(&body);
+    let program = checked(&text::parse(&body).unwrap(), &Target::x86_64_v3());
+    program.steps.into_iter().map(|step| step.op).collect()
+}
+
+#[test]
+fn beside_the_product_of_transformed_tiles() {
+    // A fire module: the 1x1 waits until the tiles of the 3x3 are there.
+    let ops = before_a_large_value("1,1", "3,3");
+    assert!(ops.contains(&"conv + winograd_product".to_string()), "{ops:?}");
+}
+
+#[test]
+fn products_of_tiles_stay_before_what_transforms_them_back() {
+    // The products of %a are wanted before those of %b are there.
+    let ops = before_a_large_value("3,3", "3,3");
+    assert_eq!(ops.iter().filter(|op| *op == "winograd_product").count(), 2, "{ops:?}");
 }

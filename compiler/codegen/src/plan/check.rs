@@ -56,21 +56,26 @@ pub fn check(program: &Program) -> Result<(), String> {
                     ));
                 }
                 let id = at.buffer.0;
-                match access {
-                    Access::Write if matches!(buffer.space, Space::Input(_) | Space::Weights) => {
+                if access.writes() {
+                    if matches!(buffer.space, Space::Input(_) | Space::Weights) {
                         return Err(format!("(P4): step {} writes {}", step.name, buffer.name));
                     }
-                    Access::Write => written.push((id, bytes)),
-                    Access::Read | Access::Prefetch => {
-                        // What lies in scratch is a matter of its group.
-                        let given = matches!(buffer.space, Space::Input(_) | Space::Weights | Space::Scratch);
-                        let nothing = low >= high;
-                        if !given && !nothing && !ready.get(&id).is_some_and(|r| r.cover(&bytes)) {
-                            return Err(format!(
-                                "(P3): step {} reads bytes {low}..{high} of {}, not all written",
-                                step.name, buffer.name
-                            ));
-                        }
+                    written.push((id, bytes));
+                }
+                if access.reads() {
+                    // What lies in scratch is a matter of its group.
+                    let given = matches!(buffer.space, Space::Input(_) | Space::Weights | Space::Scratch);
+                    let nothing = low >= high;
+                    let is_ready = |ready: &Ranges| match access {
+                        // Planes of transformed tiles have padding in between, which nobody writes.
+                        Access::Update => ready.cover_ends(&bytes),
+                        _ => ready.cover(&bytes),
+                    };
+                    if !given && !nothing && !ready.get(&id).is_some_and(is_ready) {
+                        return Err(format!(
+                            "(P3): step {} reads bytes {low}..{high} of {}, not all written",
+                            step.name, buffer.name
+                        ));
                     }
                 }
                 last.insert(id, index);
@@ -127,7 +132,7 @@ fn siblings(program: &Program, members: &[Member]) -> Result<(), String> {
         let args = member.calls.iter().flat_map(|call| call.args.iter().map(move |arg| (call, arg)));
         let touch = |(call, arg): (&Call, &Arg)| {
             let Arg::Address { place, access, .. } = arg else { return None };
-            let touch = (place.buffer.0, Bytes::of(call, arg), *access == Access::Write);
+            let touch = (place.buffer.0, Bytes::of(call, arg), access.writes());
             (*access != Access::Prefetch).then_some(touch)
         };
         args.filter_map(touch).collect()

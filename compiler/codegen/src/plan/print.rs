@@ -66,7 +66,7 @@ fn operands<'a>(
         let buffer = program.buffer(place.buffer);
         let is_operand = match access {
             Access::Read => true,
-            Access::Write => !results.contains(&place.buffer),
+            Access::Write | Access::Update => !results.contains(&place.buffer),
             Access::Prefetch => false,
         };
         let text = at(buffer);

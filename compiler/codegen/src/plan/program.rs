@@ -135,10 +135,24 @@ pub enum Term {
 pub enum Access {
     /// Only read.
     Read,
-    /// Written, and perhaps read where written.
+    /// Written; what was there before does not matter.
     Write,
+    /// Read, and written over.
+    Update,
     /// Only asked for, ahead of time: wherever it points, nothing is touched.
     Prefetch,
+}
+
+impl Access {
+    /// Whether what is there before matters.
+    pub fn reads(self) -> bool {
+        matches!(self, Access::Read | Access::Update)
+    }
+
+    /// Whether what is there changes.
+    pub fn writes(self) -> bool {
+        matches!(self, Access::Write | Access::Update)
+    }
 }
 
 /// An argument of a kernel: one 64-bit word.

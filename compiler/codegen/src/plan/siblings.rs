@@ -105,21 +105,19 @@ fn read(step: &Step) -> Option<Place> {
 
 /// Whether some steps write to a place, so that what is read there afterwards is another value.
 fn is_rewritten(program: &Program, place: Place, mut steps: Range<usize>) -> bool {
-    let is_write = |(buffer, access): (BufferId, Access)| buffer == place.buffer && access == Access::Write;
+    let is_write = |(buffer, access): (BufferId, Access)| buffer == place.buffer && access.writes();
     steps.any(|step| program.steps[step].accesses().any(is_write))
 }
 
 /// Whether a step computes the same on the other side of some steps: none of them writes what it reads, or reads what
 /// it writes.
 fn may_pass(program: &Program, step: usize, others: Range<usize>) -> bool {
-    let touched = |access: Access| -> HashSet<BufferId> {
-        program.steps[step].accesses().filter(|(_, a)| *a == access).map(|(buffer, _)| buffer).collect()
+    let touched = |wanted: fn(Access) -> bool| -> HashSet<BufferId> {
+        program.steps[step].accesses().filter(|&(_, a)| wanted(a)).map(|(buffer, _)| buffer).collect()
     };
-    let (read, written) = (touched(Access::Read), touched(Access::Write));
-    program.steps[others].iter().flat_map(Step::accesses).all(|(buffer, access)| match access {
-        Access::Write => !read.contains(&buffer),
-        Access::Read => !written.contains(&buffer),
-        Access::Prefetch => true,
+    let (read, written) = (touched(Access::reads), touched(Access::writes));
+    program.steps[others].iter().flat_map(Step::accesses).all(|(buffer, access)| {
+        !(access.writes() && read.contains(&buffer) || access.reads() && written.contains(&buffer))
     })
 }
 

@@ -105,10 +105,17 @@ pub(super) struct Ranges(BTreeMap<i64, i64>);
 impl Ranges {
     /// Whether all of these bytes are in it.
     pub(super) fn cover(&self, bytes: &Bytes) -> bool {
-        let covers = |low: i64, high: i64| {
-            low >= high || self.0.range(..=low).next_back().is_some_and(|(_, &end)| high <= end)
-        };
-        { bytes.ranges() }.all(|(low, high)| covers(low, high))
+        { bytes.ranges() }.all(|(low, high)| self.cover_range(low, high))
+    }
+
+    /// Whether the first and the last of these bytes are in it.
+    pub(super) fn cover_ends(&self, bytes: &Bytes) -> bool {
+        let (low, high) = bytes.ends();
+        self.cover_range(low, low + 1) && self.cover_range(high - 1, high)
+    }
+
+    fn cover_range(&self, low: i64, high: i64) -> bool {
+        low >= high || self.0.range(..=low).next_back().is_some_and(|(_, &end)| high <= end)
     }
 
     /// Adds bytes.

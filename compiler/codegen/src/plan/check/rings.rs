@@ -13,7 +13,7 @@ use std::ops::Range;
 pub(super) fn check(program: &Program, group: &Group) -> Result<(), String> {
     apart(program, group)?;
     if let Some(first) = group.members.first()
-        && in_scratch(program, first).any(|(.., access)| access == Access::Read)
+        && in_scratch(program, first).any(|(.., access)| access.reads())
     {
         return Err(format!("(P5): {} reads a ring that nothing wrote", first.name));
     }
@@ -40,7 +40,7 @@ fn apart(program: &Program, group: &Group) -> Result<(), String> {
         .collect()
     };
     for (i, member) in group.members.iter().enumerate() {
-        let written = touched(member, |a| a == Access::Write);
+        let written = touched(member, Access::writes);
         for (_, other) in group.members.iter().enumerate().filter(|(j, _)| *j != i) {
             let touched = touched(other, |a| a != Access::Prefetch);
             if written.iter().any(|w| touched.iter().any(|t| w.0 == t.0 && w.1.meet(&t.1))) {
@@ -61,8 +61,8 @@ fn ring(program: &Program, from: &Member, to: &Member) -> Result<u64, String> {
     };
     for (call, arg, buffer, access) in in_scratch(program, from) {
         match access {
-            Access::Write if buffer == from.result => agree(call, arg)?,
-            Access::Write => return Err(broken("the member writes another one")),
+            Access::Write | Access::Update if buffer == from.result => agree(call, arg)?,
+            Access::Write | Access::Update => return Err(broken("the member writes another one")),
             Access::Read | Access::Prefetch => {}
         }
     }
@@ -72,7 +72,7 @@ fn ring(program: &Program, from: &Member, to: &Member) -> Result<u64, String> {
     for (call, arg, buffer, access) in in_scratch(program, to) {
         match access {
             _ if buffer == from.result => agree(call, arg)?,
-            Access::Read => return Err(broken("another one is read instead")),
+            Access::Read | Access::Update => return Err(broken("another one is read instead")),
             Access::Write | Access::Prefetch => {}
         }
     }

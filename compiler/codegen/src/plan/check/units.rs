@@ -18,8 +18,8 @@ struct Touch<'a> {
 
 /// Checks the calls of one step.
 pub(super) fn check(program: &Program, step: &str, calls: &[&Call]) -> Result<(), String> {
-    let written = touched(calls, Access::Write);
-    for read in touched(calls, Access::Read) {
+    let written = touched(calls, Access::writes);
+    for read in touched(calls, Access::reads) {
         let meets = |other: &&Touch| read.place.buffer == other.place.buffer && read.bytes.meet(&other.bytes);
         let own =
             |other: &Touch| (other.call, other.place, other.terms) == (read.call, read.place, read.terms);
@@ -38,12 +38,12 @@ pub(super) fn check(program: &Program, step: &str, calls: &[&Call]) -> Result<()
     Ok(())
 }
 
-/// What the arguments with an access touch, if anything.
-fn touched<'a>(calls: &[&'a Call], wanted: Access) -> Vec<Touch<'a>> {
+/// What the arguments with such an access touch, if anything.
+fn touched<'a>(calls: &[&'a Call], wanted: fn(Access) -> bool) -> Vec<Touch<'a>> {
     let of_call = |(index, call): (usize, &&'a Call)| {
         let call: &'a Call = call;
         call.args.iter().filter_map(move |arg| match arg {
-            Arg::Address { place, terms, access, .. } if *access == wanted => {
+            Arg::Address { place, terms, access, .. } if wanted(*access) => {
                 Some(Touch { call: index, place: *place, terms, bytes: Bytes::of(call, arg) })
             }
             _ => None,

@@ -217,3 +217,8 @@ pub(super) fn read(place: Place, terms: Vec<Term>, span: Range<i64>) -> Arg {
 pub(super) fn write(place: Place, terms: Vec<Term>, span: Range<i64>) -> Arg {
     Arg::Address { place, terms, access: Access::Write, span }
 }
+
+/// An address that is read and written over.
+pub(super) fn update(place: Place, terms: Vec<Term>, span: Range<i64>) -> Arg {
+    Arg::Address { place, terms, access: Access::Update, span }
+}

@@ -16,7 +16,7 @@ use super::conv::dims4;
 use super::filter::Filter;
 use super::image::{Image, along};
 use super::panel::{self, Rows};
-use super::pipe::{self, View, read, write};
+use super::pipe::{self, View, read, update, write};
 use super::product::{self, Job, Outer, Part, Rings, Weights};
 use crate::kernels::product::{Destination, Product};
 use crate::kernels::winograd::{Axis, Transform};
@@ -327,7 +327,7 @@ impl Tiling {
         let mut args = vec![
             write(to.place, result.window_terms(to.image), 0..result.row),
             // Transformed in place.
-            write(from.place, from.terms(), from.span(self.transform.elements())),
+            update(from.place, from.terms(), from.span(self.transform.elements())),
             // Without a bias its argument is not read.
             bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
             Arg::Taps,

@@ -1,7 +1,7 @@
 //! What the plan makes of memory: the arena, who is in it when, and how near that is to the bound.
 
 use cnnc::Program;
-use cnnc_codegen::plan::{ALIGN, Access, BufferId, Space};
+use cnnc_codegen::plan::{ALIGN, BufferId, Space};
 use std::collections::HashMap;
 
 /// The planned memory of a network.
@@ -57,7 +57,7 @@ impl Memory {
         let (ids, mut lives): (Vec<BufferId>, Vec<Life>) = lives.into_iter().unzip();
         let places: HashMap<BufferId, usize> = ids.into_iter().zip(0..).collect();
         for step in &program.steps {
-            for (id, _) in step.accesses().filter(|(_, access)| *access == Access::Write) {
+            for (id, _) in step.accesses().filter(|(_, access)| access.writes()) {
                 let Some(&place) = places.get(&id) else { continue };
                 let Life { name, others, .. } = &mut lives[place];
                 // What a step needs besides its value is called after it.
