@@ -3,7 +3,8 @@
 //! ```text
 //! exp(x)  = 2^n * (1 + p(r))                      n = round(x / ln 2), r = x - n ln 2, p(r) = e^r - 1
 //! log(x)  = n ln 2 + 2 artanh(s)                  x = 2^n m, m between sqrt(1/2) and sqrt(2), s = (m - 1) / (m + 1)
-//! tanh(x) = t / (t + 2)                           t = e^2x - 1 = 2^n p(r) + (2^n - 1)
+//! e^x - 1 = 2^n p(r) + (2^n - 1)
+//! tanh(x) = t / (t + 2)                           t = e^2x - 1
 //! erf(x)  = e^(-x^2) sum of a_n                   a_0 = 2x / sqrt(pi), a_n = a_(n-1) 2x^2 / (2n + 1)
 //! sin(x)  = +- sin(r) or cos(r)                   r = x - n pi/2
 //! atan(x) = 4 atan(t)                             atan(x) = 2 atan(x / (1 + sqrt(1 + x^2))), twice
@@ -36,19 +37,26 @@ const BIAS: i32 = 1023;
 /// `e^x`
 pub fn exp(x: Value) -> Value {
     in_f64(x, |x| {
-        let (p, n) = exp_less_one(x, -746.0, 710.0);
+        let (p, n) = reduced_exp_m1(x, -746.0, 710.0);
         // In two factors: one alone would be out of range for the largest and for denormal results.
         let half = n >> 1;
         (p + 1) * power(half) * power(n - half)
     })
 }
 
+/// `e^x - 1`, without what the difference of two numbers near one would lose.
+pub fn exp_m1(x: Value) -> Value {
+    in_f64(x, |x| {
+        let near = bounded_exp_m1(x, -40.0, 700.0);
+        let y = x.gt(700).select(exp(x), near);
+        x.equals(0).select(x, y)
+    })
+}
+
 /// `(e^x - e^-x) / (e^x + e^-x)`
 pub fn tanh(x: Value) -> Value {
     in_f64(x, |x| {
-        let (p, n) = exp_less_one(x + x, -40.0, 40.0);
-        let scale = power(n);
-        let t = p.mul_add(scale, scale - 1);
+        let t = bounded_exp_m1(x + x, -40.0, 40.0);
         // The sign of a zero is lost on the way.
         x.equals(0).select(x, t / (t + 2))
     })
@@ -162,8 +170,7 @@ pub fn acos(x: Value) -> Value {
 /// The hyperbolic sine.
 pub fn sinh(x: Value) -> Value {
     in_f64(x, |x| {
-        let (p, n) = exp_less_one(x.abs(), -1.0, 40.0);
-        let t = p.mul_add(power(n), power(n) - 1);
+        let t = bounded_exp_m1(x.abs(), -1.0, 40.0);
         let near = (t + t / (t + 1)) * 0.5;
         let y = x.abs().lt(30).select(near, exp(x.abs() - LN_2));
         let y = x.lt(0).select(-y, y);
@@ -259,8 +266,14 @@ fn in_f64<'k>(x: Value<'k>, f: impl FnOnce(Value<'k>) -> Value<'k>) -> Value<'k>
     f(x.to(DType::F64)).to(x.dtype())
 }
 
+/// `e^x - 1` of x moved between the bounds.
+fn bounded_exp_m1(x: Value, least: f64, most: f64) -> Value {
+    let (p, n) = reduced_exp_m1(x, least, most);
+    p.mul_add(power(n), power(n) - 1)
+}
+
 /// `e^r - 1` and n, where x, moved between the bounds, is `r + n ln 2`.
-fn exp_less_one(x: Value, least: f64, most: f64) -> (Value, Value) {
+fn reduced_exp_m1(x: Value, least: f64, most: f64) -> (Value, Value) {
     // A NaN stays: it is the second operand.
     let x = x.like(least).max(x);
     let x = x.like(most).min(x);

@@ -54,7 +54,7 @@ pub(super) fn function<'k>(op: &Op, x: &[Value<'k>]) -> Result<Value<'k>, String
         }
         (Op::LeakyRelu(l), _) => a.lt(0).select(a * l.alpha, a),
         (Op::Prelu(_), &[a, slope]) => a.lt(0).select(slope * a, a),
-        (Op::Elu(e), _) => a.lt(0).select((math::exp(a) - 1) * e.alpha, a),
+        (Op::Elu(e), _) => a.lt(0).select(math::exp_m1(a) * e.alpha, a),
         (Op::Sigmoid(_), _) => a.like(1) / (math::exp(-a) + 1),
         (Op::Softplus(_), _) => a.gt(0).select(a, a.like(0)) + math::log_1p(math::exp(-a.abs())),
         (Op::Floor(_), _) => a.floor(),
