@@ -104,8 +104,10 @@ fn integers() {
             node(&[&a], &a, op);
         }
     }
-    node(&["u8[90]", "u8[90]"], "u8[90]", "shift %a, %b");
-    node(&["u8[90]", "u8[90]"], "u8[90]", "shift %a, %b, right=true");
+    for t in ["i64[90]", "i32[90]", "i8[90]", "u8[90]"] {
+        node(&[t, t], t, "shift %a, %b");
+        node(&[t, t], t, "shift %a, %b, right=true");
+    }
 }
 
 #[test]

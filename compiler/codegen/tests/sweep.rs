@@ -221,10 +221,16 @@ fn transposed_convolutions() {
         let (operands, pipe) = pipe(random, &shape, o, length);
         let a = input(random, &x);
         let window = window([&rows, &columns]);
+        // A sum that the convolution may take as it runs.
+        let sum = match random.within(0, 2) {
+            0 => format!("  %z: f32[{n},{o},1,1] = reduce_sum %y, axes=[2,3]\n  return %z\n"),
+            1 => format!("  %z: f32[{n},{o},1,1] = reduce_sum %y, axes=[2,3]\n  return %y, %z\n"),
+            _ => "  return %y\n".into(),
+        };
         format!(
             "graph @g(%x: {x}) {{\n{a}  %w: f32[{c},{outputs},{},{}] = const rand(1)\n  \
              %b: f32[{o}] = const rand(2)\n{operands}  %y: f32[{shape}] = \
-             conv_transpose %a, %w, %b, {window}, extra={down}x{across}, groups={groups}{pipe}\n  return %y\n}}\n",
+             conv_transpose %a, %w, %b, {window}, extra={down}x{across}, groups={groups}{pipe}\n{sum}}}\n",
             rows.kernel, columns.kernel
         )
     });
@@ -326,8 +332,17 @@ fn stacks_of_products() {
             true => (format!(", %b: f32[{b}]"), String::new()),
             false => (String::new(), format!("  %b: f32[{b}] = const rand(1)\n")),
         };
+        // Any extents but the innermost ones may be 1, and outer ones may lack.
+        let dims: Vec<usize> = y.split(',').map(|extent| extent.parse().unwrap()).collect();
+        let operand = |random: &mut Random| {
+            let dims = &dims[random.within(0, dims.len())..];
+            text(dims.iter().map(|&extent| if random.flip() { 1 } else { extent }).collect())
+        };
+        let (s, t) = (operand(random), operand(random));
+        let pipe = random.pick(&["", " |> relu", " |> add %s", " |> max %s |> sub %t", " |> min %t |> relu"]);
         format!(
-            "graph @g(%a: f32[{a}]{parameter}) {{\n{weights}  %y: f32[{y}] = matmul %a, %b |> relu\n  return %y\n}}\n"
+            "graph @g(%a: f32[{a}]{parameter}, %t: f32[{t}]) {{\n{weights}  %s: f32[{s}] = const rand(3)\n  \
+             %y: f32[{y}] = matmul %a, %b{pipe}\n  return %y\n}}\n"
         )
     });
 }

@@ -1,8 +1,7 @@
 //! Emission: from a program to functions of a Cranelift module, the same for JIT and object files.
 //!
 //! ```text
-//! run(model, call)                says whether the processor has wide vectors: one function for those that have, one
-//!                                 for others
+//! run, run_wide(model, call)      of the model for processors without wide vectors, and with them: says which
 //!   start(model, call, wide)      checks the call, fills a context, advances step by step
 //!     advance(ctx, step)          hands the step to the executor or runs it itself, then calls on_step
 //!       task(ctx, index)          calls the function of the step's shape with the offsets of its buffers

@@ -95,25 +95,36 @@ impl Nest<'_> {
     }
 
     fn arg(&self, b: &mut FunctionBuilder, arg: &Arg, index: &[Value], rows: Option<&Rows>) -> Value {
-        let Arg::Address { place, terms, .. } = arg else {
-            // A plan asks for taps only with a window.
-            let taps = rows.map_or_else(|| b.ins().iconst(types::I64, 1), |r| r.taps);
-            return match *arg {
-                Arg::Number { from, dim, step } => {
-                    let moved = b.ins().imul_imm_s(index[dim], step);
-                    b.ins().iadd_imm_s(moved, from)
-                }
-                Arg::TapsAbove => rows.map_or_else(|| b.ins().iconst(types::I64, 0), |r| r.first_tap),
-                Arg::SkippedTaps(bytes) => {
-                    let kernel = self.call.window.map_or(1, |w| w.kernel) as i64;
-                    let kernel = b.ins().iconst(types::I64, kernel);
-                    let skipped = b.ins().isub(kernel, taps);
-                    b.ins().imul_imm_s(skipped, bytes)
-                }
-                _ => taps,
-            };
-        };
-        let mut address = self.address(b, *place);
+        let taps = |b: &mut FunctionBuilder| rows.map_or_else(|| b.ins().iconst(types::I64, 1), |r| r.taps);
+        match arg {
+            Arg::Address { place, terms, .. } => self.moved(b, *place, terms, index, rows),
+            Arg::Number { from, dim, step } => {
+                let moved = b.ins().imul_imm_s(index[*dim], *step);
+                b.ins().iadd_imm_s(moved, *from)
+            }
+            // Any word does for what is not read, and this one is often there.
+            Arg::Taps | Arg::Unread => taps(b),
+            Arg::TapsAbove => rows.map_or_else(|| b.ins().iconst(types::I64, 0), |r| r.first_tap),
+            Arg::SkippedTaps(bytes) => {
+                let taps = taps(b);
+                let kernel = self.call.window.map_or(1, |w| w.kernel) as i64;
+                let kernel = b.ins().iconst(types::I64, kernel);
+                let skipped = b.ins().isub(kernel, taps);
+                b.ins().imul_imm_s(skipped, *bytes)
+            }
+        }
+    }
+
+    /// An address that the terms move.
+    fn moved(
+        &self,
+        b: &mut FunctionBuilder,
+        place: Place,
+        terms: &[Term],
+        index: &[Value],
+        rows: Option<&Rows>,
+    ) -> Value {
+        let mut address = self.address(b, place);
         for term in terms {
             let moved = match (term, rows) {
                 (Term::Index { dim, stride }, _) => b.ins().imul_imm_s(index[*dim], *stride),
@@ -123,13 +134,14 @@ impl Nest<'_> {
                 }
                 (Term::FirstRow { stride }, Some(rows)) => b.ins().imul_imm_s(rows.first_row, *stride),
                 (Term::FirstTap { stride }, Some(rows)) => b.ins().imul_imm_s(rows.first_tap, *stride),
+                // Without a window the first row is row 0, and so is the first tap.
+                (Term::FirstRow { .. } | Term::FirstTap { .. }, None) => continue,
                 (Term::Lookup { dim, table, .. }, _) => {
                     let table = self.address(b, *table);
                     let offset = b.ins().imul_imm_s(index[*dim], 8);
                     let at = b.ins().iadd(table, offset);
                     b.ins().load(types::I64, MemFlagsData::trusted(), at, 0)
                 }
-                _ => continue,
             };
             address = b.ins().iadd(address, moved);
         }

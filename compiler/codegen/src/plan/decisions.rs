@@ -52,7 +52,7 @@ impl Topic {
     pub fn why(self) -> &'static str {
         match self {
             Topic::Winograd => {
-                "transformed tiles need a quarter of the products of a 3x3 window, and larger filters"
+                "transformed tiles need a fifth to a half of the products of a window, and larger filters"
             }
             Topic::Groups => "what lies between layers that run by blocks of rows stays in cache",
             Topic::Concats => "what is computed where a concatenation wants it is not copied",

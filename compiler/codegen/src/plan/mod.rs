@@ -5,7 +5,7 @@
 //! layers whose values would not stay in cache are *groups*, chosen before. Lowering picks the algorithm and the loop
 //! nest and appends steps; then convolutions of one value become *siblings* in one step, and offsets come last. Where
 //! memory counts more than time the whole is done again with other choices (`search.rs`) until it takes less.
-//! [`check`] proves a finished plan right and shares no code with what made it; who compiles calls it.
+//! [`check`] proves a finished plan right, by what the program says and no code of what made it; who compiles calls it.
 
 mod arena;
 pub mod check;

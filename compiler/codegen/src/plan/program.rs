@@ -169,6 +169,8 @@ pub enum Arg {
         /// The bytes it touches, relative to the address.
         span: Range<i64>,
     },
+    /// A word that the kernel does not read.
+    Unread,
     /// How many rows of the window lie inside the image.
     Taps,
     /// How many do not, times the bytes of one.

@@ -95,7 +95,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
     let ty = p.ty(id).with_dims([n * groups, outputs, oh, ow]).map_err(|m| m.0)?;
     let to = apart.then(|| p.arena(&format!("{}.groups", p.name(id)), &ty, Layout::Blocked));
     let blocks = outputs.div_ceil(lanes);
-    let is_whole = groups == 1 && direct.phases.len() == 1;
+    // Rows are summed where one loop nest has all of them.
+    let is_whole = groups == 1
+        && direct.phases.iter().map(|phase| phase.rows.series * phase.columns.series).sum::<usize>() == 1;
     let summed = if is_whole { sums::wanted(p, id) } else { None };
     let plan =
         Planes { x, id, block, from, result, input, groups, blocks, apart, is_summed: summed.is_some() };
@@ -110,6 +112,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, direct: Direct) -> Result<(), S
         id,
         op,
         outputs,
+        axis: pipe::CHANNELS,
         parts,
         rings: Rings { input: from.ring, output: result.ring },
         bias,

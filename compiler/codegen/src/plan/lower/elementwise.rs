@@ -25,9 +25,11 @@ pub(super) fn function<'k>(op: &Op, x: &[Value<'k>]) -> Result<Value<'k>, String
         (Op::Pow(_), &[a, b]) if is_real => math::pow(a, b),
         (Op::Pow(_), &[a, b]) => integer_pow(a, b),
         (Op::Shift(s), &[a, b]) => {
-            // No bit of 8 is left after 8 steps.
-            let (wide, steps) = (a.to(DType::I64), b.to(DType::I64).min(8));
-            if s.right { wide >> steps } else { wide << steps }.to(a.dtype())
+            let (wide, steps) = (a.to(DType::I64), b.to(DType::I64));
+            // Of the steps that leave no bit, those to the right leave its sign.
+            let leaves_some = steps.ge(0) & steps.lt(64);
+            let steps = leaves_some.select(steps, 63);
+            if s.right { wide >> steps } else { leaves_some.select(wide << steps, 0) }.to(a.dtype())
         }
         (Op::And(_), &[a, b]) => a & b,
         (Op::Or(_), &[a, b]) => a | b,

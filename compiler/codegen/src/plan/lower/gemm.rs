@@ -4,7 +4,7 @@
 
 use super::filter::Filter;
 use super::panel;
-use super::pipe::{self, Role};
+use super::pipe::{self, CHANNELS, Role};
 use super::product::{self, Job, Outer, Part, Rings, Weights};
 use super::scalar::{self, Element};
 use super::zeros;
@@ -22,7 +22,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gemm: &Gemm) -> Result<(), Stri
     let left = if gemm.trans_a { super::transpose::matrix(p, a, left)? } else { left };
     let mut bias = None;
     if let Some(&c) = expr.operands.get(2) {
-        if matches!(pipe::role(p, c, id), Role::Channel) {
+        if matches!(pipe::role(p, c, id, CHANNELS), Role::Channel) {
             bias = Some(pipe::channels(p, c)?);
         } else {
             expr.stages.insert(0, Stage { op: Op::Add(Add), operands: vec![c] });
@@ -193,6 +193,7 @@ impl Matrices<'_> {
             id,
             op,
             outputs: n,
+            axis: p.ty(id).rank() - 1,
             parts: vec![Part {
                 outer: batch,
                 rows: panel::rows(p.target, m, 4 * n as i64, row),

@@ -5,6 +5,7 @@
 
 use super::conv::dims4;
 use super::image::Image;
+use super::pieces::pieces;
 use super::pipe::{self, View, read, write};
 use crate::kernels::grouped::Grouped;
 use crate::kernels::row::Columns;
@@ -45,6 +46,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         layout: Layout::Blocked,
         same: &|image| result.terms(image),
         same_span: 0..result.row,
+        axis: pipe::CHANNELS,
         channel: Some((&channel, 0..vector)),
         first_arg: 6,
     };
@@ -65,8 +67,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         write(to.place, result.terms(to.image), 0..result.row),
         read(input.place, from.window_terms(input.image), 0..from.row),
         read(weights, vec![index(1, filter), Term::FirstTap { stride: line }], 0..filter),
-        // Without a bias its argument is not read.
-        bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
+        bias.map_or(Arg::Unread, |b| read(b, channel.clone(), 0..vector)),
         Arg::Taps,
         table,
     ];
@@ -89,14 +90,13 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         lanes,
         pipe: pipe.functions.clone(),
     };
-    let full = channels / lanes;
-    let call = |first: usize, count: usize, lanes: usize| Call {
+    let call = |(first, count, lanes): (usize, usize, usize)| Call {
         kernel: kernel(lanes).into(),
         extents: vec![n as u64, count as u64, oh as u64],
         window: Some(window),
         args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
     };
-    let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
+    let calls = pieces(channels, lanes).map(call).collect();
     let algorithm = format!("{} in groups of {group}", if group == 1 { "depthwise" } else { "rotations" });
     let macs = (n * channels * oh * ow * group * kh * kw) as u64;
     p.step(&p.name(id), "conv", algorithm, calls, macs);

@@ -57,8 +57,8 @@ impl Image {
     pub(super) fn step(&self, p: &mut Planner, name: &str, window: &Window) -> (RowStep, Arg) {
         let dilation = window.dilation as usize;
         let Some(rows) = self.ring else {
-            // A whole image needs no table: its argument is not read.
-            return (RowStep::Bytes(dilation as i64 * self.row), Arg::Taps);
+            // A whole image needs no table.
+            return (RowStep::Bytes(dilation as i64 * self.row), Arg::Unread);
         };
         // One entry for each row that a tap can start from; a walk begins at any slot and steps by `dilation`.
         let next = |slot: usize| ((slot + dilation) % rows as usize) as i64 - slot as i64;

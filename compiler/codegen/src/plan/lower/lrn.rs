@@ -4,6 +4,7 @@
 //! their own. Regions that reach further, divisors that may not be positive, and other element types than f32 are
 //! computed element by element.
 
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use super::scalar;
 use crate::kernels::lrn::{Lrn, ROOTS};
@@ -44,10 +45,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
         let has_before = below > 0 && first > 0;
         let has_behind = above > 0 && first + count < blocks;
         let last = first + count == blocks && !channels.is_multiple_of(lanes);
-        for (start, pieces, pixels) in [(0, pixels / PIXELS, PIXELS), (pixels / PIXELS, 1, pixels % PIXELS)] {
-            if pixels == 0 {
-                continue;
-            }
+        for (start, runs, pixels) in pieces(pixels, PIXELS) {
             let kernel = Lrn {
                 pixels,
                 plane,
@@ -65,14 +63,13 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, lrn: &ops::Lrn) -> Result<(), S
             let args = [write(to.place, terms(to.image), 0..run), read(from.place, terms(from.image), span)];
             calls.push(Call {
                 kernel: kernel.into(),
-                extents: vec![n as u64, count as u64, pieces as u64],
+                extents: vec![n as u64, count as u64, runs as u64],
                 window: None,
                 args: args.iter().map(|arg| arg.skipping(1, first).skipping(2, start)).collect(),
             });
         }
     };
     match blocks {
-        0 => {}
         1 => call(0, 1),
         _ => {
             call(0, 1);

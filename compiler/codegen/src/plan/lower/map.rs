@@ -7,7 +7,8 @@
 //! Pipes that hold anything but f32, or an operator without vector form, are scalar code.
 
 use super::image::Image;
-use super::pipe::{Role, is_vector, pointwise, read, role, write};
+use super::pieces::pieces;
+use super::pipe::{CHANNELS, Role, is_vector, pointwise, read, role, write};
 use super::runs::{Run, Walk, runs};
 use super::{elementwise, scalar};
 use crate::kernels::map::Map;
@@ -52,7 +53,7 @@ pub(super) fn fits_blocks(p: &Planner, id: NodeId) -> bool {
         && pointwise(&expr.op, source, false).is_some()
         && are_vectors(p, &expr.stages)
         && p.ty(expr.operands[0]).shape == p.ty(id).shape
-        && expr.all_operands().all(|&v| !matches!(role(p, v, id), Role::Other))
+        && expr.all_operands().all(|&v| !matches!(role(p, v, id, CHANNELS), Role::Other))
 }
 
 /// Runs a value that lies at `home` through stages that its producer could not take.
@@ -111,7 +112,8 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
         From::Value(_) if values.iter().any(|&v| p.layout(v) == Some(Layout::Blocked)) => Layout::Blocked,
         From::Value(_) => Layout::Plain,
     };
-    let fits_blocks = p.ty(id).rank() == 4 && values.iter().all(|&v| !matches!(role(p, v, id), Role::Other));
+    let fits_blocks =
+        p.ty(id).rank() == 4 && values.iter().all(|&v| !matches!(role(p, v, id, CHANNELS), Role::Other));
     let wanted = if p.rings.contains_key(&id) { Layout::Blocked } else { wanted };
     let layout = if fits_blocks { wanted } else { Layout::Plain };
     let (to, start) = match from {
@@ -125,7 +127,7 @@ fn pipe(p: &mut Planner, id: NodeId, from: From, steps: Vec<Step>) -> Result<(),
     };
     let mut operands = Vec::new();
     for &value in &values {
-        let source = match role(p, value, id) {
+        let source = match role(p, value, id, CHANNELS) {
             Role::Number(x) => Operand::Number(x.to_bits()),
             Role::Channel if layout == Layout::Blocked => Operand::Channel(super::pipe::channels(p, value)?),
             _ => Operand::Tensor(value, p.operand(value, layout)?),
@@ -186,7 +188,6 @@ fn blocked(
 ) -> Result<Vec<Call>, String> {
     let lanes = p.target.lanes;
     let [n, channels, height, width] = super::conv::dims4(p, id);
-    let blocks = channels.div_ceil(lanes);
     // By planes, or by rows where some of them are a ring's.
     let in_ring = |value: &NodeId| p.rings.contains_key(value);
     let by_rows = in_ring(&id) || operands.iter().any(|o| matches!(o, Operand::Tensor(v, _) if in_ring(v)));
@@ -215,16 +216,14 @@ fn blocked(
         });
     }
     let pipe = functions(steps, &sources[1..])?;
-    let call = |first: usize, count: usize, lanes: usize| {
+    let call = |(first, count, lanes): (usize, usize, usize)| {
         let kernel = Map { vectors, rest: 0, lanes, from: sources[0], pipe: pipe.clone() };
         let extents = [n, count, rows].map(|extent| extent as u64);
         let extents = extents[..if by_rows { 3 } else { 2 }].to_vec();
         let args = args.iter().map(|arg| arg.skipping(1, first)).collect();
         Call { kernel: kernel.into(), extents, window: None, args }
     };
-    // The last block has fewer channels when they do not fill it.
-    let full = channels / lanes;
-    Ok(vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)])
+    Ok(pieces(channels, lanes).map(call).collect())
 }
 
 fn plain(

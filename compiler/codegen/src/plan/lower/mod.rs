@@ -1,4 +1,5 @@
-//! Lowering: from a node to steps. One file an operator, or a family of them, named as its meaning in the IR.
+//! Lowering: from a node to steps. A file that is named as an operator of the IR, or a family of them, lowers it; the
+//! others are what those share.
 
 mod arg_max;
 mod cast;
@@ -24,6 +25,7 @@ mod map;
 mod matmul_integer;
 mod padding;
 mod panel;
+mod pieces;
 mod pipe;
 mod pool;
 mod pool_each;
@@ -164,7 +166,7 @@ pub(super) fn takes_pipe(p: &Planner, id: NodeId) -> bool {
     let stages = p.module.graph.expr(id).stages;
     let mut operands = stages.iter().flat_map(|stage| &stage.operands);
     stages.iter().all(|stage| pipe::is_vector(p, &stage.op, &stage.operands))
-        && operands.all(|&o| !matches!(pipe::role(p, o, id), pipe::Role::Other))
+        && operands.all(|&o| !matches!(pipe::role(p, o, id, pipe::CHANNELS), pipe::Role::Other))
 }
 
 /// Runs what a node computed through the stages that its kernel did not take.

@@ -16,6 +16,8 @@ pub(super) struct View<'a> {
     pub same: &'a dyn Fn(i64) -> Vec<Term>,
     /// Bytes that a unit touches there.
     pub same_span: Range<i64>,
+    /// The dimension of the result that its channels are.
+    pub axis: usize,
     /// How the address of a vector of channels moves, and the bytes touched; `None`: a unit has no fixed channels.
     pub channel: Option<(&'a [Term], Range<i64>)>,
     /// The argument that the first operand of the pipe will be.
@@ -101,20 +103,23 @@ pub(super) fn is_vector(p: &Planner, op: &Op, operands: &[NodeId]) -> bool {
     operands.iter().all(|&o| p.ty(o).dtype == DType::F32) && pointwise(op, source, false).is_some()
 }
 
-/// What an operand is to a result of shape `[N, C, ..]`, apart from where it lies.
+/// What an operand is to a result, apart from where it lies.
 pub(super) enum Role {
     /// One number, known now.
     Number(f32),
     /// The shape of the result.
     Same,
-    /// One number a channel: the extents but the second are 1.
+    /// One number a channel: the other extents are 1.
     Channel,
     /// Anything else that broadcasts.
     Other,
 }
 
-/// The role of an operand.
-pub(super) fn role(p: &Planner, operand: NodeId, result: NodeId) -> Role {
+/// The dimension that is the channels of an image, and the columns of a matrix.
+pub(super) const CHANNELS: usize = 1;
+
+/// The role of an operand, where dimension `axis` of the result is its channels.
+pub(super) fn role(p: &Planner, operand: NodeId, result: NodeId, axis: usize) -> Role {
     let (ty, shape) = (p.ty(operand), &p.ty(result).shape);
     if ty.elements() == 1
         && let Some(Ok(tensor)) = p.constant(operand)
@@ -125,8 +130,8 @@ pub(super) fn role(p: &Planner, operand: NodeId, result: NodeId) -> Role {
         return Role::Same;
     }
     // Seen from the innermost extent, all are 1 but the one that stands where the channels do.
-    let behind = shape.rank().saturating_sub(2);
-    let channels = shape.dims().get(1).copied().unwrap_or(0);
+    let behind = shape.rank().saturating_sub(axis + 1);
+    let channels = shape.dims().get(axis).copied().unwrap_or(0);
     let is_channel = ty.rank() > behind
         && ty.dims().iter().rev().enumerate().all(|(i, &d)| d == if i == behind { channels } else { 1 });
     if is_channel { Role::Channel } else { Role::Other }
@@ -168,7 +173,7 @@ fn source(
     pipe: &mut Pipe,
 ) -> Result<Option<Source>, String> {
     let next = view.first_arg + pipe.args.len() as u32;
-    Ok(match role(p, operand, id) {
+    Ok(match role(p, operand, id, view.axis) {
         Role::Number(x) => Some(Source::Constant(x.to_bits())),
         Role::Same => {
             let home = p.operand(operand, view.layout)?;

@@ -2,6 +2,7 @@
 
 use super::conv::dims4;
 use super::image::Image;
+use super::pieces::pieces;
 use super::pipe::{self, View, read, write};
 use crate::kernels::fold::Fold;
 use crate::kernels::pool::Pool;
@@ -33,7 +34,6 @@ fn lower(
     let expr = p.module.graph.expr(id);
     let lanes = p.target.lanes;
     let [n, channels, oh, ow] = dims4(p, id);
-    let blocks = channels.div_ceil(lanes);
     let vector = 4 * lanes as i64;
     let (from, result) = (Image::blocked(p, expr.operands[0]), Image::blocked(p, id));
     let input = p.operand(expr.operands[0], Layout::Blocked)?;
@@ -48,8 +48,7 @@ fn lower(
             let place = p.weights(&format!("{}.rows", p.name(id)), Data::F32(words));
             read(place, vec![index(2, 4)], 0..4)
         }
-        // A maximum does not read it.
-        None => Arg::Taps,
+        None => Arg::Unread,
     };
     let fold = if mean.is_some() { Fold::Sum } else { Fold::Max };
     let columns_counted: Option<Vec<usize>> = mean.map(|_| (0..ow).map(|i| count(&columns, i)).collect());
@@ -58,6 +57,7 @@ fn lower(
         layout: Layout::Blocked,
         same: &|image| result.terms(image),
         same_span: 0..result.row,
+        axis: pipe::CHANNELS,
         channel: Some((&channel, 0..vector)),
         first_arg: 5,
     };
@@ -82,7 +82,7 @@ fn lower(
         table,
     ];
     args.extend(pipe.args);
-    let call = |first: usize, count: usize, lanes: usize| Call {
+    let call = |(first, count, lanes): (usize, usize, usize)| Call {
         kernel: Pool {
             fold,
             counts: columns_counted.clone(),
@@ -104,8 +104,7 @@ fn lower(
         window: Some(window),
         args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
     };
-    let full = channels / lanes;
-    let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
+    let calls = pieces(channels, lanes).map(call).collect();
     p.step(&p.name(id), op, "row by row".into(), calls, 0);
     super::finish(p, id, to, expr.stages[taken..].to_vec())
 }

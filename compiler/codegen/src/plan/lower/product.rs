@@ -33,6 +33,8 @@ pub(super) struct Job<'a> {
     pub op: &'a str,
     /// Output channels of one iteration of the outer loops.
     pub outputs: usize,
+    /// The dimension of the result that they are.
+    pub axis: usize,
     /// What makes up the result.
     pub parts: Vec<Part>,
     pub rings: Rings,
@@ -104,6 +106,7 @@ pub(super) fn lower(p: &mut Planner, job: Job) -> Result<(), String> {
             layout: job.layout,
             same: &|image| part.result(image, &panels),
             same_span: 0..0,
+            axis: job.axis,
             channel: Some((&channel, 0..0)),
             first_arg: 9,
         };
@@ -260,7 +263,7 @@ impl Nest<'_> {
         };
         // The last panels ask for what lies behind them, which does no harm.
         let ahead = match kernel.prefetch {
-            0 => Arg::Taps,
+            0 => Arg::Unread,
             lines => {
                 let row = (lines * self.steps(kernel, rows)) as i64 * CACHE_LINE;
                 let mut terms = part.terms(|o| o.weights, self.panels.vectors as i64 * self.per_vector);
@@ -280,15 +283,15 @@ impl Nest<'_> {
             read(place.moved(vectors(panel.first)), self.channel.clone(), 0..vectors(panel.vectors))
         };
         let mut args = vec![
-            self.to
-                .map_or(Arg::Taps, |to| result(to.place, part.result(to.image, &self.panels), Access::Write)),
+            self.to.map_or(Arg::Unread, |to| {
+                result(to.place, part.result(to.image, &self.panels), Access::Write)
+            }),
             read(part.input.moved(input_at), input, self.input_span(kernel, rows)),
             read(self.weights.moved(first * self.per_vector), weights, 0..weight_span),
-            // Without a bias its argument is not read, nor that of results which are not stored.
-            job.bias.map_or(Arg::Taps, channel),
+            job.bias.map_or(Arg::Unread, channel),
             Arg::Taps,
             Arg::SkippedTaps(line),
-            part.window.as_ref().map_or(Arg::Taps, |s| s.table.clone()),
+            part.window.as_ref().map_or(Arg::Unread, |s| s.table.clone()),
             ahead,
             Arg::Number { from: (part.channels / kernel.block) as i64, dim: 0, step: 0 },
         ];

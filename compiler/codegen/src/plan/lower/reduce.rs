@@ -6,6 +6,7 @@
 //! then a line, or neighbouring lines, a few vectors of them.
 
 use super::conv::dims4;
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use super::scalar;
 use super::strided::{self, Dim};
@@ -122,9 +123,9 @@ fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Low
     let to = p.result(id, layout);
     let [n, channels, height, width] = dims4(p, x);
     let lanes = p.target.lanes;
-    let (full, blocks, vector) = (channels / lanes, channels.div_ceil(lanes), 4 * lanes as i64);
+    let vector = 4 * lanes as i64;
     let plane = (height * width) as i64 * vector;
-    let call = |first: usize, count: usize, lanes: usize| {
+    let call = |(first, count, lanes): (usize, usize, usize)| {
         let stored = if is_convolved { vector } else { 4 * lanes as i64 };
         let index =
             |image, block| vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: block }];
@@ -144,7 +145,7 @@ fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Low
             args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
         }
     };
-    Ok((to, vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)]))
+    Ok((to, pieces(channels, lanes).map(call).collect()))
 }
 
 /// Reduces any extents of a plain value.
@@ -182,10 +183,7 @@ fn lines(
 ) -> Vec<Call> {
     let (lanes, most) = (p.target.lanes, VECTORS * p.target.lanes);
     let mut calls = Vec::new();
-    for (first, count, width) in [(0, inner / most, most), (inner / most, 1, inner % most)] {
-        if width == 0 {
-            continue;
-        }
+    for (first, count, width) in pieces(inner, most) {
         let (lines, read_bytes) = match inner {
             1 if stride == 4 => (Lines::Along, 4),
             _ => (Lines::Across { count: width, stride }, 4 * width as i64),

@@ -1,5 +1,6 @@
 //! Reorder steps: a value from plain to blocked layout, or back.
 
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use crate::kernels::reorder::Reorder;
 use crate::plan::{Call, Home, Layout, Planner, Term};
@@ -22,20 +23,14 @@ pub(in crate::plan) fn reorder(
     let plane: usize = image.iter().product();
     let into_blocks = to.layout == Layout::Blocked;
     let lanes = p.target.lanes;
-    let blocks = c.div_ceil(lanes);
     let mut calls = Vec::new();
-    for (first, count, channels) in [(0, c / lanes, lanes), (c / lanes, blocks - c / lanes, c % lanes)] {
-        for (start, pieces, pixels) in
-            [(0, plane / PIXELS, PIXELS), (plane / PIXELS * PIXELS, 1, plane % PIXELS)]
-        {
-            if count == 0 || pixels == 0 {
-                continue;
-            }
+    for (first, count, channels) in pieces(c, lanes) {
+        for (start, runs, pixels) in pieces(plane, PIXELS) {
             let side = |Home { place, layout, image }: Home| {
                 let blocked = layout == Layout::Blocked;
                 let pixel = if blocked { 4 * lanes } else { 4 };
                 let block = plane * 4 * lanes;
-                let place = place.moved((first * block + start * pixel) as i64);
+                let place = place.moved((first * block + start * PIXELS * pixel) as i64);
                 let terms = vec![
                     Term::Index { dim: 0, stride: image },
                     Term::Index { dim: 1, stride: block as i64 },
@@ -49,7 +44,7 @@ pub(in crate::plan) fn reorder(
             let kernel = Reorder { into_blocks, pixels, channels, plane: 4 * plane as i64 };
             calls.push(Call {
                 kernel: kernel.into(),
-                extents: vec![n as u64, count as u64, pieces as u64],
+                extents: vec![n as u64, count as u64, runs as u64],
                 window: None,
                 args: vec![write(to, to_terms, to_span), read(from, from_terms, from_span)],
             });

@@ -5,6 +5,7 @@
 //! row of one block. All else is summed element by element.
 
 use super::conv::dims4;
+use super::image::Image;
 use super::pipe::{read, write};
 use super::scalar::{self, Element};
 use crate::kernels::resize::Resize;
@@ -25,44 +26,36 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
     let linear = resize.mode == ResizeMode::Linear;
     let from = p.operand(x, Layout::Blocked)?;
     let to = p.result(id, Layout::Blocked);
-    if p.ty(id).elements() > 0 {
-        let lanes = p.target.lanes;
-        let blocks = channels.div_ceil(lanes);
-        let vector = 4 * lanes as i64;
-        let (row, out_row) = (vector * width as i64, vector * ow as i64);
-        let (plane, out_plane) = (row * height as i64, out_row * oh as i64);
-        let (rows, columns) = (resize.taps(2, height), resize.taps(3, width));
+    let lanes = p.target.lanes;
+    let blocks = channels.div_ceil(lanes);
+    let vector = 4 * lanes as i64;
+    let (source, result) = (Image::blocked(p, x), Image::blocked(p, id));
+    let (rows, columns) = (resize.taps(2, height), resize.taps(3, width));
 
-        let name = p.name(id);
-        let entries = each(&columns).map(|taps| entry(taps, vector)).collect::<Result<Vec<_>, _>>()?;
-        let table = p.weights(&format!("{name}.columns"), Data::F32(entries.concat()));
-        let index = |dim, stride| Term::Index { dim, stride };
-        let looked_up = |p: &mut Planner, suffix: &str, tap: usize| {
-            let words: Vec<i64> = each(&rows).map(|taps| taps[tap].0 as i64 * row).collect();
-            let most = words.iter().max().copied().unwrap_or(0);
-            let table: Place = p.weights(&format!("{name}.{suffix}"), Data::I64(words));
-            let line = Term::Lookup { dim: 2, table, least: 0, most };
-            read(from.place, vec![index(0, from.image), index(1, plane), line], 0..row)
-        };
-        let lower = looked_up(p, "rows", 0);
-        let out = vec![index(0, to.image), index(1, out_plane), index(2, out_row)];
-        let columns = read(table, Vec::new(), 0..ow as i64 * Resize::entry(linear));
-        let mut args = vec![write(to.place, out, 0..out_row), lower, columns];
-        if linear {
-            args.push(looked_up(p, "rows_behind", 1));
-            let words: Vec<f32> = rows.entries.iter().map(|&(_, share)| share).collect();
-            let table = p.weights(&format!("{name}.shares"), Data::F32(words));
-            args.push(read(table, vec![index(2, 8)], 0..8));
-        }
-        let kernel = Resize { pixels: ow, linear };
-        let call = Call {
-            kernel: kernel.into(),
-            extents: vec![n as u64, blocks as u64, oh as u64],
-            window: None,
-            args,
-        };
-        p.step(&name, "resize", if linear { "linear" } else { "nearest" }.into(), vec![call], 0);
+    let name = p.name(id);
+    let entries = each(&columns).map(|taps| entry(taps, vector)).collect::<Result<Vec<_>, _>>()?;
+    let table = p.weights(&format!("{name}.columns"), Data::F32(entries.concat()));
+    let index = |dim, stride| Term::Index { dim, stride };
+    let looked_up = |p: &mut Planner, suffix: &str, tap: usize| {
+        let words: Vec<i64> = each(&rows).map(|taps| taps[tap].0 as i64 * source.row).collect();
+        let most = words.iter().max().copied().unwrap_or(0);
+        let table: Place = p.weights(&format!("{name}.{suffix}"), Data::I64(words));
+        let line = Term::Lookup { dim: 2, table, least: 0, most };
+        read(from.place, vec![index(0, from.image), index(1, source.plane), line], 0..source.row)
+    };
+    let lower = looked_up(p, "rows", 0);
+    let columns = read(table, Vec::new(), 0..ow as i64 * Resize::entry(linear));
+    let mut args = vec![write(to.place, result.terms(to.image), 0..result.row), lower, columns];
+    if linear {
+        args.push(looked_up(p, "rows_behind", 1));
+        let words: Vec<f32> = rows.entries.iter().map(|&(_, share)| share).collect();
+        let table = p.weights(&format!("{name}.shares"), Data::F32(words));
+        args.push(read(table, vec![index(2, 8)], 0..8));
     }
+    let kernel = Resize { pixels: ow, linear };
+    let call =
+        Call { kernel: kernel.into(), extents: vec![n as u64, blocks as u64, oh as u64], window: None, args };
+    p.step(&name, "resize", if linear { "linear" } else { "nearest" }.into(), vec![call], 0);
     super::finish(p, id, to, expr.stages)
 }
 

@@ -153,13 +153,10 @@ impl Source {
     fn arg(&self) -> Arg {
         match self.from {
             From::Place(place) => read(place, Vec::new(), 0..self.ty.bytes() as i64),
-            From::Number(_) => NOTHING,
+            From::Number(_) => Arg::Unread,
         }
     }
 }
-
-/// The argument for what no address is needed of.
-const NOTHING: Arg = Arg::Number { from: 0, dim: 0, step: 0 };
 
 /// A table that a formula reads beside the operands.
 pub(super) struct Table {
@@ -222,7 +219,7 @@ where
     let operands: Vec<Arg> = (sources.iter().enumerate())
         .map(|(number, source)| match loads.iter().any(|load| load.operand == number) {
             true => source.arg(),
-            false => NOTHING,
+            false => Arg::Unread,
         })
         .collect();
     let pieces = total / run;

@@ -1,5 +1,6 @@
 //! `softmax`: a unit is a line along the axis, or neighbouring lines, one for each lane.
 
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use super::scalar;
 use crate::kernels::fold::Lines;
@@ -19,10 +20,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Resu
     let outer: usize = shape.dims()[..axis].iter().product();
     let stride = 4 * inner as i64;
     let mut calls = Vec::new();
-    for (first, count, lines) in [(0, inner / lanes, lanes), (inner / lanes, 1, inner % lanes)] {
-        if lines == 0 || count == 0 || extent == 0 {
-            continue;
-        }
+    for (first, count, lines) in pieces(inner, lanes) {
         let (lines, span) = match inner {
             1 => (Lines::Along, 4 * extent as i64),
             _ => (Lines::Across { count: lines, stride }, (extent as i64 - 1) * stride + 4 * lines as i64),

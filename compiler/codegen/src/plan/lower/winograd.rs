@@ -16,6 +16,7 @@ use super::conv::dims4;
 use super::filter::Filter;
 use super::image::{Image, along};
 use super::panel::{self, Rows};
+use super::pieces::pieces;
 use super::pipe::{self, View, read, update, write};
 use super::product::{self, Job, Outer, Part, Rings, Weights};
 use crate::kernels::product::{Destination, Product};
@@ -289,6 +290,7 @@ impl Tiling {
             id: self.id,
             op: "winograd_product",
             outputs,
+            axis: pipe::CHANNELS,
             parts: vec![part],
             rings: Rings { input: self.ring, output: self.ring },
             bias: None,
@@ -319,6 +321,7 @@ impl Tiling {
             layout: Layout::Blocked,
             same: &|image| result.window_terms(image),
             same_span: 0..result.row,
+            axis: pipe::CHANNELS,
             channel: Some((&channel, 0..vector)),
             first_arg: 4,
         };
@@ -328,8 +331,7 @@ impl Tiling {
             write(to.place, result.window_terms(to.image), 0..result.row),
             // Transformed in place.
             update(from.place, from.terms(), from.span(self.transform.elements())),
-            // Without a bias its argument is not read.
-            bias.map_or(Arg::Taps, |b| read(b, channel.clone(), 0..vector)),
+            bias.map_or(Arg::Unread, |b| read(b, channel.clone(), 0..vector)),
             Arg::Taps,
         ];
         args.extend(pipe.args);
@@ -343,7 +345,7 @@ impl Tiling {
             extent: oh as u64,
             ring: None,
         };
-        let call = |first: usize, count: usize, lanes: usize| Call {
+        let call = |(first, count, lanes): (usize, usize, usize)| Call {
             kernel: WinogradOutput {
                 transform: self.transform,
                 width: ow,
@@ -357,8 +359,7 @@ impl Tiling {
             window: Some(window),
             args: args.iter().map(|arg| arg.skipping(1, first)).collect(),
         };
-        let (full, blocks) = (channels / lanes, channels.div_ceil(lanes));
-        let calls = vec![call(0, full, lanes), call(full, blocks - full, channels % lanes)];
+        let calls = pieces(channels, lanes).map(call).collect();
         p.step(&p.name(id), "winograd_output", self.transform.to_string(), calls, 0);
         Ok(taken)
     }
