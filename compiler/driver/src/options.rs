@@ -120,7 +120,7 @@ pub struct Options {
     pub name: Option<String>,
     /// Whether writing a file waits until it lies on the disk.
     pub sync: bool,
-    /// Whether the plan is proved and the graph verified after each pass; so in builds with debug assertions.
+    /// Whether the graph is verified after each pass; so in builds with debug assertions.
     pub check: bool,
     /// Bytes that any value may have, all inputs and constants together, and a run of the model: 8 GiB. What is
     /// beyond [`Options::MOST_MEMORY`] counts as that.

@@ -43,11 +43,8 @@ pub fn optimize(
 /// wrong, which is a bug of cnnc.
 pub fn plan(module: Module, options: &Options) -> Result<Compiled, Error> {
     let (options, program) = fit(&module, options)?;
-    if options.check {
-        check::check(&program).map_err(|rule| {
-            Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc"))
-        })?;
-    }
+    check::check(&program)
+        .map_err(|rule| Error::new(E_INTERNAL, format!("the plan breaks {rule}; this is a bug in cnnc")))?;
     Ok(Compiled { module, program, weights: Arc::default(), options, source_sha256: Vec::new() })
 }
 
