@@ -2,7 +2,8 @@
 //!
 //!     Reciprocal(X) = 1 / X
 //!     Pow(X, Y)     = X, X * X, 1 / X where Y is the constant 1, 2, -1, else pow(X, Y) in a type that holds both:
-//!         that of X if X is real; that of a real Y, and what is an integer but for rounding becomes one; i64
+//!         that of X if X is real; i64 if Y is of integers, or of whole numbers that are known; f64 otherwise, and
+//!         what is an integer but for rounding becomes one
 //!
 //! Each keeps NaN, infinities and the sign of 0.
 
@@ -10,7 +11,7 @@ use super::elementwise::pair;
 use crate::onnx::diagnostic::Fault;
 use crate::onnx::node::{Node, Outcome};
 use cnnc_ir::ops::{Cast, Div, Identity, Mul, Pow};
-use cnnc_ir::{DType, NodeId};
+use cnnc_ir::{DType, NodeId, Tensor};
 
 pub(super) fn reciprocal(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["X"], [])?;
@@ -29,9 +30,13 @@ pub(super) fn pow(node: &mut Node) -> Outcome {
             _ => {}
         }
     }
+    let is_whole = |y: &Tensor| y.data().to_f64().iter().all(|y| y.fract() == 0.0 && y.abs() < 2f64.powi(31));
     let common = match (x_ty.dtype, y_ty.dtype) {
         (x, y) if x == y || x.is_float() => x,
-        (_, y) if y.is_float() => y,
+        (_, real) if real.is_float() => match node.builder.value(y)? {
+            Some(y) if is_whole(&y) => DType::I64,
+            _ => DType::F64,
+        },
         _ => DType::I64,
     };
     let base = converted(node, x, common)?;
@@ -42,7 +47,7 @@ pub(super) fn pow(node: &mut Node) -> Outcome {
     let mut power = node.step("power", Pow, &[base, exponent])?;
     if common.is_float() {
         // The cast truncates: a power that rounding left just below an integer must not fall to the next.
-        let up = node.number("up", &node.ty(power), 1.0 + 2f64.powi(-21))?;
+        let up = node.number("up", &node.ty(power), 1.0 + 2f64.powi(-46))?;
         power = node.step("up", Mul, &[power, up])?;
     }
     node.result(Cast { to: x_ty.dtype }, &[power])
