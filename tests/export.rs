@@ -39,7 +39,7 @@ fn survives(name: &str, module: Module) -> Option<f64> {
     let got = run(&jit(module, &target), &inputs, 2);
     assert_eq!(got.len(), wanted.len(), "{name}: outputs");
     let d = wanted.iter().zip(&got).map(|(w, g)| difference(w.slice::<f32>(), g)).fold(0.0, f64::max);
-    assert!(d <= 1e-4, "{name}: {d:e} of the largest output");
+    assert!(d <= 1e-5, "{name}: {d:e} of the largest output");
     Some(d)
 }
 

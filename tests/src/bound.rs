@@ -64,6 +64,17 @@ fn error(module: &Module, id: NodeId, known: &HashMap<NodeId, Given>, most: f64,
     match graph[id].op() {
         Op::Const(_) => unit * most,
         Op::Conv(_) => rows(&elements(1), graph.ty(ids[1]).dims()[0], linear),
+        Op::ConvTranspose(conv) => {
+            let [inputs, outputs, taps @ ..] = graph.ty(ids[1]).dims() else { unreachable!("rank 4") };
+            let (w, taps) = (elements(1), taps.iter().product::<usize>());
+            // By output: for each group and each of its outputs, the taps of every input of the group.
+            let (groups, each) = (conv.groups, inputs / conv.groups);
+            let filter = |c: usize, o: usize| &w[(c * outputs + o) * taps..][..taps];
+            let by_output = (0..groups * outputs).flat_map(|o| {
+                (0..each).flat_map(move |c| filter(o / outputs * each + c, o % outputs).to_vec())
+            });
+            rows(&by_output.collect::<Vec<f64>>(), groups * outputs, linear)
+        }
         Op::Gemm(gemm) if gemm.trans_b => rows(&elements(1), graph.ty(ids[1]).dims()[0], linear),
         Op::Gemm(_) | Op::Matmul(_) => {
             let (w, columns) = (elements(1), graph.ty(ids[1]).dims()[1]);

@@ -232,7 +232,7 @@ fn spoil_arg(arg: &mut Arg, extents: &[u64], random: &mut Random) -> Option<()> 
         },
         Arg::SkippedTaps(bytes) => *bytes += shift(random),
         Arg::Number { from, .. } => *from += 1,
-        Arg::Taps | Arg::TapsAbove => return None,
+        Arg::Unread | Arg::Taps | Arg::TapsAbove => return None,
     }
     Some(())
 }

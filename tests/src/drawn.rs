@@ -24,14 +24,18 @@ pub struct Drawing {
     seed: u64,
     /// Each decides about a layer.
     steps: Vec<u64>,
+    /// Whether there are transposed convolutions and products of matrices in it.
+    is_newer: bool,
 }
 
 impl Drawing {
-    /// The drawing of this number.
+    /// The drawing of this number. Two in five have newer kinds of layers, the others are what they always were: a
+    /// number that once showed a mistake stays the network that did.
     pub fn new(seed: u64) -> Drawing {
         let mut random = Random(seed);
         let count = 1 + random.below(NODES);
-        Drawing { seed: random.bits(), steps: (0..count).map(|_| random.bits()).collect() }
+        let steps = |random: &mut Random| (0..count).map(|_| random.bits()).collect();
+        Drawing { seed: random.bits(), steps: steps(&mut random), is_newer: seed % 5 < 2 }
     }
 
     /// The network; its last value is the first result.
@@ -45,8 +49,9 @@ impl Drawing {
         let mut net = Net { graph, random, values: vec![x] };
         for &step in &self.steps {
             net.random = Random(step);
+            let is_newer = self.is_newer && Random(!step).once_in(4);
             // Some layers do not fit what they were given: inference refuses them.
-            let _ = net.grow();
+            let _ = if is_newer { net.grow_newer() } else { net.grow() };
         }
         let last = net.values[net.values.len() - 1];
         let outputs = match net.random.below(3) {
@@ -160,6 +165,61 @@ impl Net {
             23 => self.branches(x),
             _ => self.quiet(x),
         }
+    }
+
+    /// A layer of a newer kind, behind the last value.
+    fn grow_newer(&mut self) -> Result<NodeId, Mismatch> {
+        let x = self.values[self.values.len() - 1];
+        match self.random.below(2) {
+            0 => self.spread(x),
+            _ => self.multiply(x),
+        }
+    }
+
+    /// A transposed convolution, and now and then the mean of its map.
+    fn spread(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
+        let c = self.dims(x)[1];
+        let groups = self.random.pick(&[1, 1, 1, 2]);
+        let (kernel, stride) = self.random.pick(&[(2usize, 2usize), (2, 2), (4, 2), (3, 1), (3, 2), (2, 3)]);
+        let side = kernel.saturating_sub(stride) / 2;
+        let pad = Pad { top: side, left: side, bottom: side, right: side };
+        let o = self.random.pick(&[1, 3, 8]);
+        let scale = 2.0 / (c / groups * kernel * kernel) as f32;
+        let w = self.constant(&[c, o, kernel, kernel], -0.5 * scale, 1.5 * scale)?;
+        let conv = ConvTranspose { stride: Hw(stride, stride), pad, groups, ..ConvTranspose::default() };
+        let y = self.add(conv, &[x, w])?;
+        if self.random.once_in(2) {
+            return Ok(y);
+        }
+        let mean = self.add(ReduceMean { axes: vec![2, 3], keep: true }, &[y])?;
+        if self.random.once_in(2) { self.add(Add, &[y, mean]) } else { Ok(mean) }
+    }
+
+    /// The rows of each map by a matrix, then an operand that broadcasts along some dimensions.
+    fn multiply(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
+        let [n, c, h, w] = self.dims(x)[..] else { return Err(Mismatch("it has another rank".into())) };
+        let columns = self.random.pick(&[1, 3, 8, c, h]);
+        let scale = 2.0 / w as f32;
+        let weights = self.constant(&[w, columns], -0.5 * scale, 1.5 * scale)?;
+        // Of rank 3 the channels are what the rows were.
+        let flat = self.random.once_in(2);
+        let lines = if flat { vec![n, c * h] } else { vec![n, c, h] };
+        let to_shape = |dims: &[usize]| Reshape { shape: dims.iter().map(|&d| d as i64).collect() };
+        let left = if flat { self.add(to_shape(&[n, c * h, w]), &[x])? } else { x };
+        let mut y = self.add(Matmul, &[left, weights])?;
+        for _ in 0..self.random.below(3) {
+            let mut shape: Vec<usize> = lines.iter().copied().chain([columns]).collect();
+            for extent in &mut shape {
+                if self.random.once_in(2) {
+                    *extent = 1;
+                }
+            }
+            let first = self.random.below(shape.len());
+            let k = self.constant(&shape[first..], 0.5, 1.2)?;
+            let op = self.random.pick(&[Op::Mul(Mul), Op::Add(Add), Op::Max(Max)]);
+            y = self.add(op, &[y, k])?;
+        }
+        if flat { self.add(to_shape(&[n, c, h, columns]), &[y]) } else { Ok(y) }
     }
 
     /// A convolution, its weights of a sum near 1.
