@@ -5,7 +5,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let model = Model::open("lenet5.so")?;
 //! let mut workspace = Workspace::new(&model, 4)?;
-//! let image = [0.0f32; 28 * 28];
+//! let image = [0.0f32; 32 * 32];
 //! let mut scores = [0.0f32; 10];
 //! model.run_f32(&[&image], &mut [&mut scores], &mut workspace)?;
 //! # Ok(())

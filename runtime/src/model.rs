@@ -55,8 +55,9 @@ impl Model {
 
     /// Takes a model that lies in memory; `owner` keeps it and its code in place: a library, memory of a JIT.
     ///
-    /// # Safety `raw` is null, or points to a model that keeps the contract of `cnnc.h` and stays unchanged
-    /// as long as `owner` lives.
+    /// # Safety
+    /// `raw` is null, or points to a model that keeps the contract of `cnnc.h` and stays unchanged as long as
+    /// `owner` lives.
     ///
     /// # Errors
     /// When `raw` is null, has another ABI version, or contradicts the ABI or itself.

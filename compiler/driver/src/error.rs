@@ -162,7 +162,7 @@ impl From<RunError> for Error {
             RunError::Misaligned => "take memory of the alignment that the model says",
             RunError::WorkspaceTooSmall => "make the workspace for this model",
             RunError::CpuUnsupported => "compile it with other --target-features",
-            RunError::WeightsMissing => "give the weights that were written beside the model",
+            RunError::WeightsMissing => "give the weights that the model was made for",
             RunError::BadExecutor => "give the executor of a pool, or none",
             RunError::BadCall => "fill the call as the cnnc.h of the model has it",
             RunError::Stopped => "let the observer answer 0, and the run goes on",

@@ -181,7 +181,7 @@ impl Arch {
     }
 }
 
-/// Every network, in the order of their papers.
+/// Every network, family by family.
 pub fn list() -> &'static [Arch] {
     ARCHITECTURES
 }

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List the built-in networks, in the order of their papers
+    /// List the built-in networks, family by family
     List {
         /// Print JSON
         #[arg(long)]

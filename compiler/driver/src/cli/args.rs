@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ValueHint;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cnnc::{ArchOptions, E_OPTION, Error, Features, Goal, Options, PassOptions, Picture};
 use cnnc_codegen::Machine;
 use cnnc_codegen::plan::Topic;
@@ -48,8 +48,6 @@ struct Network {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Compilation")]
 pub(crate) struct Compilation {
-    #[command(flatten)]
-    network: Network,
     /// What a symbolic first dimension of an input stands for [default: 1]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
@@ -57,8 +55,8 @@ pub(crate) struct Compilation {
     #[arg(long = "shape", value_name = "NAME=1x3x224x224", value_parser = shape)]
     shapes: Vec<(String, Vec<usize>)>,
     /// The machine that runs the code
-    #[arg(long, value_name = "TRIPLE", value_parser = triples(), default_value = Machine::default().triple())]
-    target: String,
+    #[arg(long, value_name = "TRIPLE", value_parser = machines(), default_value = Machine::default().triple())]
+    target: Machine,
     /// Instruction sets: avx2,fma,avx512 (own machine code; AVX-512 where the processor has it), avx2,fma, or
     /// sse4.1,fma (through Cranelift, for processors without AVX2); on aarch64 neon [default: the first of the target]
     #[arg(long, value_name = "LIST")]
@@ -68,7 +66,7 @@ pub(crate) struct Compilation {
     no_winograd: bool,
     /// What counts: memory takes the smallest workspace that is found, speed the quickest plan
     #[arg(long, value_name = "GOAL", value_parser = goals(), default_value = Goal::default().name())]
-    optimize: String,
+    optimize: Goal,
     /// Believe the times in this file, which --tune wrote, instead of the cost model
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     tuned: Option<PathBuf>,
@@ -93,9 +91,12 @@ pub(crate) struct Compilation {
     /// The most bytes that the code may take, the weights apart
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = bytes)]
     max_code: u64,
-    /// Prove the plan, and verify the network after each pass
+    /// Verify the network after each pass
     #[arg(long)]
     check: bool,
+    // Last, as its heading is that of all that follows.
+    #[command(flatten)]
+    network: Network,
 }
 
 impl Compilation {
@@ -109,7 +110,7 @@ impl Compilation {
         let mut options = Options {
             features: self.features()?,
             winograd: !self.no_winograd,
-            optimize: Goal::ALL.into_iter().find(|g| g.name() == self.optimize).unwrap_or_default(),
+            optimize: self.optimize,
             times: times.map(Arc::new),
             measured,
             without: Vec::new(),
@@ -142,15 +143,14 @@ impl Compilation {
     }
 
     fn features(&self) -> Result<Features, Error> {
-        let machine = Machine::ALL.into_iter().find(|machine| machine.triple() == self.target);
-        let machine = machine.unwrap_or_default();
+        let machine = self.target;
         let features = self.target_features.unwrap_or(Features::of(machine));
         if features.machine() == machine {
             return Ok(features);
         }
         let message = format!(
             "{} has no {}: leave out --target-features, or say --target {}",
-            self.target,
+            machine.triple(),
             features.name(),
             features.machine().triple()
         );
@@ -232,14 +232,25 @@ pub(crate) struct Source {
     pub(crate) compilation: Compilation,
 }
 
-/// The machines.
-fn triples() -> PossibleValuesParser {
-    PossibleValuesParser::new(Machine::ALL.map(Machine::triple))
+/// The machines, by their triples.
+fn machines() -> impl TypedValueParser<Value = Machine> {
+    one_of(Machine::ALL, Machine::triple)
 }
 
 /// The goals of a plan.
-fn goals() -> PossibleValuesParser {
-    PossibleValuesParser::new(Goal::ALL.map(Goal::name))
+fn goals() -> impl TypedValueParser<Value = Goal> {
+    one_of(Goal::ALL, Goal::name)
+}
+
+/// One of these, by its name.
+fn one_of<T: Clone + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let named = PossibleValuesParser::new(all.clone().map(name));
+    named.try_map(move |said| {
+        all.iter().find(|one| name((*one).clone()) == said).cloned().ok_or("no such name")
+    })
 }
 
 /// The names of the passes, and of what the plan does.

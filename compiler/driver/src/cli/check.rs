@@ -9,13 +9,13 @@ use super::output;
 /// Say what of a network would not compile, all of it at once
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
     pictures: Pictures,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {

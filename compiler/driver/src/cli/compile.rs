@@ -14,10 +14,6 @@ use super::progress::Progress;
 /// Compile a network into a library that needs nothing
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    source: Source,
-    #[command(flatten)]
-    pictures: Pictures,
     /// What to write: .so, .o, .a or .h; repeatable
     #[arg(short, long, required = true, value_name = "FILE", value_parser = output)]
     output: Vec<PathBuf>,
@@ -31,6 +27,10 @@ pub(crate) struct Args {
     /// Wait until what is written lies on the disk
     #[arg(long)]
     sync: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {

@@ -15,16 +15,16 @@ use super::output;
 /// Print a network at any stage of its journey
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    source: Source,
-    #[command(flatten)]
-    pictures: Pictures,
     /// After this pass
     #[arg(long, value_name = "PASS", value_parser = args::passes(), conflicts_with = "stage")]
     after: Option<String>,
     /// At this stage
     #[arg(long, value_enum, default_value_t = Stage::Optimized)]
     stage: Stage,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

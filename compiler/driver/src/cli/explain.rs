@@ -11,13 +11,13 @@ use super::output;
 /// Explain what each pass did and what the plan decided, and what they left alone
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
     pictures: Pictures,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<(), Error> {

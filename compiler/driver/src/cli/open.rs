@@ -38,7 +38,8 @@ pub(crate) fn library(path: &Path) -> Result<Model, Error> {
     let is_elf = file.read_exact(&mut header).is_ok() && header.starts_with(b"\x7fELF");
     let machine = u16::from_le_bytes([header[18], header[19]]);
     if is_elf && Machine::host().is_some_and(|host| host.elf() != machine) {
-        return Err(Error::new(E_RUN, format!("{}: a library for another machine", path.display())));
+        let message = format!("{}: a library for another machine", path.display());
+        return Err(Error::new(E_RUN, message).with_help("open it where it runs"));
     }
     Ok(Model::open(path)?)
 }

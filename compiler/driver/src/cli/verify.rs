@@ -25,8 +25,6 @@ use super::{output, values};
 /// Hold a compiled model against the evaluator, and find the first node where they part
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    source: Source,
     /// The value of an input, in order: .npy, .pb or random:SEED, random unless given; or what it takes,
     /// NAME=u8,nhwc,.., as of compile
     #[arg(long = "input", value_name = "VALUE", value_parser = Input::parse)]
@@ -43,6 +41,8 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    source: Source,
 }
 
 /// How far a value is from the evaluator's.
