@@ -194,7 +194,8 @@ fn built(arch: &Arch, options: &Options) -> Result<Module, Error> {
     let batch = options.batch.unwrap_or(options.arch.batch);
     let built = arch.build(&ArchOptions { batch, ..options.arch.clone() });
     built.map_err(|error| {
-        Error::new(E_OPTION, error).with_help("leave out --size and --classes, and it is as in its paper")
+        Error::new(E_OPTION, error)
+            .with_help("leave out the options that change it, and it is as in its paper")
     })
 }
 

@@ -132,7 +132,12 @@ pub(super) fn bind(
     };
     for name in options.shapes.keys().chain(options.freeze.keys()) {
         let known = inputs.iter().any(|i| i.name == *name);
-        ensure!(known, E_MODEL, "a shape is given for {}, which is no input of the model", quoted(name));
+        if !known {
+            let names: Vec<String> = inputs.iter().map(|i| quoted(&i.name)).collect();
+            let message =
+                fault!(E_MODEL, "a shape is given for {}, which is no input of the model", quoted(name));
+            return Err(message.with_help(format!("its inputs are {}", names.join(", "))));
+        }
     }
     let mut symbols: HashMap<String, usize> = HashMap::new();
     for input in inputs {
@@ -159,6 +164,10 @@ pub(super) fn bind(
                 learn(&mut symbols, first, options.batch.unwrap_or(1))?;
             }
         }
+    }
+    if !batched && inputs.iter().any(|input| given(input).is_some()) {
+        return Err(fault!(E_MODEL, "a batch is given, and another one as the shape of an input")
+            .with_help("give either of them"));
     }
     if !batched {
         return Err(fault!(E_MODEL, "a batch is given, but no input has a symbolic first dimension")
@@ -213,8 +222,11 @@ fn extent(
 fn fits(input: &Declared, dims: &[Dimension], extents: &[usize]) -> Result<(), Fault> {
     let fits = dims.len() == extents.len() && dims.iter().zip(extents).all(|(d, &n)| d.admits(n));
     let (name, declared) = (quoted(&input.name), input.written());
-    ensure!(fits, E_MODEL, "input {name} is declared {declared}, the shape given is {extents:?}");
-    Ok(())
+    if fits {
+        return Ok(());
+    }
+    Err(fault!(E_MODEL, "input {name} is declared {declared}, the shape given is {extents:?}")
+        .with_help("give extents for what is symbolic, and those that are declared for the others"))
 }
 
 fn learn(symbols: &mut HashMap<String, usize>, dim: &Dimension, extent: usize) -> Result<(), Fault> {

@@ -51,7 +51,7 @@ pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
     };
     match tensor.ty() {
         given if given == *ty => Ok(tensor),
-        given => Err(fault(path, format!("holds {given}, the model takes {ty}"))),
+        given => Err(fault(path, format!("holds {given}, the model takes {ty}")).with_help(SAVE_AGAIN)),
     }
 }
 
@@ -62,7 +62,8 @@ fn npy(path: &Path, ty: &Type) -> Result<Tensor, Error> {
     let file = NpyFile::new(BufReader::new(file)).map_err(no_header)?;
     let dims: Vec<u64> = ty.dims().iter().map(|&d| d as u64).collect();
     if file.shape() != dims {
-        return Err(fault(path, format!("has shape {:?}, the model takes {ty}", file.shape())));
+        let message = format!("has shape {:?}, the model takes {ty}", file.shape());
+        return Err(fault(path, message).with_help(SAVE_AGAIN));
     }
     if file.order() != Order::C && dims.len() > 1 {
         return Err(fault(path, "lies in Fortran order").with_help("save numpy.ascontiguousarray(x)"));

@@ -117,8 +117,8 @@ fn sum(node: &mut Node, x: NodeId, plane: Plane, ceil: bool) -> Result<NodeId, F
     let ones = node.builder.splat(&name, ones, 1.0)?;
     let sides = cnnc_ir::ops::Window { kernel, stride, pad, dilation, ceil }.over(ty.dims()[2], ty.dims()[3]);
     let [bottom, right] = sides.map(reached);
-    let too_large = || fault!(E_LIMIT, "the windows over X {ty} overflow");
-    let (bottom, right) = (bottom.ok_or_else(too_large)?, right.ok_or_else(too_large)?);
+    let none_fits = || fault!(E_MODEL, "(W2): no window of {}x{} fits into X {ty}", kernel.0, kernel.1);
+    let (bottom, right) = (bottom.ok_or_else(none_fits)?, right.ok_or_else(none_fits)?);
     let pad = Pad { bottom, right, ..pad };
     node.step("sum", Conv { stride, pad, dilation, groups: channels }, &[x, ones])
 }

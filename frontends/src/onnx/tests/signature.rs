@@ -100,13 +100,21 @@ fn bindings_agree_with_the_file() {
     let problem = extents(fixed().import_with(&shapes(&[("x", &[1, 4])])));
     assert_eq!(
         problem,
-        Err(r#"E_MODEL: input "x" is declared f32[1,3], the shape given is [1, 4]"#.to_string())
+        Err(r#"E_MODEL: input "x" is declared f32[1,3], the shape given is [1, 4]; "#.to_string()
+            + "help: give extents for what is symbolic, and those that are declared for the others")
     );
     let problem = extents(fixed().import_with(&batch(2))).expect_err("nothing to bind");
     assert!(problem.contains("no input has a symbolic first dimension"), "{problem}");
     assert_eq!(extents(fixed().import_with(&batch(1))), Ok(vec![vec![1, 3]]));
     let problem = extents(fixed().import_with(&shapes(&[("z", &[1])]))).expect_err("no such input");
     assert!(problem.contains(r#"a shape is given for "z", which is no input of the model"#), "{problem}");
+    assert!(problem.contains(r#"its inputs are "x""#), "{problem}");
+    let open = || identity(vec![("x", vec![Named("N"), Is(3)])]);
+    let both = ImportOptions { batch: Some(2), ..shapes(&[("x", &[4, 3])]) };
+    let problem = extents(open().import_with(&both)).expect_err("two batches");
+    assert!(problem.contains("a batch is given, and another one as the shape of an input"), "{problem}");
+    let same = ImportOptions { batch: Some(4), ..shapes(&[("x", &[4, 3])]) };
+    assert_eq!(extents(open().import_with(&same)), Ok(vec![vec![4, 3]]));
 }
 
 #[test]
