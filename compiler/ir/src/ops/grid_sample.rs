@@ -10,9 +10,10 @@
 //!     t = ((g + 1) * n - 1) / 2     else, borders -0.5 and n - 0.5
 //!
 //! The taps along it are those of [`resize`](super::resize): `nearest` rounds t, of two to the even one;
-//! `linear` has two, `cubic` four, with its coefficient -0.75. Beyond its borders t is clamped to 0 and n - 1
-//! with `beyond=border`, and mirrored at them with `beyond=mirror`; so is a tap, which with `beyond=zero` is
-//! 0.
+//! `linear` has two, `cubic` four, with its coefficient -0.75. A tap beyond the borders is the element at the
+//! border with `beyond=border`, mirrored at it with `beyond=mirror`, and 0 with `beyond=zero`. Before, t itself
+//! is mirrored, or clamped to 0 and n - 1 with `beyond=border`, but for a cubic, whose shares that would change.
+//! (ONNX says nothing of this: its own evaluator clamps, PyTorch and onnxruntime do not.)
 //!
 //! (C1) x and grid are real, of one type. (C2) x has one to three dimensions behind the first two, grid as
 //! many behind its first, then d places, and both have N. (C3) x has elements where the result has.
@@ -125,9 +126,9 @@ impl GridSample {
         let (least, most) = self.borders(n);
         if t < number(least) || t > number(most) {
             t = match self.beyond {
-                // Far outside all taps are zeros: nothing changes where the count of elements stays small.
-                Beyond::Zero => clamp(t, -4.0, n as f64 + 3.0),
-                Beyond::Border => clamp(t, 0.0, n as f64 - 1.0),
+                Beyond::Border if self.mode != ResizeMode::Cubic => clamp(t, 0.0, n as f64 - 1.0),
+                // Far outside all taps are alike: nothing changes where the count of elements stays small.
+                Beyond::Zero | Beyond::Border => clamp(t, -4.0, n as f64 + 3.0),
                 Beyond::Mirror => mirrored(t, least, most),
             };
         }

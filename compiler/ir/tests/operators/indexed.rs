@@ -97,6 +97,9 @@ fn sampling() {
     row(", corners=true", "-1,0,1,2", &[1.0, 4.0, 8.0, 0.0]);
     // At 1.5 the shares of a cubic are -3/32, 19/32, 19/32, -3/32.
     row(", mode=cubic", "0", &[(-3.0 + 2.0 * 19.0 + 4.0 * 19.0 - 8.0 * 3.0) / 32.0]);
+    // Half an element behind the last all taps are the last one; at 3.5 the first of them is the one before it.
+    row(", mode=cubic, beyond=border", "1.25", &[8.0]);
+    row(", mode=cubic, beyond=border", "1", &[(-3.0 * 4.0 + 35.0 * 8.0) / 32.0]);
     // Rows first: the place of the innermost dimension stands first.
     close(&[(
         "%x: f32[1,2,2,2] = const [1,2,3,4,10,20,30,40]\n%g: f32[1,1,2,2] = const [1,-1,0,1]\n\

@@ -40,8 +40,8 @@ fn taps<'e>(op: &GridSample, g: Value<'e>, n: usize) -> Vec<Tap<'e>> {
         above.gt(most).select(t.like(most), above)
     };
     let moved = match op.beyond {
-        Beyond::Zero => clamped(-4.0, extent + 3.0),
-        Beyond::Border => clamped(0.0, extent - 1.0),
+        Beyond::Border if op.mode != ResizeMode::Cubic => clamped(0.0, extent - 1.0),
+        Beyond::Zero | Beyond::Border => clamped(-4.0, extent + 3.0),
         Beyond::Mirror => mirrored(t, least, most),
     };
     let t = (t.lt(least) | t.gt(most)).select(moved, t);
