@@ -39,6 +39,19 @@ fn a_stem_and_its_pool() {
 }
 
 #[test]
+fn a_member_called_as_what_another_layer_makes() {
+    // The sums of %v lie in a buffer of that name, and are computed between the members.
+    grouped(
+        2,
+        "graph @g(%x: f32[1,3,150,151]) {\n  %u: f32[16,3,1,1] = const rand(2)\n  \
+         %w: f32[64,3,7,7] = const rand(1)\n  %v: f32[1,16,150,151] = conv %x, %u\n  \
+         %v.sums: f32[1,64,75,76] = conv %x, %w, stride=2, pad=3 |> relu\n  \
+         %y: f32[1,64,38,38] = max_pool %v.sums, kernel=3, stride=2, pad=1\n  \
+         %m: f32[1,16,1,1] = reduce_sum %v, axes=[2,3]\n  return %y, %m\n}\n",
+    );
+}
+
+#[test]
 fn pictures_of_bytes() {
     grouped(
         2,

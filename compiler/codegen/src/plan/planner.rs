@@ -25,6 +25,13 @@ pub(super) struct Home {
     pub(super) image: i64,
 }
 
+/// Where a step comes from. Its name does not tell: a value may be called as what is made beside another one is.
+#[derive(Clone, Copy)]
+struct Made {
+    result: BufferId,
+    node: Option<NodeId>,
+}
+
 /// A program under construction.
 pub(super) struct Planner<'a> {
     pub(super) module: &'a Module,
@@ -33,7 +40,10 @@ pub(super) struct Planner<'a> {
     pub(super) choices: &'a Choices,
     pub(super) buffers: Vec<Buffer>,
     pub(super) steps: Vec<Step>,
-    pub(super) results: Vec<BufferId>,
+    /// What each step makes, and while which node was lowered.
+    made: Vec<Made>,
+    /// The node that is lowered.
+    lowered: Option<NodeId>,
     pub(super) weights: Weights,
     pub(super) homes: HashMap<NodeId, Home>,
     /// Values in the layout that is not that of their home.
@@ -70,7 +80,8 @@ impl<'a> Planner<'a> {
             choices,
             buffers: Vec::new(),
             steps: Vec::new(),
-            results: Vec::new(),
+            made: Vec::new(),
+            lowered: None,
             weights: Weights::default(),
             homes: HashMap::new(),
             copies: HashMap::new(),
@@ -97,6 +108,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn node(&mut self, id: NodeId) -> Result<(), String> {
+        self.lowered = Some(id);
         let graph = &self.module.graph;
         match graph[id].op() {
             Op::Input(input) => {
@@ -149,7 +161,7 @@ impl<'a> Planner<'a> {
             arena_bytes: 0,
             arena_bound: 0,
             scratch_bytes: 0,
-            results: self.results,
+            results: self.made.into_iter().map(|made| made.result).collect(),
             decisions: self.decisions.into_list(),
         };
         Draft { program, homes: self.homes, transforms: self.transforms }
@@ -351,16 +363,22 @@ impl<'a> Planner<'a> {
     /// Makes one step of all steps of the group that ends with a node, if there is one and it still stands.
     pub(super) fn close(&mut self, last: NodeId) -> Result<(), String> {
         let Some(groups::Members { nodes, block, rows }) = self.groups.remove(&last) else { return Ok(()) };
-        let names: Vec<String> = nodes.iter().map(|&node| self.name(node)).collect();
-        let first = self.steps.iter().position(|step| step.name == names[0]);
+        let names: Vec<(NodeId, String)> = nodes.iter().map(|&node| (node, self.name(node))).collect();
+        // What else was made while a member was lowered has another name.
+        let is_of = |(node, name): &(NodeId, String), step: &Step, made: &Made| {
+            made.node == Some(*node) && step.name == *name
+        };
+        let mut all = self.steps.iter().zip(&self.made);
+        let first = all.position(|(step, made)| is_of(&names[0], step, made));
         let first = first.ok_or("a member of a group was not computed")?;
         // The steps of the members go to the end, in order.
-        let steps = self.steps.drain(first..).zip(self.results.drain(first..));
-        let (members, others): (Vec<_>, Vec<_>) = steps.partition(|(step, _)| names.contains(&step.name));
+        let steps = self.steps.drain(first..).zip(self.made.drain(first..));
+        let (members, others): (Vec<_>, Vec<_>) =
+            steps.partition(|(step, made)| names.iter().any(|named| is_of(named, step, made)));
         let count = members.len();
-        for (step, result) in others.into_iter().chain(members) {
+        for (step, made) in others.into_iter().chain(members) {
             self.steps.push(step);
-            self.results.push(result);
+            self.made.push(made);
         }
         self.group(last, count, block, rows)
     }
@@ -371,19 +389,20 @@ impl<'a> Planner<'a> {
         let first = self.steps.len().checked_sub(count).ok_or("the members of a group were not computed")?;
         let mut members = Vec::new();
         let mut macs = 0;
-        for (step, result) in self.steps.drain(first..).zip(self.results.drain(first..)) {
+        for (step, made) in self.steps.drain(first..).zip(self.made.drain(first..)) {
             let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
             let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
             macs += step.macs;
             let Step { name, op, algorithm, macs, .. } = step;
-            members.push(Member { name, op, algorithm, macs, calls, window, result });
+            members.push(Member { name, op, algorithm, macs, calls, window, result: made.result });
         }
         let blocks = groups::shares(rows.div_ceil(block), rows);
         let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };
         let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
         let algorithm = format!("{} blocks of {} rows", group.images * blocks, group.most_rows());
         self.decisions.did(Topic::Groups, self.name(last), format!("{op} in {algorithm}"));
-        self.results.extend(group.members.last().map(|m| m.result));
+        let result = group.members.last().map(|member| member.result);
+        self.made.extend(result.map(|result| Made { result, node: Some(last) }));
         self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
         Ok(())
     }
@@ -404,7 +423,7 @@ impl<'a> Planner<'a> {
         let Some(result) = written else { return };
         let mut macs = Some(macs);
         for calls in calls.chunks(MOST_CALLS) {
-            self.results.push(result);
+            self.made.push(Made { result, node: self.lowered });
             let work = Work::Nests(calls.to_vec());
             let (algorithm, macs) = (algorithm.clone(), macs.take().unwrap_or(0));
             self.steps.push(Step { name: name.into(), op: op.into(), algorithm, work, macs });
