@@ -179,7 +179,7 @@ impl Net {
     /// A transposed convolution, and now and then the mean of its map.
     fn spread(&mut self, x: NodeId) -> Result<NodeId, Mismatch> {
         let c = self.dims(x)[1];
-        let groups = self.random.pick(&[1, 1, 1, 2]);
+        let groups = if c.is_multiple_of(2) { self.random.pick(&[1, 1, 1, 2]) } else { 1 };
         let (kernel, stride) = self.random.pick(&[(2usize, 2usize), (2, 2), (4, 2), (3, 1), (3, 2), (2, 3)]);
         let side = kernel.saturating_sub(stride) / 2;
         let pad = Pad { top: side, left: side, bottom: side, right: side };

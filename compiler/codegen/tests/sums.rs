@@ -35,6 +35,20 @@ fn a_map_that_only_its_mean_reads() {
 }
 
 #[test]
+fn a_map_of_one_pixel_in_the_pipe_of_its_own_mean() {
+    for op in ["mul %m", "relu |> add %m"] {
+        summed(
+            true,
+            &format!(
+                "graph @g(%x: f32[2,16,3,3]) {{\n  %w: f32[32,16,3,3] = const rand(1)\n  \
+                 %m: f32[2,32,1,1] = conv %x, %w\n  \
+                 %y: f32[2,32,1,1] = reduce_mean %m, axes=[2,3] |> {op}\n  return %y\n}}\n"
+            ),
+        );
+    }
+}
+
+#[test]
 fn channels_that_fill_no_block() {
     summed(
         false,

@@ -1,13 +1,13 @@
 //! The checker: proves of one plan that it is right, by nothing but the program itself.
 //!
-//! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2)
-//! Arena buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range
-//! that is read was written by earlier steps, or lies in an input or weights; of what is read and written over, the
-//! first and the last byte. (P4) Nothing is written into
-//! inputs or weights. (P5) The rows that a member of a group reads are in its ring, and buffers of one
-//! group do not overlap in scratch nor leave it. (P6) The bound that the program names is the most bytes of the arena
-//! that are alive at one step. (P7) No sibling touches bytes that another writes. (P8) No unit of a step that is no
-//! group reads bytes that another unit of it writes. (P9) No two units of a call of it write from the same byte on.
+//! (P1) Every byte range that a call may touch, over all iterations of its nest, lies inside its buffer. (P2) Arena
+//! buffers lie inside the arena, and no two that are alive at one step overlap. (P3) Every byte range that is read was
+//! written by earlier steps, or lies in an input or weights; of what is read and written over, the first and the last
+//! byte. (P4) Nothing is written into inputs or weights. (P5) The rows that a member of a group reads are in its ring,
+//! and buffers of one group do not overlap in scratch nor leave it. (P6) The bound that the program names is the most
+//! bytes of the arena that are alive at one step. (P7) No sibling touches bytes that another writes. (P8) No unit of a
+//! step that is no group reads bytes that another unit of it writes. (P9) No two units of a call of it write from the
+//! same byte on.
 //!
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
 //! in between count as touched, but for those between the images of a value that lies in another one

@@ -12,13 +12,15 @@
 //! are computed row by row in channel blocks. Whether it should be one is a matter of caches: a value that stays in
 //! the second level anyway gains nothing, and weights that do not would be read again for every block; or it was
 //! [chosen](super::search) to be one, to save memory. This is decided before lowering; lowering a member differs only
-//! in the distances of its rows.
+//! in the distances of its rows. When the last member is lowered, the steps of them all become one.
 //!
 //! INVARIANT: all operands of a group but its rings are computed before it starts.
 
 use super::Planner;
 use super::decisions::Topic;
 use super::lower::{self, ByRows, Reach};
+use super::planner::Made;
+use super::program::{BufferId, Group, Member, Step, Work};
 use super::search::Goal;
 use cnnc_ir::{NodeId, Op};
 use std::collections::{HashMap, HashSet};
@@ -240,4 +242,59 @@ fn row_bytes(p: &Planner, id: NodeId) -> u64 {
     let dims = p.ty(id).dims();
     let lanes = if lower::is_picture(p, id) { 1 } else { p.target.lanes };
     (4 * dims[1].next_multiple_of(lanes) * dims[3]) as u64
+}
+
+impl Planner<'_> {
+    /// Whether an earlier member of the group that ends with a node reads a buffer: its rows are still wanted when
+    /// the first of the result are written.
+    pub(super) fn is_read_in_group(&self, buffer: BufferId, last: NodeId) -> bool {
+        let nodes = self.groups.get(&last).map_or(&[][..], |group| &group.nodes);
+        let mut read = nodes.iter().filter(|&&n| n != last).flat_map(|&n| self.module.graph.operands(n));
+        read.any(|o| self.homes.get(&o).is_some_and(|home| home.place.buffer == buffer))
+    }
+
+    /// Makes one step of all steps of the group that ends with a node, if there is one and it still stands.
+    pub(super) fn close(&mut self, last: NodeId) -> Result<(), String> {
+        let Some(Members { nodes, block, rows }) = self.groups.remove(&last) else { return Ok(()) };
+        let graph = &self.module.graph;
+        // What else is made while a member is lowered has another name, and may have that of another member.
+        let is_member = |step: &Step, made: &Made| {
+            made.node.is_some_and(|node| nodes.contains(&node) && graph[node].name().as_str() == step.name)
+        };
+        let first = self.steps.iter().zip(&self.made).position(|(step, made)| is_member(step, made));
+        let first = first.ok_or("a member of a group was not computed")?;
+        // The steps of the members go to the end, in order.
+        let steps = self.steps.drain(first..).zip(self.made.drain(first..));
+        let (members, others): (Vec<_>, Vec<_>) = steps.partition(|(step, made)| is_member(step, made));
+        let count = members.len();
+        for (step, made) in others.into_iter().chain(members) {
+            self.steps.push(step);
+            self.made.push(made);
+        }
+        self.group(last, count, block, rows)
+    }
+
+    /// Makes one step, named after a node, of the last `count` steps: of the `rows` rows of each image, blocks of at
+    /// most `block` rows.
+    fn group(&mut self, last: NodeId, count: usize, block: u64, rows: u64) -> Result<(), String> {
+        let first = self.steps.len().checked_sub(count).ok_or("the members of a group were not computed")?;
+        let mut members = Vec::new();
+        let mut macs = 0;
+        for (step, made) in self.steps.drain(first..).zip(self.made.drain(first..)) {
+            let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
+            let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
+            macs += step.macs;
+            let Step { name, op, algorithm, macs, .. } = step;
+            members.push(Member { name, op, algorithm, macs, calls, window, result: made.result });
+        }
+        let blocks = shares(rows.div_ceil(block), rows);
+        let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };
+        let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
+        let algorithm = format!("{} blocks of {} rows", group.images * blocks, group.most_rows());
+        self.decisions.did(Topic::Groups, self.name(last), format!("{op} in {algorithm}"));
+        let result = group.members.last().map(|member| member.result);
+        self.made.extend(result.map(|result| Made { result, node: Some(last) }));
+        self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
+        Ok(())
+    }
 }

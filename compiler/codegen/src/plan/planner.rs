@@ -5,7 +5,7 @@
 
 use super::decisions::{Decisions, Topic};
 use super::program::{
-    Access, Arg, Buffer, BufferId, Call, Group, Layout, MOST_CALLS, Member, Place, Program, Space, Step, Work,
+    Access, Arg, Buffer, BufferId, Call, Layout, MOST_CALLS, Place, Program, Space, Step, Work,
 };
 use super::search::Choices;
 use super::weights::{self, Weights, Word};
@@ -27,9 +27,10 @@ pub(super) struct Home {
 
 /// Where a step comes from. Its name does not tell: a value may be called as what is made beside another one is.
 #[derive(Clone, Copy)]
-struct Made {
-    result: BufferId,
-    node: Option<NodeId>,
+pub(super) struct Made {
+    pub(super) result: BufferId,
+    /// The node that was being lowered.
+    pub(super) node: Option<NodeId>,
 }
 
 /// A program under construction.
@@ -40,8 +41,8 @@ pub(super) struct Planner<'a> {
     pub(super) choices: &'a Choices,
     pub(super) buffers: Vec<Buffer>,
     pub(super) steps: Vec<Step>,
-    /// What each step makes, and while which node was lowered.
-    made: Vec<Made>,
+    /// What each step makes.
+    pub(super) made: Vec<Made>,
     /// The node that is lowered.
     lowered: Option<NodeId>,
     pub(super) weights: Weights,
@@ -350,61 +351,6 @@ impl<'a> Planner<'a> {
             }
             None => self.result(id, layout),
         }
-    }
-
-    /// Whether an earlier member of the group that ends with a node reads a buffer: its rows are still wanted when
-    /// the first of the result are written.
-    pub(super) fn is_read_in_group(&self, buffer: BufferId, last: NodeId) -> bool {
-        let nodes = self.groups.get(&last).map_or(&[][..], |group| &group.nodes);
-        let mut read = nodes.iter().filter(|&&n| n != last).flat_map(|&n| self.module.graph.operands(n));
-        read.any(|o| self.homes.get(&o).is_some_and(|home| home.place.buffer == buffer))
-    }
-
-    /// Makes one step of all steps of the group that ends with a node, if there is one and it still stands.
-    pub(super) fn close(&mut self, last: NodeId) -> Result<(), String> {
-        let Some(groups::Members { nodes, block, rows }) = self.groups.remove(&last) else { return Ok(()) };
-        let names: Vec<(NodeId, String)> = nodes.iter().map(|&node| (node, self.name(node))).collect();
-        // What else was made while a member was lowered has another name.
-        let is_of = |(node, name): &(NodeId, String), step: &Step, made: &Made| {
-            made.node == Some(*node) && step.name == *name
-        };
-        let mut all = self.steps.iter().zip(&self.made);
-        let first = all.position(|(step, made)| is_of(&names[0], step, made));
-        let first = first.ok_or("a member of a group was not computed")?;
-        // The steps of the members go to the end, in order.
-        let steps = self.steps.drain(first..).zip(self.made.drain(first..));
-        let (members, others): (Vec<_>, Vec<_>) =
-            steps.partition(|(step, made)| names.iter().any(|named| is_of(named, step, made)));
-        let count = members.len();
-        for (step, made) in others.into_iter().chain(members) {
-            self.steps.push(step);
-            self.made.push(made);
-        }
-        self.group(last, count, block, rows)
-    }
-
-    /// Makes one step, named after a node, of the last `count` steps: of the `rows` rows of each image, blocks of at
-    /// most `block` rows.
-    pub(super) fn group(&mut self, last: NodeId, count: usize, block: u64, rows: u64) -> Result<(), String> {
-        let first = self.steps.len().checked_sub(count).ok_or("the members of a group were not computed")?;
-        let mut members = Vec::new();
-        let mut macs = 0;
-        for (step, made) in self.steps.drain(first..).zip(self.made.drain(first..)) {
-            let Work::Nests(calls) = step.work else { return Err("a group inside a group".into()) };
-            let window = if members.is_empty() { None } else { calls.first().map(|c| c.rows()) };
-            macs += step.macs;
-            let Step { name, op, algorithm, macs, .. } = step;
-            members.push(Member { name, op, algorithm, macs, calls, window, result: made.result });
-        }
-        let blocks = groups::shares(rows.div_ceil(block), rows);
-        let group = Group { images: self.ty(last).dims()[0] as u64, rows, blocks, members };
-        let op = group.members.iter().map(|m| m.op.as_str()).collect::<Vec<_>>().join(" > ");
-        let algorithm = format!("{} blocks of {} rows", group.images * blocks, group.most_rows());
-        self.decisions.did(Topic::Groups, self.name(last), format!("{op} in {algorithm}"));
-        let result = group.members.last().map(|member| member.result);
-        self.made.extend(result.map(|result| Made { result, node: Some(last) }));
-        self.steps.push(Step { name: self.name(last), op, algorithm, work: Work::Group(group), macs });
-        Ok(())
     }
 
     /// Gives a node's value the home of another: the same bytes seen in another shape.

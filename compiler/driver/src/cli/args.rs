@@ -243,14 +243,12 @@ fn goals() -> impl TypedValueParser<Value = Goal> {
 }
 
 /// One of these, by its name.
-fn one_of<T: Clone + Send + Sync + 'static, const N: usize>(
+fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
     all: [T; N],
     name: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
-    let named = PossibleValuesParser::new(all.clone().map(name));
-    named.try_map(move |said| {
-        all.iter().find(|one| name((*one).clone()) == said).cloned().ok_or("no such name")
-    })
+    let names = PossibleValuesParser::new(all.map(name));
+    names.try_map(move |said| all.into_iter().find(|&one| name(one) == said).ok_or("no such name"))
 }
 
 /// The names of the passes, and of what the plan does.

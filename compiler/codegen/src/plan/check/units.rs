@@ -85,8 +85,11 @@ fn starts_differ(call: &Call, terms: &[Term]) -> bool {
     };
     let loops = call.extents.iter().enumerate().filter(|&(_, &extent)| extent > 1);
     let mut loops: Vec<(i64, u64)> = loops.filter_map(|(dim, &n)| Some((moved(dim)?, n))).collect();
+    if loops.iter().any(|&(stride, _)| stride == 0) {
+        return false;
+    }
+    // Where each loop steps over all that those inside of it reach, nothing needs to be counted.
     loops.sort_unstable();
-    // Each loop steps over all that those inside of it reach.
     let mut reach = 0;
     let nested = loops.iter().all(|&(stride, n)| {
         let steps_over = stride > reach;
@@ -95,12 +98,11 @@ fn starts_differ(call: &Call, terms: &[Term]) -> bool {
     });
     let units = loops.iter().try_fold(1u64, |units, &(_, n)| units.checked_mul(n));
     if nested || units.is_none_or(|units| units > MOST_UNITS) {
-        return nested || loops.iter().all(|&(stride, _)| stride > 0);
+        return true;
     }
-    let starts = loops.iter().fold(vec![0], |starts: Vec<i64>, &(stride, n)| {
-        starts.iter().flat_map(|&start| (0..n as i64).map(move |i| start + i * stride)).collect()
-    });
-    let count = starts.len();
-    let different: HashSet<i64> = starts.into_iter().collect();
-    different.len() == count
+    let mut starts = HashSet::from([0]);
+    for &(stride, n) in &loops {
+        starts = starts.iter().flat_map(|&start| (0..n as i64).map(move |i| start + i * stride)).collect();
+    }
+    units == Some(starts.len() as u64)
 }

@@ -3,6 +3,7 @@
 //! By indices that are computed at run time, or of other elements, each element is fetched by itself.
 
 use super::index;
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use crate::kernels::map::Map;
 use crate::kernels::pointwise::Source;
@@ -39,13 +40,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
     let table = p.weights(&format!("{}.offsets", p.name(id)), Data::I64(table));
     let lookup = Term::Lookup { dim: 1, table, least: least.unwrap_or(0), most: most.unwrap_or(0) };
     let lanes = p.target.lanes;
-    let whole = inner / RUN;
     let mut calls = Vec::new();
-    for (first, pieces, length) in [(0, whole, RUN), (whole * RUN, 1, inner - whole * RUN)] {
-        if pieces == 0 || length == 0 {
-            continue;
-        }
-        let shifted = |place: Place| Place { offset: place.offset + 4 * first as u64, ..place };
+    for (first, runs, length) in pieces(inner, RUN) {
+        let shifted = |place: Place| place.moved((4 * first * RUN) as i64);
         let index = |dim, stride| Term::Index { dim, stride };
         let (piece, span) = (index(2, 4 * RUN as i64), 0..4 * length as i64);
         let kernel = Map {
@@ -57,7 +54,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, gather: &Gather) -> Result<(), 
         };
         calls.push(Call {
             kernel: kernel.into(),
-            extents: vec![outer as u64, count as u64, pieces as u64],
+            extents: vec![outer as u64, count as u64, runs as u64],
             window: None,
             args: vec![
                 write(

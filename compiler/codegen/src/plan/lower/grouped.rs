@@ -5,7 +5,7 @@
 
 use super::conv::dims4;
 use super::image::Image;
-use super::pieces::pieces;
+use super::pieces::{Pieces, pieces};
 use super::pipe::{self, View, read, write};
 use crate::kernels::grouped::Grouped;
 use crate::kernels::row::Columns;
@@ -90,7 +90,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
         lanes,
         pipe: pipe.functions.clone(),
     };
-    let call = |(first, count, lanes): (usize, usize, usize)| Call {
+    let call = |(first, count, lanes): Pieces| Call {
         kernel: kernel(lanes).into(),
         extents: vec![n as u64, count as u64, oh as u64],
         window: Some(window),

@@ -7,7 +7,7 @@
 //! Pipes that hold anything but f32, or an operator without vector form, are scalar code.
 
 use super::image::Image;
-use super::pieces::pieces;
+use super::pieces::{Pieces, pieces};
 use super::pipe::{CHANNELS, Role, is_vector, pointwise, read, role, write};
 use super::runs::{Run, Walk, runs};
 use super::{elementwise, scalar};
@@ -216,7 +216,7 @@ fn blocked(
         });
     }
     let pipe = functions(steps, &sources[1..])?;
-    let call = |(first, count, lanes): (usize, usize, usize)| {
+    let call = |(first, count, lanes): Pieces| {
         let kernel = Map { vectors, rest: 0, lanes, from: sources[0], pipe: pipe.clone() };
         let extents = [n, count, rows].map(|extent| extent as u64);
         let extents = extents[..if by_rows { 3 } else { 2 }].to_vec();

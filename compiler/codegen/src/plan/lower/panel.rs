@@ -1,5 +1,6 @@
 //! How a product is cut: output channels into panels of vectors, results into rows of pixels.
 
+use super::pieces::pieces;
 use crate::kernels::product::Product;
 use crate::target::Target;
 
@@ -110,7 +111,7 @@ pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> V
     let most = pixels.min(MOST_PIXELS);
     let piece =
         (pixels.min(LEAST_PIXELS)..=most).min_by(|&a, &b| cost(a).total_cmp(&cost(b)).then(b.cmp(&a)));
-    pieces(pixels, piece.unwrap_or(pixels), output, input)
+    cut_rows(pixels, piece.unwrap_or(pixels), output, input)
 }
 
 /// Cuts `pixels` that are summed by rows: alike for all machines, whose tiles differ, and into few rows, whose sums
@@ -118,18 +119,10 @@ pub(super) fn rows(target: &Target, pixels: usize, output: i64, input: i64) -> V
 pub(super) fn summed_rows(pixels: usize, output: i64, input: i64) -> Vec<Rows> {
     let count = (pixels / LEAST_PIXELS).clamp(1, SUMMED_ROWS);
     let piece = pixels.div_ceil(count).next_multiple_of(SUMMED_PIXELS).min(pixels);
-    pieces(pixels, piece, output, input)
+    cut_rows(pixels, piece, output, input)
 }
 
-fn pieces(pixels: usize, piece: usize, output: i64, input: i64) -> Vec<Rows> {
-    let mut rows = vec![Rows {
-        pixels: piece,
-        count: pixels / piece,
-        output: output * piece as i64,
-        input: input * piece as i64,
-    }];
-    if !pixels.is_multiple_of(piece) {
-        rows.push(Rows { pixels: pixels % piece, count: 1, output: 0, input: 0 });
-    }
-    rows
+fn cut_rows(pixels: usize, piece: usize, output: i64, input: i64) -> Vec<Rows> {
+    let (output, input) = (output * piece as i64, input * piece as i64);
+    pieces(pixels, piece).map(|(_, count, pixels)| Rows { pixels, count, output, input }).collect()
 }

@@ -6,9 +6,11 @@
 //!
 //! Channels are cut into blocks, runs into what a kernel takes at once. The calls of a step differ in little but that.
 
-/// The pieces of `most` elements that `all` has, and the rest, if there are such: the first of them, how many there
-/// are, and the elements of each.
-pub(super) fn pieces(all: usize, most: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+/// Pieces that are alike: the first of them, how many there are, and the elements of each.
+pub(super) type Pieces = (usize, usize, usize);
+
+/// The pieces of `most` elements that `all` has, and the rest, if there are such.
+pub(super) fn pieces(all: usize, most: usize) -> impl Iterator<Item = Pieces> {
     let full = all / most;
     [(0, full, most), (full, 1, all % most)].into_iter().filter(|&(_, count, each)| count > 0 && each > 0)
 }

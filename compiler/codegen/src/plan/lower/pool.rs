@@ -2,7 +2,7 @@
 
 use super::conv::dims4;
 use super::image::Image;
-use super::pieces::pieces;
+use super::pieces::{Pieces, pieces};
 use super::pipe::{self, View, read, write};
 use crate::kernels::fold::Fold;
 use crate::kernels::pool::Pool;
@@ -82,7 +82,7 @@ fn lower(
         table,
     ];
     args.extend(pipe.args);
-    let call = |(first, count, lanes): (usize, usize, usize)| Call {
+    let call = |(first, count, lanes): Pieces| Call {
         kernel: Pool {
             fold,
             counts: columns_counted.clone(),

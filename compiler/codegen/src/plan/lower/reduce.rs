@@ -6,7 +6,7 @@
 //! then a line, or neighbouring lines, a few vectors of them.
 
 use super::conv::dims4;
-use super::pieces::pieces;
+use super::pieces::{Pieces, pieces};
 use super::pipe::{read, write};
 use super::scalar;
 use super::strided::{self, Dim};
@@ -125,7 +125,7 @@ fn blocked(p: &mut Planner, id: NodeId, x: NodeId, kernel: Reduce) -> Result<Low
     let lanes = p.target.lanes;
     let vector = 4 * lanes as i64;
     let plane = (height * width) as i64 * vector;
-    let call = |(first, count, lanes): (usize, usize, usize)| {
+    let call = |(first, count, lanes): Pieces| {
         let stored = if is_convolved { vector } else { 4 * lanes as i64 };
         let index =
             |image, block| vec![Term::Index { dim: 0, stride: image }, Term::Index { dim: 1, stride: block }];

@@ -7,6 +7,7 @@
 //! Neighbouring extents that all tensors walk as one are merged. A long run is cut into pieces, to be shared out.
 
 use super::image::along;
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use crate::plan::{Arg, Place, Term};
 use std::ops::Range;
@@ -46,12 +47,9 @@ pub(super) struct Run {
 pub(super) fn runs(dims: &[usize], walks: &[Walk]) -> Vec<Run> {
     let (outer, run, inner) = merged(dims, walks);
     let piece = run.clamp(1, PIECE);
-    let pieces = run / piece;
     let mut runs = Vec::new();
-    for (offset, count, length) in [(0, pieces, piece), (pieces * piece, 1, run - pieces * piece)] {
-        if count == 0 || length == 0 {
-            continue;
-        }
+    for (first, count, length) in pieces(run, piece) {
+        let offset = first * piece;
         let arg = |(t, walk): (usize, &Walk)| {
             let bytes = walk.bytes as i64;
             let index =

@@ -39,6 +39,7 @@
 pub(super) mod lines;
 
 use super::elementwise;
+use super::pieces::pieces;
 use super::pipe::{read, write};
 use crate::kernels::scalar::Scalar;
 use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
@@ -222,12 +223,9 @@ where
             false => Arg::Unread,
         })
         .collect();
-    let pieces = total / run;
     let mut calls = Vec::new();
-    for (first, count, length) in [(0, pieces, run), (pieces * run, 1, total - pieces * run)] {
-        if count == 0 || length == 0 {
-            continue;
-        }
+    for (first, count, length) in pieces(total, run) {
+        let first = first * run;
         let moved = vec![Term::Index { dim: 0, stride: bytes * run as i64 }];
         let mut args = vec![
             write(to.place.moved(bytes * first as i64), moved, 0..bytes * length as i64),

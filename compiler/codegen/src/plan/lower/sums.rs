@@ -62,7 +62,9 @@ pub(super) fn wanted(p: &Planner, id: NodeId) -> Option<Wanted> {
         p.decisions.left(Topic::Sums, p.name(id), why);
         return None;
     }
-    let is_alone = !graph.is_output(id) && graph.readers(id).all(is_sum);
+    // A reduction may read the map besides, as an operand of its pipe.
+    let reads = |reader: NodeId| graph.operands(reader).iter().filter(|&&operand| operand == id).count();
+    let is_alone = !graph.is_output(id) && graph.readers(id).all(|r| is_sum(r) && reads(r) == 1);
     let what =
         if is_alone { "summed by its convolution, and never stored" } else { "summed by its convolution" };
     p.decisions.did(Topic::Sums, p.name(id), what);

@@ -16,7 +16,7 @@ use super::conv::dims4;
 use super::filter::Filter;
 use super::image::{Image, along};
 use super::panel::{self, Rows};
-use super::pieces::pieces;
+use super::pieces::{Pieces, pieces};
 use super::pipe::{self, View, read, update, write};
 use super::product::{self, Job, Outer, Part, Rings, Weights};
 use crate::kernels::product::{Destination, Product};
@@ -345,7 +345,7 @@ impl Tiling {
             extent: oh as u64,
             ring: None,
         };
-        let call = |(first, count, lanes): (usize, usize, usize)| Call {
+        let call = |(first, count, lanes): Pieces| Call {
             kernel: WinogradOutput {
                 transform: self.transform,
                 width: ow,
