@@ -93,13 +93,13 @@ impl Fold {
         k: &mut Builder,
         count: usize,
         partials: usize,
-        load: impl Fn(&mut Builder, P, i32, usize) -> V,
+        load: impl Fn(&mut Builder, P, i64, usize) -> V,
     ) -> V {
         let (vectors, rest) = (count / LANES, count % LANES);
         let partials = partials.min(vectors).max(1);
         let accs = self.starts(k, partials);
         let at = k.set(0);
-        let disp = |i: usize| (4 * LANES * i) as i32;
+        let disp = |i: usize| (4 * LANES * i) as i64;
         if vectors >= partials {
             k.repeat((vectors / partials) as u64, |k| {
                 for (i, &acc) in accs.iter().enumerate() {

@@ -111,7 +111,7 @@ impl Grouped {
         if runs.is_empty() {
             return;
         }
-        let weight = |s: usize| weights.at(((tap * self.group + s) as i64 * VECTOR) as i32);
+        let weight = |s: usize| weights.at((tap * self.group + s) as i64 * VECTOR);
         let load = |s: usize| if is_wide { k.load_halves([Some(weight(s)); 2]) } else { k.load(weight(s)) };
         let w: Vec<V> = (0..self.group).map(load).collect();
         // The same for single pixels.
@@ -119,7 +119,7 @@ impl Grouped {
         let single: Vec<V> = if is_mixed { w.iter().map(|&w| k.lower(w)).collect() } else { w.clone() };
         for &&Run { first, sum } in &runs {
             let w = if sum.lanes() == WIDE { &w } else { &single };
-            let at = x.at((self.columns.distance(first, tap) as i64 * VECTOR) as i32);
+            let at = x.at(self.columns.distance(first, tap) as i64 * VECTOR);
             if self.group == 1 {
                 k.fma(sum, w[0], at);
                 continue;
@@ -134,7 +134,7 @@ impl Grouped {
     }
 
     fn sum(&self, run: &Run) -> Sum {
-        let at = |pixel: usize| At { offset: (pixel as i64 * VECTOR) as i32, channel: 0 };
+        let at = |pixel: usize| At { offset: pixel as i64 * VECTOR, channel: 0 };
         let is_wide = run.sum.lanes() == WIDE;
         Sum {
             x: run.sum,

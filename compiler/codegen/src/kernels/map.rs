@@ -35,22 +35,22 @@ impl Map {
         if self.vectors >= unroll {
             k.repeat((self.vectors / unroll) as u64, |k| {
                 for i in 0..unroll {
-                    self.vector(k, at, (i as i64 * step) as i32, LANES);
+                    self.vector(k, at, i as i64 * step, LANES);
                 }
                 k.advance(at, unroll as i64 * step);
             });
         }
         for i in 0..self.vectors % unroll {
-            self.vector(&mut k, at, (i as i64 * step) as i32, LANES);
+            self.vector(&mut k, at, i as i64 * step, LANES);
         }
         if self.rest > 0 {
-            self.vector(&mut k, at, ((self.vectors % unroll) as i64 * step) as i32, self.rest);
+            self.vector(&mut k, at, (self.vectors % unroll) as i64 * step, self.rest);
         }
         k.finish()
     }
 
     /// One vector, or the first lanes of one.
-    fn vector(&self, k: &mut Builder, at: P, disp: i32, lanes: usize) {
+    fn vector(&self, k: &mut Builder, at: P, disp: i64, lanes: usize) {
         let x = match self.from {
             Source::Constant(bits) => k.splat_bits(bits),
             Source::Same(arg) => {

@@ -55,7 +55,7 @@ impl Pool {
                 self.divide(k, tile, &sums);
                 let sum = |(p, &x): (usize, &V)| Sum {
                     x,
-                    place: At { offset: (p as i64 * VECTOR) as i32, channel: 0 },
+                    place: At { offset: p as i64 * VECTOR, channel: 0 },
                     upper: None,
                     lanes: self.lanes,
                     stored: LANES,
@@ -77,7 +77,7 @@ impl Pool {
             }
         }
         for (column, pixels) in seen {
-            let v = k.load(x.at((column as i64 * VECTOR) as i32));
+            let v = k.load(x.at(column as i64 * VECTOR));
             for p in pixels {
                 self.fold.add(k, sums[p], v);
             }

@@ -101,8 +101,8 @@ impl Strip {
     }
 
     /// Bytes from the start of the panel.
-    fn offset(self) -> i32 {
-        (self.first as i64 * VECTOR) as i32
+    fn offset(self) -> i64 {
+        self.first as i64 * VECTOR
     }
 }
 
@@ -197,7 +197,7 @@ impl Product {
         };
         if let Some(arg) = self.sums {
             let (sums, zero) = (k.arg(arg), k.splat(0.0));
-            (0..self.vectors).for_each(|v| k.store(zero, sums.at((v as i64 * VECTOR) as i32)));
+            (0..self.vectors).for_each(|v| k.store(zero, sums.at(v as i64 * VECTOR)));
         }
         let cycles = |pixels| Target::tile_cycles(pixels, tiling.strips.len());
         self.columns().tiles(&mut k, tiling.widest, cycles, |k, tile| self.tile(k, &row, tile));
@@ -217,7 +217,7 @@ impl Product {
         let block = k.copy(row.input);
         let list = self.list.map(|arg| k.arg(arg));
         let trips = match (list, self.blocks) {
-            (Some(list), _) => Trips::from(k.load_i32(list.at(terms::BLOCKS))),
+            (Some(list), _) => Trips::from(k.load_i32(list.at(terms::BLOCKS.into()))),
             (None, Some(blocks)) => Trips::from(blocks as u64),
             (None, None) => Trips::from(k.arg(8)),
         };
@@ -228,7 +228,7 @@ impl Product {
             k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.block));
         }
         if self.rest > 0 {
-            let trips = list.map_or(Trips::from(1), |list| Trips::from(k.load_i32(list.at(terms::REST))));
+            let trips = list.map_or(Trips::from(1), |list| Trips::from(k.load_i32(list.at(terms::REST.into()))));
             k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.rest));
         }
         self.finish(k, row, &sums);
@@ -257,7 +257,7 @@ impl Product {
                 if let Some(ahead) = row.ahead {
                     // Evenly: a burst would stand in the way of what the terms load.
                     let due = i * lines / terms..(i + 1) * lines / terms;
-                    due.for_each(|line| k.prefetch(ahead.at((line as i64 * CACHE_LINE) as i32)));
+                    due.for_each(|line| k.prefetch(ahead.at(line as i64 * CACHE_LINE)));
                 }
                 self.term(k, &row.tiling.strips, tile, sums, [x, weights], [tap, c]);
             }
@@ -278,7 +278,7 @@ impl Product {
 
     /// Adds the terms of a list.
     fn listed(&self, k: &mut Builder, row: &Row, tile: &Tile, sums: &[Vec<V>], list: P, weights: P) {
-        let count = k.load_i32(list.at(terms::COUNT));
+        let count = k.load_i32(list.at(terms::COUNT.into()));
         let place = k.offset(list, terms::PLACES.into());
         k.repeat(count, |k| {
             // Bytes from the first element, of 4 each; a term of weights takes as much as it does.
@@ -303,8 +303,8 @@ impl Product {
     ) {
         let columns = self.columns();
         let pixels = columns.inside(tile, tap);
-        let at = |p: usize| x.at((columns.distance(p, tap) as i64 * self.column) as i32 + 4 * c as i32);
-        let term = ((tap * self.block + c) as i64 * self.term) as i32;
+        let at = |p: usize| x.at(columns.distance(p, tap) as i64 * self.column + 4 * c as i64);
+        let term = (tap * self.block + c) as i64 * self.term;
         let weight = |strip: &Strip| weights.at(term + strip.offset());
         let cut = |strip: &Strip| {
             self.weights_cut && strip.first + strip.vectors == self.vectors && self.to.lanes < LANES
@@ -351,8 +351,8 @@ impl Product {
         for p in 0..sums[0].len() {
             for (strip, sums) in row.tiling.strips.iter().zip(sums) {
                 let place = |vector: usize| At {
-                    offset: (p as i64 * self.to.pixel + vector as i64 * self.to.vector) as i32,
-                    channel: (vector as i64 * VECTOR) as i32,
+                    offset: p as i64 * self.to.pixel + vector as i64 * self.to.vector,
+                    channel: vector as i64 * VECTOR,
                 };
                 let ends = strip.first + strip.vectors == self.vectors;
                 let lanes = strip.lanes() - if ends { LANES - self.to.lanes } else { 0 };

@@ -56,7 +56,7 @@ impl Reduce {
             for i in 0..count {
                 for (v, accs) in accs.iter().enumerate() {
                     let disp = i as i64 * stride + (4 * LANES * v) as i64;
-                    let x = k.load_lanes(from.at(disp as i32), lanes(v));
+                    let x = k.load_lanes(from.at(disp), lanes(v));
                     self.fold.add(k, accs[i], x);
                 }
             }
@@ -71,7 +71,7 @@ impl Reduce {
             self.divide(k, y);
             // Lanes that were not loaded fold zeros, which is what they have to be.
             let stored = if self.padded { LANES } else { lanes(v) };
-            k.store_lanes(y, to.at((4 * LANES * v) as i32), stored);
+            k.store_lanes(y, to.at((4 * LANES * v) as i64), stored);
         }
     }
 

@@ -44,8 +44,8 @@ impl Reorder {
 
     /// Up to as many pixels as there are lanes.
     fn square(&self, k: &mut Builder, planes: P, blocks: P, pixels: usize) {
-        let plane = |c: usize| planes.at((c as i64 * self.plane) as i32);
-        let block = |p: usize| blocks.at((4 * LANES * p) as i32);
+        let plane = |c: usize| planes.at(c as i64 * self.plane);
+        let block = |p: usize| blocks.at((4 * LANES * p) as i64);
         if self.into_blocks {
             let rows = (0..LANES)
                 .map(|c| if c < self.channels { k.load_lanes(plane(c), pixels) } else { k.splat(0.0) })

@@ -42,7 +42,7 @@ impl Resize {
             Shares::load(&mut k, shares.at(0))
         });
         let run = |k: &mut Builder, pixels: usize| {
-            for p in 0..pixels as i32 {
+            for p in 0..pixels as i64 {
                 let y = match &shares {
                     None => {
                         let column = k.load_i32(table.at(4 * p));
@@ -50,7 +50,7 @@ impl Resize {
                     }
                     Some(shares) => linear(k, &rows, table.at(16 * p), shares),
                 };
-                k.store(y, to.at((4 * LANES) as i32 * p));
+                k.store(y, to.at((4 * LANES) as i64 * p));
             }
             k.advance(table, pixels as i64 * Resize::entry(self.linear));
             k.advance(to, (4 * LANES * pixels) as i64);
@@ -83,7 +83,7 @@ impl Shares {
 
 /// One pixel from four.
 fn linear(k: &mut Builder, rows: &[P], entry: Addr, shares: &Shares) -> V {
-    let word = |i: i32| Addr { disp: entry.disp + 4 * i, ..entry };
+    let word = |i: i64| Addr { disp: entry.disp + 4 * i, ..entry };
     let (lower, upper) = (k.load_i32(word(0)), k.load_i32(word(1)));
     let columns = Shares::load(k, word(2));
     let lines: Vec<V> = rows

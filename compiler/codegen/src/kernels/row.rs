@@ -142,9 +142,9 @@ impl RowStep {
 #[derive(Clone, Copy)]
 pub(super) struct At {
     /// Bytes from where the tile's results start, the same in operands of the result's shape.
-    pub offset: i32,
+    pub offset: i64,
     /// Bytes to its channels in an operand of one number a channel.
-    pub channel: i32,
+    pub channel: i64,
 }
 
 /// A vector of results in a register, and where it goes.

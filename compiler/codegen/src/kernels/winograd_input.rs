@@ -63,7 +63,7 @@ impl WinogradInput {
                     let inside = tiles.tiles().map(|tile| tile.is_none_or(|tile| column(tile, j).is_some()));
                     let places = inside
                         .enumerate()
-                        .map(|(i, inside)| inside.then(|| x.at(((i * step + j) as i64 * VECTOR) as i32)));
+                        .map(|(i, inside)| inside.then(|| x.at((i * step + j) as i64 * VECTOR)));
                     match places.collect::<Vec<Option<Addr>>>()[..] {
                         [place] => place.map(|place| k.load(place)),
                         [None, None] => None,
@@ -73,7 +73,7 @@ impl WinogradInput {
                 };
                 let line: Vec<Option<V>> = (0..n).map(load).collect();
                 k.with_lanes(tiles.lanes(), |k| {
-                    columns.spread(k, &line, |k, j, v| k.store(v, at.at((j as i64 * self.element) as i32)));
+                    columns.spread(k, &line, |k, j, v| k.store(v, at.at(j as i64 * self.element)));
                 });
                 k.advance(at, n as i64 * self.element);
             });
@@ -81,7 +81,7 @@ impl WinogradInput {
             if rows != Axis::ONE {
                 let at = k.copy(to);
                 k.repeat(n as u64, |k| {
-                    let row = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
+                    let row = |i: usize| at.at(i as i64 * n as i64 * self.element);
                     k.with_lanes(tiles.lanes(), |k| {
                         let line: Vec<Option<V>> = (0..rows.size()).map(|i| Some(k.load(row(i)))).collect();
                         rows.spread(k, &line, |k, i, v| k.store(v, row(i)));
@@ -101,7 +101,7 @@ impl WinogradInput {
         k.repeat(rows, |k| {
             let zero = k.with_lanes(tiles.lanes(), |k| k.splat(0.0));
             for j in 0..n {
-                k.store(zero, at.at((j * self.element) as i32));
+                k.store(zero, at.at(j * self.element));
             }
             k.advance(at, n * self.element);
         });

@@ -60,7 +60,7 @@ impl WinogradOutput {
             if rows != Axis::ONE {
                 let at = k.copy(from);
                 k.repeat(n as u64, |k| {
-                    let line = |i: usize| at.at((i as i64 * n as i64 * self.element) as i32);
+                    let line = |i: usize| at.at(i as i64 * n as i64 * self.element);
                     k.with_lanes(lanes, |k| {
                         let column: Vec<V> = (0..rows.size()).map(|i| k.load(line(i))).collect();
                         for (i, v) in rows.gather(k, &column, rows.results).into_iter().enumerate() {
@@ -76,7 +76,7 @@ impl WinogradOutput {
             k.repeat(inside, |k| {
                 let results = k.with_lanes(lanes, |k| {
                     let line: Vec<V> =
-                        (0..n).map(|j| k.load(at.at((j as i64 * self.element) as i32))).collect();
+                        (0..n).map(|j| k.load(at.at(j as i64 * self.element))).collect();
                     columns.gather(k, &line, counts[0])
                 });
                 let wide = bias.filter(|_| tiles.count > 1).map(|bias| k.load_halves([Some(bias.at(0)); 2]));
@@ -102,7 +102,7 @@ impl WinogradOutput {
     /// The results at column `w` of tiles side by side that have so many columns, the first of them at least that.
     fn sum(&self, k: &mut Builder, counts: &[usize], w: usize, x: V) -> Sum {
         let m = self.transform.columns.results;
-        let at = |tile: usize| At { offset: ((tile * m + w) as i64 * VECTOR) as i32, channel: 0 };
+        let at = |tile: usize| At { offset: (tile * m + w) as i64 * VECTOR, channel: 0 };
         let upper = counts.get(1).filter(|&&count| w < count).map(|_| at(1));
         let x = if counts.len() > 1 && upper.is_none() { k.lower(x) } else { x };
         let stored = if upper.is_some() { WIDE } else { LANES };

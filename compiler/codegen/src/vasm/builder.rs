@@ -141,16 +141,24 @@ impl Builder {
 
     /// The 64-bit word at an address.
     pub fn load_word(&mut self, addr: Addr) -> P {
-        let p = self.pointer();
+        let (p, addr) = (self.pointer(), self.near(addr));
         self.push(Inst::LoadP(p, addr));
         p
     }
 
     /// The 32-bit word at an address, sign extended.
     pub fn load_i32(&mut self, addr: Addr) -> P {
-        let p = self.pointer();
+        let (p, addr) = (self.pointer(), self.near(addr));
         self.push(Inst::LoadI32(p, addr));
         p
+    }
+
+    /// The same address, its offset such that instructions can hold it.
+    fn near(&mut self, addr: Addr) -> Addr {
+        if addr.is_near() {
+            return addr;
+        }
+        Addr { base: self.offset(addr.base, addr.disp), disp: 0, ..addr }
     }
 
     // ---- vectors
@@ -169,6 +177,7 @@ impl Builder {
 
     /// `v = lanes in memory`
     pub fn load_lanes_to(&mut self, v: V, addr: Addr, lanes: usize) {
+        let addr = self.near(addr);
         self.push(Inst::Load(v, addr, lanes as u8));
     }
 
@@ -179,25 +188,28 @@ impl Builder {
 
     /// The first `lanes` lanes to memory: writes no byte beyond them.
     pub fn store_lanes(&mut self, v: V, addr: Addr, lanes: usize) {
+        let addr = self.near(addr);
         self.push(Inst::Store(v, addr, lanes as u8));
     }
 
     /// A wide vector whose halves, lower and upper, lie at two addresses, or are zeros.
     pub fn load_halves(&mut self, halves: [Option<Addr>; 2]) -> V {
         let v = self.with_lanes(WIDE, Builder::vector);
-        self.push(match halves {
-            [Some(low), Some(high)] if is_behind(high, low) => Inst::Load(v, low, WIDE as u8),
-            _ => Inst::LoadHalves(v, halves),
-        });
+        let inst = match halves {
+            [Some(low), Some(high)] if is_behind(high, low) => Inst::Load(v, self.near(low), WIDE as u8),
+            _ => Inst::LoadHalves(v, halves.map(|half| half.map(|addr| self.near(addr)))),
+        };
+        self.push(inst);
         v
     }
 
     /// The halves of a wide vector to two addresses.
     pub fn store_halves(&mut self, v: V, [low, high]: [Addr; 2]) {
-        self.push(match is_behind(high, low) {
-            true => Inst::Store(v, low, WIDE as u8),
-            false => Inst::StoreHalves(v, [low, high]),
-        });
+        let inst = match is_behind(high, low) {
+            true => Inst::Store(v, self.near(low), WIDE as u8),
+            false => Inst::StoreHalves(v, [low, high].map(|addr| self.near(addr))),
+        };
+        self.push(inst);
     }
 
     /// The lower half of a wide vector.
@@ -216,6 +228,7 @@ impl Builder {
 
     /// `v = the f32 at an address in every lane`
     pub fn broadcast_to(&mut self, v: V, addr: Addr) {
+        let addr = self.near(addr);
         self.push(Inst::Broadcast(v, addr));
     }
 
@@ -256,6 +269,11 @@ impl Builder {
         self.push(Inst::Mov(v, a));
     }
 
+    /// The same operand, near if it lies in memory.
+    fn operand(&mut self, b: Operand) -> Operand {
+        if let Operand::Mem(addr) = b { Operand::Mem(self.near(addr)) } else { b }
+    }
+
     /// `a op b` in a new register.
     pub fn bin(&mut self, op: Bin, a: V, b: impl Into<Operand>) -> V {
         let v = self.like(a);
@@ -265,7 +283,8 @@ impl Builder {
 
     /// `v = a op b`
     pub fn bin_to(&mut self, op: Bin, v: V, a: V, b: impl Into<Operand>) {
-        self.push(Inst::Bin(op, v, a, b.into()));
+        let b = self.operand(b.into());
+        self.push(Inst::Bin(op, v, a, b));
     }
 
     /// `op a` in a new register.
@@ -282,12 +301,14 @@ impl Builder {
 
     /// `acc += a * b`, rounded once.
     pub fn fma(&mut self, acc: V, a: V, b: impl Into<Operand>) {
-        self.push(Inst::Fma(acc, a, b.into()));
+        let b = self.operand(b.into());
+        self.push(Inst::Fma(acc, a, b));
     }
 
     /// `v = v * a + b`, rounded once: a step of Horner's rule.
     pub fn mul_add(&mut self, v: V, a: V, b: impl Into<Operand>) {
-        self.push(Inst::MulAdd(v, a, b.into()));
+        let b = self.operand(b.into());
+        self.push(Inst::MulAdd(v, a, b));
     }
 
     /// `mask ? a : b` in a new register.
@@ -313,11 +334,12 @@ impl Builder {
 
     /// Asks for a cache line.
     pub fn prefetch(&mut self, addr: Addr) {
+        let addr = self.near(addr);
         self.push(Inst::Prefetch(addr));
     }
 }
 
 /// Whether an address is that of the vector right behind another one.
 fn is_behind(high: Addr, low: Addr) -> bool {
-    low.disp.checked_add(4 * LANES as i32) == Some(high.disp) && Addr { disp: low.disp, ..high } == low
+    low.disp + 4 * LANES as i64 == high.disp && Addr { disp: low.disp, ..high } == low
 }

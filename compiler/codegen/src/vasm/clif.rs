@@ -254,7 +254,7 @@ impl Build<'_> {
         }
     }
 
-    /// The address without its displacement, and that; every lane is within reach of it.
+    /// The address without its offset, and that, which by (K9) has 32 bits, as has that of every lane.
     fn address(&mut self, a: Addr) -> (Value, i32) {
         let mut base = self.p(a.base);
         if let Some((index, scale)) = a.index {
@@ -263,11 +263,7 @@ impl Build<'_> {
             let scaled = self.f.ins().ishl(index, shift);
             base = self.f.ins().iadd(base, scaled);
         }
-        if a.disp.checked_add(LANE * WIDE as i32).is_some() {
-            return (base, a.disp);
-        }
-        let disp = self.f.ins().iconst(types::I64, i64::from(a.disp));
-        (self.f.ins().iadd(base, disp), 0)
+        (base, a.disp as i32)
     }
 
     // ---- lanes

@@ -75,18 +75,25 @@ pub struct Addr {
     pub base: P,
     /// An optional index and its scale: 1, 2, 4 or 8.
     pub index: Option<(P, u8)>,
-    /// A constant offset.
-    pub disp: i32,
+    /// A constant offset. One that instructions cannot hold is added to the base by the [`Builder`].
+    pub disp: i64,
+}
+
+impl Addr {
+    /// Whether instructions can hold its offset, and that of every lane from there on.
+    fn is_near(&self) -> bool {
+        [self.disp, self.disp.saturating_add(4 * WIDE as i64)].iter().all(|&disp| i32::try_from(disp).is_ok())
+    }
 }
 
 impl P {
     /// The address `self + disp`.
-    pub fn at(self, disp: i32) -> Addr {
+    pub fn at(self, disp: i64) -> Addr {
         Addr { base: self, index: None, disp }
     }
 
     /// The address `self + index * scale + disp`.
-    pub fn indexed(self, index: P, scale: u8, disp: i32) -> Addr {
+    pub fn indexed(self, index: P, scale: u8, disp: i64) -> Addr {
         Addr { base: self, index: Some((index, scale)), disp }
     }
 }

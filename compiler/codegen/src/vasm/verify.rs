@@ -5,13 +5,14 @@
 //! it. (K3) A load or store has 1 to [`LANES`] lanes, of a wide register all. (K4) A scale is 1, 2, 4 or 8. (K5) A
 //! constant trip count is at least 1. (K6) A constant shift is below 32. (K7) The constant of `groups` is two numbers
 //! 0 to 3. (K8) The vectors of an instruction have the same number of lanes; instructions on halves take wide ones,
-//! those that name lanes or exchange groups of four others.
+//! those that name lanes or exchange groups of four others. (K9) An offset, and that of every lane from there on, has
+//! 32 bits.
 
 use super::registers::Reg;
 use super::{Addr, EmitError, Inst, Kernel, LANES, Operand, Trips, Un, V, WIDE};
 use std::ops::RangeInclusive;
 
-/// Checks (K1) to (K8).
+/// Checks (K1) to (K9).
 ///
 /// # Errors
 /// [`EmitError::Invalid`], naming the first instruction that breaks a rule.
@@ -68,20 +69,21 @@ fn block(body: &[Inst], mut written: Written) -> Result<Written, String> {
     Ok(written)
 }
 
-/// The first of (K3) to (K7) that an instruction breaks.
+/// The first of (K3) to (K7) and (K9) that an instruction breaks.
 fn constants(inst: &Inst) -> Option<&'static str> {
     let scaled = |a: &Addr| a.index.is_none_or(|(_, scale)| matches!(scale, 1 | 2 | 4 | 8));
-    let addr = match inst {
-        Inst::LoadHalves(_, halves) => halves.iter().flatten().find(|a| !scaled(a)),
-        Inst::StoreHalves(_, halves) => halves.iter().find(|a| !scaled(a)),
-        Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Store(_, a, _) => Some(a),
-        Inst::Broadcast(_, a) | Inst::Prefetch(a) => Some(a),
-        Inst::Bin(_, _, _, Operand::Mem(a)) => Some(a),
-        Inst::Fma(_, _, Operand::Mem(a)) | Inst::MulAdd(_, _, Operand::Mem(a)) => Some(a),
-        _ => None,
+    let addrs: Vec<&Addr> = match inst {
+        Inst::LoadHalves(_, halves) => halves.iter().flatten().collect(),
+        Inst::StoreHalves(_, halves) => halves.iter().collect(),
+        Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Store(_, a, _) => vec![a],
+        Inst::Broadcast(_, a) | Inst::Prefetch(a) => vec![a],
+        Inst::Bin(_, _, _, Operand::Mem(a)) => vec![a],
+        Inst::Fma(_, _, Operand::Mem(a)) | Inst::MulAdd(_, _, Operand::Mem(a)) => vec![a],
+        _ => Vec::new(),
     };
     match inst {
-        _ if !addr.is_none_or(scaled) => Some("(K4): the scale is not 1, 2, 4 or 8"),
+        _ if !addrs.iter().all(|a| scaled(a)) => Some("(K4): the scale is not 1, 2, 4 or 8"),
+        _ if !addrs.iter().all(|a| a.is_near()) => Some("(K9): the offset does not have 32 bits"),
         Inst::Load(v, _, n) | Inst::Store(v, _, n) if !counts(*v).contains(&usize::from(*n)) => {
             Some("(K3): the lane count is not 1 to 8, or that of a wide register")
         }

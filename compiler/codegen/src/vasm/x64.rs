@@ -272,7 +272,7 @@ impl Emit {
         let (index, scale) =
             a.index.map_or((Register::None, 1), |(index, scale)| (self.p(index), u32::from(scale)));
         let size = u32::from(a.disp != 0);
-        MemoryOperand::with_base_index_scale_displ_size(self.p(a.base), index, scale, i64::from(a.disp), size)
+        MemoryOperand::with_base_index_scale_displ_size(self.p(a.base), index, scale, a.disp, size)
     }
 }
 

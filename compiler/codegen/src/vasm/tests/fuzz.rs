@@ -251,7 +251,7 @@ impl Generator {
 
     fn addr(&mut self, scope: &Scope) -> Addr {
         let base = self.random.pick(&scope.pointers);
-        let disp = (self.random.below(2 * REACH as usize) as i64 - REACH) as i32 & !3;
+        let disp = (self.random.below(2 * REACH as usize) as i64 - REACH) & !3;
         match self.random.below(4) {
             0 => base.indexed(self.random.pick(&scope.counts), self.random.pick(&[1, 2, 4, 8]), disp),
             _ => base.at(disp),

@@ -111,7 +111,7 @@ fn instructions_of_three_operands_on_special_values() {
             k.mul_add(accs[3], b, c);
             k.mul_add(accs[4], c, x.at(0));
             for (i, acc) in accs.into_iter().enumerate() {
-                k.store(acc, y.at(i as i32 * PAIR_BYTES));
+                k.store(acc, y.at(i as i64 * PAIR_BYTES));
             }
             let mask = k.bin(Bin::Lt, a, b);
             let r = k.select(mask, c, a);
@@ -138,7 +138,7 @@ fn shuffles_of_two_vectors() {
             let r = k.groups(a, b, imm & 0x33);
             k.store(r, y.at(PAIR_BYTES));
             let r = k.un(Un::SwapHalves, b);
-            k.store(r, y.at(PAIR_BYTES + 4 * (lanes - LANES) as i32));
+            k.store(r, y.at(PAIR_BYTES + 4 * (lanes - LANES) as i64));
         });
         assert_eq!(compare(lanes, &kernel, &input, 2 * PAIRS), 2 * PAIRS);
     }

@@ -15,7 +15,7 @@ mod random;
 mod ulps;
 mod wide;
 
-use super::{Bin, Builder, EmitError, Emitter, Kernel, LANES, Un, VECTOR, WIDE, verify, x64};
+use super::{Bin, Builder, EmitError, Emitter, Inst, Kernel, LANES, Un, VECTOR, WIDE, verify, x64};
 use host::{Compiled, Guarded, emitters, is_able};
 use interp::Interp;
 use random::Random;
@@ -100,7 +100,7 @@ fn pairs() -> Vec<u32> {
 }
 
 const PAIRS: usize = SPECIAL.len() * SPECIAL.len();
-const PAIR_BYTES: i32 = 4 * PAIRS as i32;
+const PAIR_BYTES: i64 = 4 * PAIRS as i64;
 
 /// A kernel that loops over all pairs, in vectors of so many lanes.
 fn over_pairs(lanes: usize, name: &str, body: impl FnOnce(&mut Builder, super::P, super::P)) -> Kernel {
@@ -212,6 +212,44 @@ fn integers_of_every_width() {
     assert_eq!(compare(LANES, &kernel, &input, outputs), outputs);
 }
 
+/// Offsets beyond 32 bits, and those whose last lanes are: the address is the same from a base that is as far away.
+#[test]
+fn offsets_may_have_more_than_32_bits() {
+    if !is_able() {
+        return;
+    }
+    let edge = 1_i64 << 31;
+    let offsets = [edge - 32, edge - 4, edge, -edge - 4, 5 * edge + 8, -(edge << 10)];
+    for (lanes, offset) in WIDTHS.into_iter().flat_map(|lanes| offsets.map(|offset| (lanes, offset))) {
+        let mut k = Builder::new("far");
+        let (input, output) = (k.arg(0), k.arg(1));
+        let (x, y, next) = (k.offset(input, -offset), k.offset(output, -offset), 4 * lanes as i64);
+        k.with_lanes(lanes, |k| {
+            let v = k.load(x.at(offset));
+            k.bin_to(Bin::Add, v, v, x.at(offset + next));
+            k.fma(v, v, x.at(offset + 2 * next));
+            k.mul_add(v, v, x.at(offset));
+            let w = k.broadcast(x.at(offset + 4));
+            k.bin_to(Bin::Mul, v, v, w);
+            let (four, zero) = (k.set(4), k.load_word(x.at(offset + 4 * next)));
+            let none = k.load_i32(x.at(offset + 4 * next));
+            k.advance_by(four, zero);
+            k.advance_by(four, none);
+            k.prefetch(x.at(offset));
+            k.store(v, y.at(offset));
+            k.store(v, y.indexed(four, 8, offset + next - 32));
+            if lanes == WIDE {
+                let halves = k.load_halves([Some(x.at(offset + 8)), Some(x.at(offset + 48))]);
+                k.store_halves(halves, [y.at(offset + 2 * next), y.at(offset + 3 * next)]);
+            }
+        });
+        let kernel = k.finish();
+        let input: Vec<u32> = (0..4 * lanes).map(|i| (i as f32 - 7.5).to_bits()).chain([0; 2]).collect();
+        let outputs = if lanes == WIDE { 3 * lanes + LANES } else { 2 * lanes };
+        assert_eq!(compare(lanes, &kernel, &input, outputs), outputs, "{kernel}");
+    }
+}
+
 #[test]
 fn loops_of_no_trips_are_skipped() {
     if !is_able() {
@@ -249,11 +287,11 @@ fn loops_of_no_trips_are_skipped() {
 fn tile(lanes: usize, rows: usize) -> Kernel {
     let mut k = Builder::new("tile");
     let (x, y) = (k.arg(0), k.arg(1));
-    let bytes = 4 * lanes as i32;
+    let bytes = 4 * lanes as i64;
     k.with_lanes(lanes, |k| {
         let accs: Vec<_> = (0..4 * rows).map(|_| k.splat(0.0)).collect();
         k.repeat(4, |k| {
-            let columns: Vec<_> = (0..rows).map(|i| k.load(x.at(bytes * i as i32))).collect();
+            let columns: Vec<_> = (0..rows).map(|i| k.load(x.at(bytes * i as i64))).collect();
             for row in 0..4 {
                 let a = k.broadcast(x.at(512 + 4 * row));
                 for (i, column) in columns.iter().enumerate() {
@@ -263,7 +301,7 @@ fn tile(lanes: usize, rows: usize) -> Kernel {
             k.advance(x, VECTOR);
         });
         for (i, acc) in accs.into_iter().enumerate() {
-            k.store_lanes(acc, y.at(bytes * i as i32), if i % 2 == 1 && lanes == LANES { 5 } else { lanes });
+            k.store_lanes(acc, y.at(bytes * i as i64), if i % 2 == 1 && lanes == LANES { 5 } else { lanes });
         }
     });
     k.finish()
@@ -353,6 +391,10 @@ fn broken_kernels_are_refused() {
         k.groups(v, v, 0x80);
     });
     assert!(groups.contains("(K7)"), "{groups}");
+    let p = super::P(0);
+    let far = vec![Inst::Arg(p, 0), Inst::Prefetch(p.at(i64::from(i32::MAX) - 4 * WIDE as i64 + 1))];
+    let far = verify(&Kernel { name: "far".into(), body: far, vectors: 0, pointers: 1 });
+    assert!(far.is_err_and(|e| e.to_string().contains("(K9)")));
     let widths: [fn(&mut Builder); 7] = [
         |k| {
             let (v, w) = (k.splat(0.0), k.with_lanes(WIDE, |k| k.splat(0.0)));
