@@ -43,6 +43,53 @@ fn nothing() {
     );
 }
 
+/// Windows over planes without rows see padding alone.
+#[test]
+fn planes_without_rows() {
+    for (channels, filters, groups, dtype) in
+        [(8, 8, 1, "f32"), (8, 8, 8, "f32"), (3, 8, 1, "f32"), (8, 16, 8, "f32"), (8, 8, 1, "f64")]
+    {
+        agree(&format!(
+            "graph @g(%x: {dtype}[1,{channels},0,4]) {{\n  \
+             %w: {dtype}[{filters},{},1,1] = const rand(1)\n  %b: {dtype}[{filters}] = const rand(2)\n  \
+             %y: {dtype}[1,{filters},2,4] = conv %x, %w, %b, pad=[2,0,0,0], groups={groups}\n  return %y\n}}\n",
+            channels / groups
+        ));
+    }
+    agree(
+        "graph @g(%x: u8[1,3,0,4]) {\n  %w: u8[2,3,1,1] = const rand(1, min=0, max=9)\n  %z: u8[] = const [3]\n  \
+         %y: i32[1,2,2,4] = conv_integer %x, %w, %z, %z, pad=[2,0,0,0]\n  return %y\n}\n",
+    );
+}
+
+/// Taps further apart than an instruction can say.
+#[test]
+fn far_windows() {
+    let far = 1 << 20;
+    for (channels, groups) in [(8, 1), (8, 8), (3, 1)] {
+        agree(&format!(
+            "graph @g(%x: f32[1,{channels},1,8]) {{\n  %w: f32[8,{},1,100] = const rand(1)\n  \
+             %y: f32[1,8,1,1] = conv %x, %w, stride=1x{far}, dilation=1x{far}, pad=[0,{},0,{}], groups={groups}\n  \
+             return %y\n}}\n",
+            channels / groups,
+            70 * far,
+            29 * far
+        ));
+    }
+}
+
+#[test]
+fn weights_as_they_are_and_transposed() {
+    agree(
+        "graph @g(%x: f32[2,5]) {\n  %w: f32[5,1] = const rand(1)\n  %a: f32[2,1] = gemm %x, %w\n  \
+         %y: f32[2,5] = gemm %a, %w, trans_b=true\n  return %y\n}\n",
+    );
+    agree(
+        "graph @g(%x: f32[3,7]) {\n  %w: f32[7,7] = const rand(1)\n  %a: f32[3,7] = gemm %x, %w\n  \
+         %y: f32[3,7] = gemm %a, %w, trans_b=true\n  return %y\n}\n",
+    );
+}
+
 #[test]
 fn residual_and_products() {
     agree(

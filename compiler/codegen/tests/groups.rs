@@ -7,7 +7,7 @@ mod common;
 use cnnc_codegen::Target;
 use cnnc_codegen::plan::{Space, Work, plan, print};
 use cnnc_ir::text;
-use common::exact;
+use common::{exact, exact_small};
 
 /// The graph is planned with one group of so many members, and computes the right thing.
 #[track_caller]
@@ -94,4 +94,34 @@ fn a_last_block_that_is_not_full() {
          %a: f32[1,64,83,80] = conv %x, %v, pad=[1,1,0,0]\n  \
          %y: f32[1,64,82,40] = max_pool %a, kernel=2x2, stride=1x2\n  return %y\n}\n",
     );
+}
+
+/// Kernels of other types know no rings.
+#[test]
+fn other_types_are_whole() {
+    for dtype in ["f16", "f64"] {
+        let body = format!(
+            "graph @g(%x: {dtype}[1,3,64,64]) {{\n  %w: {dtype}[16,3,1,1] = const rand(1)\n  \
+             %c: {dtype}[1,16,64,64] = conv %x, %w |> relu\n  \
+             %p: {dtype}[1,16,32,32] = max_pool %c, kernel=2, stride=2\n  \
+             %y: {dtype}[1,16,16,16] = max_pool %p, kernel=2, stride=2\n  return %y\n}}\n"
+        );
+        exact(&body);
+        exact_small(&body);
+    }
+    exact_small(
+        "graph @g(%x: u8[1,3,64,64]) {\n  %p: u8[1,3,32,32] = max_pool %x, kernel=2, stride=2\n  \
+         %q: u8[1,3,16,16] = max_pool %p, kernel=2, stride=2\n  \
+         %y: u8[1,3,8,8] = max_pool %q, kernel=2, stride=2\n  return %y\n}\n",
+    );
+}
+
+/// Depthwise kernels read blocks, not the planes that a picture comes in.
+#[test]
+fn a_picture_of_three_groups() {
+    let body = "graph @g(%x: u8[1,3,512,512]) {\n  %c: f32[1,3,512,512] = cast %x, to=f32\n  \
+                %w: f32[3,1,3,3] = const rand(1)\n  %y: f32[1,3,512,512] = conv %c, %w, pad=1, groups=3\n  \
+                return %y\n}\n";
+    exact(body);
+    exact_small(body);
 }

@@ -228,7 +228,8 @@ impl Product {
             k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.block));
         }
         if self.rest > 0 {
-            let trips = list.map_or(Trips::from(1), |list| Trips::from(k.load_i32(list.at(terms::REST.into()))));
+            let trips =
+                list.map_or(Trips::from(1), |list| Trips::from(k.load_i32(list.at(terms::REST.into()))));
             k.repeat(trips, |k| self.block(k, row, tile, &sums, block, weights, self.rest));
         }
         self.finish(k, row, &sums);

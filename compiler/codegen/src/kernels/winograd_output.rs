@@ -75,8 +75,7 @@ impl WinogradOutput {
             let (at, result) = (k.copy(from), k.copy(to));
             k.repeat(inside, |k| {
                 let results = k.with_lanes(lanes, |k| {
-                    let line: Vec<V> =
-                        (0..n).map(|j| k.load(at.at(j as i64 * self.element))).collect();
+                    let line: Vec<V> = (0..n).map(|j| k.load(at.at(j as i64 * self.element))).collect();
                     columns.gather(k, &line, counts[0])
                 });
                 let wide = bias.filter(|_| tiles.count > 1).map(|bias| k.load_halves([Some(bias.at(0)); 2]));

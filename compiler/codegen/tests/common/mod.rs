@@ -194,7 +194,17 @@ fn has_code(module: &Module, target: &Target, plan: Plan) {
 /// Convolutions are direct: transforms round.
 #[allow(dead_code, reason = "not every test has operators that are exact")]
 pub(crate) fn exact(graph: &str) {
-    let target = Target { winograd: false, ..Target::x86_64_v3() };
+    exact_for(graph, Goal::Balanced);
+}
+
+/// As [`exact`], of the plan that takes the least memory.
+#[allow(dead_code, reason = "not every test is about memory")]
+pub(crate) fn exact_small(graph: &str) {
+    exact_for(graph, Goal::Memory);
+}
+
+fn exact_for(graph: &str, goal: Goal) {
+    let target = Target { winograd: false, goal, ..Target::x86_64_v3() };
     compare(graph, 0.0, &target, &checked, |x| (x * 50.0).round(), |w| (w * 4.0).round());
 }
 

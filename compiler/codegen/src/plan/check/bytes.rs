@@ -27,11 +27,14 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
-    /// Those of an argument, none of one that is no address.
+    /// Those of an argument, none of one that is no address or whose window slides over no rows.
     pub(super) fn of(call: &Call, arg: &Arg) -> Bytes {
-        let Arg::Address { place, terms, span, .. } = arg else {
-            return Bytes { low: 0, high: 0, stride: 0, count: 1 };
-        };
+        let none = Bytes { low: 0, high: 0, stride: 0, count: 1 };
+        let Arg::Address { place, terms, span, .. } = arg else { return none };
+        let slides = terms.iter().any(|term| matches!(term, Term::FirstRow { .. }));
+        if slides && call.window.is_some_and(|window| window.extent == 0) {
+            return none;
+        }
         let (mut low, mut high) = (place.offset as i64 + span.start, place.offset as i64 + span.end);
         let mut outermost = 0;
         let mut add = |least: i64, most: i64| {

@@ -12,7 +12,7 @@
 
 use super::image::Image;
 use super::runs::{self, Run, Walk, runs};
-use super::{elementwise, map, reach, reshape, scalar};
+use super::{conv, elementwise, map, reach, reshape, scalar};
 use crate::kernels::scalar::Scalar;
 use crate::plan::{Call, Layout, Planner};
 use crate::scalar::{Body, Builder};
@@ -50,8 +50,10 @@ pub(in crate::plan) fn seen_through(graph: &Graph) -> HashSet<NodeId> {
 pub(in crate::plan) fn is_picture(p: &Planner, id: NodeId) -> bool {
     let graph = &p.module.graph;
     let casts = matches!(graph[id].op(), Op::Cast(_)) && p.ty(id).dtype == DType::F32;
-    let is_convolved =
-        |reader: NodeId| matches!(graph[reader].op(), Op::Conv(_)) && reach(p, reader).is_some();
+    let is_convolved = |reader: NodeId| match graph[reader].op() {
+        Op::Conv(conv) => reach(p, reader).is_some() && !conv::is_grouped(p, reader, conv),
+        _ => false,
+    };
     casts
         && p.ty(graph.operands(id)[0]).dtype != DType::F32
         && p.ty(id).dims().get(1).is_some_and(|&channels| channels < p.target.lanes)

@@ -54,7 +54,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &Conv) -> Result<(), Stri
 }
 
 /// Whether a convolution is lowered by [`grouped`].
-fn is_grouped(p: &Planner, id: NodeId, conv: &Conv) -> bool {
+pub(super) fn is_grouped(p: &Planner, id: NodeId, conv: &Conv) -> bool {
     let w = p.module.graph.operands(id)[1];
     let (inputs, outputs) = (p.ty(w).dims()[1], p.ty(id).dims()[1] / conv.groups);
     grouped::fits(conv.groups, inputs, outputs) && is_packed(p, id)

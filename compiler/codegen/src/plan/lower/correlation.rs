@@ -34,9 +34,11 @@ pub(super) fn correlate<'e>(
     let &[outputs, inputs, ..] = w.dims() else { return Err("the weights are no filters".into()) };
     let &[_, _, height, width] = x.dims() else { return Err("the operand is no image".into()) };
     let first = o / (outputs / conv.groups) * inputs;
+    // No tap is inside a plane without elements.
+    let terms = if height * width == 0 { 0 } else { inputs };
     let [sum] = taps::fold(e, &conv.window(w.ty()), [height, width], [i, j], [start], |tap, [sum]| {
         let ([u, v], [row, column]) = (tap.at, tap.place);
-        e.fold(tap.is_inside.select(e.i64(inputs), 0), [sum], |c, [sum]| {
+        e.fold(tap.is_inside.select(e.i64(terms), 0), [sum], |c, [sum]| {
             [term(sum, &[n, first + c, row, column], &[o, c, u, v])]
         })
     });

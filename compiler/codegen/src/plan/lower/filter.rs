@@ -53,12 +53,11 @@ impl Filter {
         if !p.module.graph[self.weights].is_const() {
             return self.copied(p, panels);
         }
-        let Filter { block, first, strides, outer, transform, .. } = self;
-        let form =
-            format!("panels {}x{block} from {first} by {outer:?} {strides:?} {transform:?}", panels.vectors);
+        // Whatever is different makes other panels.
+        let form = format!("panels of {} vectors, {self:?}", panels.vectors);
         let list = panels.list(lanes);
         let width: usize = list.iter().map(|(_, vectors)| vectors * lanes).sum();
-        let filters: usize = outer.iter().map(|(extent, _)| extent).product();
+        let filters: usize = self.outer.iter().map(|(extent, _)| extent).product();
         let filter = self.clone();
         p.pack(self.weights, &form, filters * width * self.depth(), move |t, out| {
             filter.pack(t.slice(), &list, lanes, out);

@@ -68,8 +68,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     if p.seen_through.contains(&id) {
         return Ok(());
     }
-    let operands = p.module.graph.operands(id);
-    let is_f32 = std::iter::once(id).chain(operands).all(|v| p.ty(v).dtype == DType::F32);
+    let is_f32 = is_f32(p, id);
     match p.module.graph[id].op() {
         // What is written for every element type.
         Op::ArgMax(op) => arg_max::lower(p, id, op),
@@ -125,6 +124,12 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     }
 }
 
+/// Whether a node computes f32 from nothing else.
+fn is_f32(p: &Planner, id: NodeId) -> bool {
+    let operands = p.module.graph.operands(id);
+    std::iter::once(id).chain(operands).all(|v| p.ty(v).dtype == DType::F32)
+}
+
 /// The rows of its input that a row of a node's result sees.
 #[derive(Clone, Copy)]
 pub(super) struct Reach {
@@ -146,6 +151,8 @@ impl Default for Reach {
 pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
     let graph = &p.module.graph;
     let (kernel, stride, dilation) = match graph[id].op() {
+        // Those of other types go element by element.
+        Op::Conv(_) | Op::MaxPool(_) | Op::AvgPool(_) if !is_f32(p, id) => return None,
         Op::Conv(_) if p.transforms.contains_key(&id) => return None,
         Op::Conv(conv) if conv::is_packed(p, id) && !conv::is_apart(p, id, conv) => {
             let window = p.ty(graph.operands(id)[1]).dims();
