@@ -78,6 +78,18 @@ fn far_windows() {
     }
 }
 
+/// Windows whose kernels would take more code than there may be.
+#[test]
+fn long_windows() {
+    agree(
+        "graph @g(%x: f32[1,2,1,700]) {\n  %w: f32[2,2,1,600] = const rand(1)\n  \
+         %c: f32[1,2,1,701] = conv %x, %w, pad=[0,300,0,300] |> relu\n  \
+         %p: f32[1,2,1,701] = max_pool %c, kernel=1x1501, pad=[0,750,0,750]\n  \
+         %q: f32[1,2,1,701] = avg_pool %c, kernel=1x1501, pad=[0,750,0,750]\n  \
+         %y: f32[1,2,1,1300] = conv_transpose %c, %w\n  return %y, %p, %q\n}\n",
+    );
+}
+
 #[test]
 fn weights_as_they_are_and_transposed() {
     agree(

@@ -7,13 +7,14 @@
 //! So results that leave the same remainder, a *phase*, meet the same taps, and their neighbours meet neighbouring
 //! elements: each phase is a convolution by the taps that it meets, in reverse, written a stride apart. Phases one
 //! behind the other that meet as many taps in the same way are a loop: no tap is computed in vain, and the number
-//! of kernels does not grow with the stride. Where taps meet in more ways than [`PHASES`], and for other element types
-//! than f32, results are summed one by one.
+//! of kernels does not grow with the stride. Where taps meet in more ways than [`PHASES`], where code would be [too
+//! long](unrolled), and for other element types than f32, results are summed one by one.
 
 use super::conv::dims4;
 use super::direct::{self, Along, Direct, Phase};
 use super::filter::Filter;
 use super::scalar::{self, Operand};
+use super::unrolled;
 use crate::plan::Planner;
 use crate::scalar::Value;
 use cnnc_ir::NodeId;
@@ -33,6 +34,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
     let (Some(rows), Some(columns)) = (phases(&rows, oh), phases(&columns, ow)) else {
         return lower_each(p, id, conv);
     };
+    if unrolled::are_too_long(p, columns.iter().map(|column| column.along.taps), inputs) {
+        return lower_each(p, id, conv);
+    }
     let plane = (kh * kw) as i64;
     let (output, input) = (plane, plane * outputs as i64);
     let mut list = Vec::new();

@@ -44,6 +44,7 @@ mod sums;
 mod taps;
 mod top_k;
 mod transpose;
+mod unrolled;
 mod winograd;
 mod zeros;
 
@@ -68,7 +69,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     if p.seen_through.contains(&id) {
         return Ok(());
     }
-    let is_f32 = is_f32(p, id);
+    let (is_f32, is_vector) = (is_f32(p, id), has_kernel(p, id));
     match p.module.graph[id].op() {
         // What is written for every element type.
         Op::ArgMax(op) => arg_max::lower(p, id, op),
@@ -103,9 +104,9 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
         // What is written for f32 alone, and what there is for the others.
-        Op::Conv(conv) if !is_f32 => correlation::lower(p, id, conv),
-        Op::AvgPool(pool) if !is_f32 => pool_each::lower_avg(p, id, pool),
-        Op::MaxPool(pool) if !is_f32 => pool_each::lower_max(p, id, pool),
+        Op::Conv(conv) if !is_vector => correlation::lower(p, id, conv),
+        Op::AvgPool(pool) if !is_vector => pool_each::lower_avg(p, id, pool),
+        Op::MaxPool(pool) if !is_vector => pool_each::lower_max(p, id, pool),
         Op::ConvTranspose(conv) if !is_f32 => conv_transpose::lower_each(p, id, conv),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
         Op::Lrn(op) if !is_f32 => lrn::lower_each(p, id, op),
@@ -130,6 +131,11 @@ fn is_f32(p: &Planner, id: NodeId) -> bool {
     std::iter::once(id).chain(operands).all(|v| p.ty(v).dtype == DType::F32)
 }
 
+/// Whether the rows of a convolution or a pool are computed by a kernel, and not element by element.
+fn has_kernel(p: &Planner, id: NodeId) -> bool {
+    is_f32(p, id) && !unrolled::is_too_long(p, id)
+}
+
 /// The rows of its input that a row of a node's result sees.
 #[derive(Clone, Copy)]
 pub(super) struct Reach {
@@ -151,8 +157,7 @@ impl Default for Reach {
 pub(super) fn reach(p: &Planner, id: NodeId) -> Option<Reach> {
     let graph = &p.module.graph;
     let (kernel, stride, dilation) = match graph[id].op() {
-        // Those of other types go element by element.
-        Op::Conv(_) | Op::MaxPool(_) | Op::AvgPool(_) if !is_f32(p, id) => return None,
+        Op::Conv(_) | Op::MaxPool(_) | Op::AvgPool(_) if !has_kernel(p, id) => return None,
         Op::Conv(_) if p.transforms.contains_key(&id) => return None,
         Op::Conv(conv) if conv::is_packed(p, id) && !conv::is_apart(p, id, conv) => {
             let window = p.ty(graph.operands(id)[1]).dims();
