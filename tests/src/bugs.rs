@@ -136,7 +136,7 @@ fn shift(random: &mut Random) -> i64 {
 
 /// Changes an instruction, if it is one whose change can be seen.
 fn spoil(inst: &mut Inst, random: &mut Random) -> bool {
-    let moved = |address: &mut Addr, random: &mut Random| address.disp += shift(random) as i32;
+    let moved = |address: &mut Addr, random: &mut Random| address.disp += shift(random);
     match inst {
         Inst::Load(_, _, lanes) | Inst::Store(_, _, lanes) if *lanes < LANES as u8 && random.once_in(2) => {
             *lanes = if *lanes > 1 { *lanes - 1 } else { 2 };
