@@ -241,6 +241,13 @@ impl Window {
             .saturating_sub(self.pad);
         first.min(self.extent)..last.min(self.extent)
     }
+
+    /// The rows that the taps of one row lie on, of those that there are.
+    pub fn taps(&self, row: u64) -> impl Iterator<Item = u64> {
+        let Window { stride, dilation, pad, extent, .. } = *self;
+        let seen = (0..self.kernel).filter_map(move |tap| (row * stride + tap * dilation).checked_sub(pad));
+        seen.filter(move |&seen| seen < extent)
+    }
 }
 
 /// Calls of a step at most: each takes some bytes of the frame of its function, which has few.

@@ -119,8 +119,7 @@ fn simulate(group: &Group, rings: &[u64], blocks: Range<u64>) -> Result<(), Stri
             for row in rows {
                 if let (Some(before), Some(window)) = (i.checked_sub(1), group.members[i].window)
                     && let Some(lost) = window
-                        .sees(row..row + 1)
-                        .step_by(window.dilation.max(1) as usize)
+                        .taps(row)
                         .find(|&seen| slots[before].get(&(seen % rings[before])) != Some(&seen))
                 {
                     let (from, to) = (&group.members[before].name, &group.members[i].name);
