@@ -1,7 +1,7 @@
 //! Drawn networks: whatever the passes do to them, they compute the same, verify, parse back, and are done at once; and
 //! code compiled with every pass left out computes the same as code compiled with all, in every form the same bits.
 //! Plans for speed and for memory, and those without one of the things that plans do, give the bits of any other that
-//! sums in the same order; some networks take pictures as they are.
+//! sums in the same order; some networks take pictures as they are, some are of f64.
 //! onnxruntime, which shares no code with us, computes what the evaluator does.
 //!
 //! `CNNC_GRAPHS` says how many networks, `CNNC_SEED` the first; a failure is shrunk before it is shown. A plain run
@@ -21,6 +21,7 @@ use cnnc_tests::bound::{Given, bounds, bounds_from};
 use cnnc_tests::compiled::{self, planned};
 use cnnc_tests::count::{number, report};
 use cnnc_tests::drawn::Drawing;
+use cnnc_tests::guarded::run_both_ends;
 use cnnc_tests::onnxruntime;
 use cnnc_tests::random::Random;
 use cnnc_tests::steps::idle_lanes;
@@ -181,6 +182,31 @@ fn code_computes_the_same_with_and_without_passes() {
         Ok(compared)
     };
     every_drawing("drawn networks with and without passes", check, seeds(SOME));
+}
+
+/// Code of f64 computes every element by itself, whatever plans want of layers.
+#[test]
+fn networks_of_f64() {
+    let check = |drawing: &Drawing| {
+        let printed = text::print(&drawing.module()).replace("f32", "f64");
+        let module = text::parse(&printed).map_err(|e| format!("{e}\n{printed}"))?;
+        let inputs = [drawing.input(&module)];
+        let (wanted, bounds) = (evaluated(&module, &inputs)?, bounds(&module, &inputs, F64));
+        let after = through(&module, &PIPELINE.iter().collect::<Vec<_>>())?;
+        let mut compared = 0;
+        for goal in [Goal::Balanced, Goal::Memory] {
+            let target = Target { goal, ..Target::x86_64_v3() };
+            let origin = Origin { name: "drawn".into(), ..Origin::default() };
+            let model = cnnc_codegen::jit(&after, &planned(&after, &target), &target, &origin);
+            let got = run_both_ends(&model.map_err(|e| e.to_string())?, &inputs, 1)?;
+            let got: Vec<Vec<f64>> = got.iter().map(|tensor| tensor.data().to_f64()).collect();
+            let named = |why| format!("for {}: {why}\n{}", goal.name(), text::print(&after));
+            compared += within(&wanted, &got, &bounds).map_err(named)?;
+        }
+        Ok(compared)
+    };
+    let quarter = seeds(SOME).into_iter().filter(|seed| seed % 4 == 3).collect();
+    every_drawing("drawn networks of f64", check, quarter);
 }
 
 /// What compiled code computes, and how it sums: a map that is summed while it is computed has its terms in another
