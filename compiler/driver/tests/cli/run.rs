@@ -268,6 +268,14 @@ fn pictures_of_another_size_are_resized() {
     }
     folder.write("short.rgb", [1, 2, 3]);
     folder.cnnc("run mirror.cnn --image short.rgb").refuses(&["3 bytes", "4x5", "--picture-size"]);
+    folder.write("long.rgb", [7; 61]);
+    folder.cnnc("run mirror.cnn --image long.rgb").refuses(&["61 bytes", "4x5", "--picture-size"]);
+    folder.cnnc("run mirror.cnn --input long.rgb --picture-size 4x4").refuses(&["61 bytes", "4x4"]);
+    let most = "run mirror.cnn --image long.rgb --picture-size 4294967295x18446744073709551615";
+    folder.cnnc(most).refuses(&["61 bytes", "4294967295x18446744073709551615"]);
+    for size in ["0x7", "7x0", "0x0"] {
+        folder.cnnc(&format!("run mirror.cnn --image long.rgb --picture-size {size}")).usage("from 1");
+    }
     folder.write("wide.rgb", [51, 102, 204].repeat(7 * 9));
     folder.cnnc("run mirror.cnn --image wide.rgb --raw --picture-size 7x9 -o wide.npy").good();
     assert_eq!(folder.read("wide.npy"), folder.read("big.npy"));
