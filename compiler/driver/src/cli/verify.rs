@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Outputs are held against the network as it was read; results of steps against the network that was planned, by the
-//! name of their node. A node of several steps is read after the last one. Results that lie in the caller's outputs,
-//! or share a buffer of another shape, are not read in between. Where the evaluator has no number, or an infinity, the
-//! model must have the same.
+//! name of their node. A node of several steps is read after the last one. Results that this one writes to the caller's
+//! outputs, or that share a buffer of another shape, are not read. Where the evaluator has no number, or an infinity,
+//! the model must have the same.
 
 use std::collections::HashMap;
 
@@ -67,9 +67,11 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let mut steps = HashMap::new();
     session.observe(|step, workspace| {
         for (name, buffer) in computed(program, step) {
-            if let Some(value) = value(buffer, workspace, lanes) {
-                steps.insert(name.to_string(), value);
-            }
+            // What a node had before its last step is only half of it.
+            match value(buffer, workspace, lanes) {
+                Some(value) => steps.insert(name.to_string(), value),
+                None => steps.remove(name),
+            };
         }
     })?;
     let results = session.results()?;

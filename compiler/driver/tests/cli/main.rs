@@ -8,6 +8,7 @@ mod files;
 mod report;
 mod run;
 mod show;
+mod verify;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

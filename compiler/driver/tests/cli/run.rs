@@ -1,11 +1,11 @@
-//! `run`, `verify` and `bench`: numbers, from tensors and from pictures.
+//! `run` and `bench`: numbers, from tensors and from pictures.
 
 use std::process::Command;
 
 use npyz::WriterBuilder;
 use serde_json::{Value, json};
 
-use crate::{CLASSIFIER, Folder, MIRROR, npy, onnx, shared};
+use crate::{CLASSIFIER, Folder, MIRROR, npy, shared};
 
 #[test]
 fn memory_library_and_threads_give_the_same_bits() {
@@ -304,39 +304,6 @@ fn the_best_classes_are_named() {
     let text = folder.cnnc("run net.cnn --input random:5 --labels labels.txt").good();
     assert_eq!(text.lines().count(), 5);
     assert!(text.lines().next().unwrap().ends_with(&format!("class number {best}")), "{text}");
-}
-
-#[test]
-fn verify_compares_outputs_and_nodes() {
-    let folder = Folder::with("net.cnn", CLASSIFIER);
-    for features in ["avx2,fma", "sse4.1,fma"] {
-        let json = folder.cnnc(&format!("verify net.cnn --json --target-features {features}")).json();
-        assert_eq!(json["good"], true);
-        assert_eq!(json["outputs"][0]["name"], "y");
-        let relative = json["outputs"][0]["relative"].as_f64().unwrap();
-        assert!(relative > 0.0 && relative < 1e-6, "{relative}");
-        assert_eq!(json["nodes_compared"], 2, "both convolutions lie in the arena");
-    }
-    assert!(folder.cnnc("verify net.cnn --seed 9 --threads 2").good().contains("all agree"));
-    folder.cnnc("verify net.cnn --tolerance 1e-15").refuses(&["E_RUN node %r", "1e-15"]);
-    for tolerance in ["nan", "-1", "inf", "x"] {
-        folder.cnnc(&format!("verify net.cnn --tolerance {tolerance}")).usage("expected a finite number");
-    }
-}
-
-#[test]
-fn what_is_no_number_is_none_in_both() {
-    for op in ["Sqrt", "Log"] {
-        let folder = Folder::with("net.onnx", onnx(&[(op, "x", "y")], "x", &["y"]));
-        let ran = folder.cnnc("run net.onnx --input random:1").good();
-        assert!(ran.contains("NaN"), "{ran}");
-        assert_eq!(folder.cnnc("verify net.onnx --json").json()["good"], true);
-    }
-    let by_zero = "graph @net(%x: f32[4]) {\n  %z: f32[4] = sub %x, %x\n  %o: f32[4] = const splat(1)\n  \
-                   %a: f32[4] = div %o, %z\n  %b: f32[4] = add %a, %x\n  return %b\n}\n";
-    let folder = Folder::with("net.cnn", by_zero);
-    assert!(folder.cnnc("run net.cnn --input random:1").good().contains("inf"));
-    assert_eq!(folder.cnnc("verify net.cnn --json").json()["good"], true);
 }
 
 #[test]
