@@ -37,6 +37,24 @@ fn a_value_of_several_steps_is_read_after_the_last() {
 }
 
 #[test]
+fn a_step_of_the_narrowest_type_is_only_rounding() {
+    let net = "graph @net(%x: f16[1,2,6,6]) {\n  %g: f16[2] = const rand(1)\n  %b: f16[2] = const rand(2)\n  \
+               %m: f16[2] = const rand(3)\n  %v: f16[2] = const rand(4, min=0.5)\n  \
+               %y: f16[1,2,6,6] = batch_norm %x, %g, %b, %m, %v\n  return %y\n}\n";
+    let folder = Folder::with("net.cnn", net);
+    let json = folder.cnnc("verify net.cnn --json").json();
+    assert_eq!((&json["good"], &json["tolerance"]), (&json!(true), &json!(4.0 / 1024.0)), "{json}");
+    assert_eq!(folder.cnnc("verify net.cnn --json --tolerance 0.5").json()["tolerance"], 0.5);
+    // Of what is only given in f16 nothing is rounded.
+    let wide = "graph @net(%x: f16[1,2,6,6]) {\n  %y: f32[1,2,6,6] = cast %x\n  return %y\n}\n";
+    for (text, tolerance) in [(wide, 1e-5), (CLASSIFIER, 1e-5)] {
+        folder.write("net.cnn", text);
+        assert_eq!(folder.cnnc("verify net.cnn --json").json()["tolerance"], tolerance);
+    }
+    assert!(folder.cnnc("verify --help").good().contains("f16"));
+}
+
+#[test]
 fn what_is_no_number_is_none_in_both() {
     for op in ["Sqrt", "Log"] {
         let folder = Folder::with("net.onnx", onnx(&[(op, "x", "y")], "x", &["y"]));
