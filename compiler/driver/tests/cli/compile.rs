@@ -179,6 +179,27 @@ fn usage_errors_are_status_2() {
 }
 
 #[test]
+fn no_model_has_the_name_of_a_type() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    for ending in ["so", "o", "a", "h"] {
+        for output in [format!("-o cnnc.{ending}"), format!("-o a.{ending} --name cnnc")] {
+            let ran = folder.cnnc(&format!("compile net.cnn {output}"));
+            ran.refuses(&["E_OPTION", "cnnc_model is a type of cnnc.h", "help: give another name: --name "]);
+        }
+    }
+    assert_eq!(folder.files(), ["net.cnn"]);
+    folder.cnnc("compile net.cnn -o cnnc.h --name net").good();
+    folder.cnnc("compile net.cnn -o CNNC.h -o cnnc_.h").good();
+    for header in ["cnnc.h", "CNNC.h", "cnnc_.h"] {
+        let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-xc"];
+        folder.run("cc".as_ref(), &[&flags[..], &[header]].concat()).good();
+    }
+    // In memory nobody calls it by its name.
+    folder.write("net.cnn", CLASSIFIER.replace("@classifier", "@cnnc"));
+    folder.cnnc("run net.cnn --input random:1").good();
+}
+
+#[test]
 fn inspect_says_where_a_library_comes_from() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     folder
