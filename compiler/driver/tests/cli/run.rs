@@ -44,6 +44,26 @@ fn tensors_go_from_file_to_file() {
     folder
         .cnnc("run net.cnn --input x=random:1 --input x=random:2")
         .refuses(&["E_OPTION", "\"x\" two values"]);
+    let two =
+        "graph @two(%a: f32[1,3,4,5], %b: f32[1,3,4,5]) {\n  %y: f32[1,3,4,5] = sub %a, %b\n  return %y\n}\n";
+    folder.write("two.cnn", two);
+    let sub = |values: [&str; 2]| {
+        let values = values.map(|value| format!("--input {value}")).join(" ");
+        folder.cnnc(&format!("run two.cnn {values} -o d.npy")).good();
+        npy(&folder.read("d.npy"))
+    };
+    let [ab, ba] = [sub(["random:1", "random:2"]), sub(["random:2", "random:1"])];
+    assert_ne!(ab, ba);
+    for values in [["a=random:1", "random:2"], ["random:2", "a=random:1"], ["b=random:2", "random:1"]] {
+        assert_eq!(sub(values), ab, "{values:?}: what has a name is placed first");
+    }
+    folder
+        .cnnc("run two.cnn --input random:1 --input b=random:1 --input random:3")
+        .refuses(&["left for \"random:3"]);
+    folder.cnnc("run two.cnn --input b=random:1").refuses(&["\"a\" of type f32[1,3,4,5] has no value"]);
+    for name in ["two.cnn", "d.npy"] {
+        std::fs::remove_file(folder.path(name)).unwrap();
+    }
     let shapes = "check net.cnn --shape x=1x3x12x10 --shape x=2x3x12x10";
     folder.cnnc(shapes).refuses(&["E_OPTION", "--shape speaks of \"x\" twice"]);
     folder.write("cut.npy", &folder.read("a.npy")[..200]);
