@@ -10,6 +10,7 @@ use std::fmt;
 
 use cnnc_codegen::artifact;
 use cnnc_codegen::plan::PlanError;
+use cnnc_frontends::file;
 use cnnc_frontends::onnx::Diagnostic;
 use cnnc_ir::Mismatch;
 use cnnc_passes::Failure;
@@ -131,7 +132,7 @@ impl From<artifact::Error> for Error {
     fn from(error: artifact::Error) -> Error {
         let code = match error {
             artifact::Error::Invalid(_) => E_OPTION,
-            artifact::Error::Io { .. } => E_IO,
+            artifact::Error::Io { path, error } => return file::unwritable(&path, &error).into(),
             artifact::Error::Memory(_) => E_MEMORY,
             artifact::Error::Limit(_) => {
                 let help = "raise --max-code, or compile a network with fewer layers that differ";
