@@ -47,6 +47,10 @@ fn another_machine_gets_files_alone() {
     let mixed = "compile net.cnn -o mixed.so --target aarch64-unknown-linux-gnu --target-features avx2,fma";
     folder.cnnc(mixed).refuses(&["E_OPTION", "no avx2,fma", "--target x86_64-unknown-linux-gnu"]);
     folder.cnnc("compile net.cnn -o mixed.so --target-features neon").refuses(&["E_OPTION", "no neon"]);
+    for net in ["net.cnn", "lenet5"] {
+        let tuned = format!("compile {net} -o tuned.so --tune 1 --target aarch64-unknown-linux-gnu");
+        folder.cnnc(&tuned).refuses(&["E_OPTION", "aarch64-unknown-linux-gnu", "help: leave out --tune"]);
+    }
     assert_eq!(folder.files(), ["net.cnn", "net.o", "net.so"]);
 }
 
