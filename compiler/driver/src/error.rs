@@ -7,6 +7,7 @@
 //! INVARIANT: at least one diagnostic, and none of them contains a line break.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use cnnc_codegen::artifact;
 use cnnc_codegen::plan::PlanError;
@@ -176,6 +177,11 @@ impl From<RunError> for Error {
 
 impl From<WorkspaceError> for Error {
     fn from(error: WorkspaceError) -> Error {
-        Error::new(E_MEMORY, error)
+        let code = match &error {
+            WorkspaceError::Threads(cause) if cause.kind() == ErrorKind::InvalidInput => E_LIMIT,
+            WorkspaceError::Threads(_) => E_MEMORY,
+            _ => return Error::new(E_MEMORY, error),
+        };
+        Error::new(code, error).with_help("take fewer --threads; 0 takes as many as there are processors")
     }
 }

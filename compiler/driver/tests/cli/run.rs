@@ -344,6 +344,15 @@ fn limits_are_judged_before_anything_is_drawn() {
 }
 
 #[test]
+fn more_threads_than_there_can_be_are_refused() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    for command in ["run net.cnn --input random:1", "verify net.cnn", "bench net.cnn --seconds 1"] {
+        let ran = folder.cnnc(&format!("{command} --threads 1025"));
+        ran.refuses(&["E_LIMIT", "1025 threads, at most 1024", "help: take fewer --threads"]);
+    }
+}
+
+#[test]
 fn bench_measures_and_profiles() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     let json = folder.cnnc("bench net.cnn --seconds 1 --threads 1,2 --profile --json").json();
