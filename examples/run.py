@@ -12,7 +12,18 @@ import sys
 
 import numpy as np
 
-DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
+DTYPES = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    4: np.uint16,
+    5: np.int16,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+    10: np.float16,
+    11: np.float64,
+}
 
 
 class Tensor(ctypes.Structure):
@@ -127,7 +138,8 @@ def main():
         arrays = [random.uniform(-1, 1, tensor.zeros().shape).astype(DTYPES[tensor.dtype]) for tensor in model.inputs]
     results = model(*arrays)
     for tensor, result in zip(model.outputs, results):
-        print(f"{tensor.name.decode()} {result.shape}: highest at {result.argmax()}, {result.max():.6f}")
+        best = f"highest at {result.argmax()}, {float(result.max()):.6f}" if result.size else "no elements"
+        print(f"{tensor.name.decode()} {result.shape}: {best}")
     if len(sys.argv) > 3:
         np.save(sys.argv[3], results[0])
 

@@ -7,9 +7,11 @@
 //! INVARIANT: at least one diagnostic, and none of them contains a line break.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use cnnc_codegen::artifact;
 use cnnc_codegen::plan::PlanError;
+use cnnc_frontends::file;
 use cnnc_frontends::onnx::Diagnostic;
 use cnnc_ir::Mismatch;
 use cnnc_passes::Failure;
@@ -131,7 +133,7 @@ impl From<artifact::Error> for Error {
     fn from(error: artifact::Error) -> Error {
         let code = match error {
             artifact::Error::Invalid(_) => E_OPTION,
-            artifact::Error::Io { .. } => E_IO,
+            artifact::Error::Io { path, error } => return file::unwritable(&path, &error).into(),
             artifact::Error::Memory(_) => E_MEMORY,
             artifact::Error::Limit(_) => {
                 let help = "raise --max-code, or compile a network with fewer layers that differ";
@@ -175,6 +177,11 @@ impl From<RunError> for Error {
 
 impl From<WorkspaceError> for Error {
     fn from(error: WorkspaceError) -> Error {
-        Error::new(E_MEMORY, error)
+        let code = match &error {
+            WorkspaceError::Threads(cause) if cause.kind() == ErrorKind::InvalidInput => E_LIMIT,
+            WorkspaceError::Threads(_) => E_MEMORY,
+            _ => return Error::new(E_MEMORY, error),
+        };
+        Error::new(code, error).with_help("take fewer --threads; 0 takes as many as there are processors")
     }
 }

@@ -18,7 +18,7 @@ use cnnc_ir::Module;
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
 use cnnc_runtime::Model;
 
-use crate::{E_INTERNAL, Error, Options, memory, tune};
+use crate::{E_INTERNAL, E_OPTION, Error, Options, memory, tune};
 
 /// Rewrites a network into the one that is planned; `trace` sees it after each pass.
 ///
@@ -143,10 +143,14 @@ impl Compiled {
     /// in one step; after an error nothing is left.
     ///
     /// # Errors
-    /// Another extension, and what the file system refuses.
+    /// Another extension, the name `cnnc`, and what the file system refuses.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         Kind::of(path)?;
         let origin = self.origin(&path.file_stem().unwrap_or_default().to_string_lossy());
+        if origin.name == "cnnc" {
+            let error = Error::new(E_OPTION, "cnnc_model is a type of cnnc.h, no function can have its name");
+            return Err(error.with_help("give another name: --name NAME"));
+        }
         let target = self.options.target();
         let weights = match self.weights.get() {
             Some(weights) => weights,

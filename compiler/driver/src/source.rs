@@ -13,12 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cnnc_frontends::arch::{self, Arch, ArchOptions};
-use cnnc_frontends::onnx::{self, ImportOptions};
+use cnnc_frontends::onnx::{self, Diagnostic, ImportOptions};
 use cnnc_frontends::{file, weights};
 use cnnc_ir::{Module, text, verify};
 use sha2::{Digest, Sha256};
 
-use crate::{E_IO, E_OPTION, E_PARSE, Error, Options};
+use crate::{E_IO, E_MODEL, E_OPTION, E_PARSE, Error, Options};
 
 /// Bytes that the text of a network may have.
 const LARGEST_TEXT: u64 = 256 << 20;
@@ -123,6 +123,11 @@ impl Source {
             Kind::Text => file::read(path, LARGEST_TEXT)?,
             Kind::Onnx => file::read(path, onnx::LARGEST_FILE)?,
         };
+        if [&b"\x7fELF"[..], b"!<arch>\n"].iter().any(|magic| bytes.starts_with(magic)) {
+            return Err(Error::new(E_PARSE, format!("{}: compiled already", path.display())).with_help(
+                "give the network that it was made from; `cnnc run`, `bench` and `inspect` take a .so",
+            ));
+        }
         let weights =
             options.weights.as_deref().map(|path| file::read(path, options.memory())).transpose()?;
         Ok(Source { kind, bytes: Arc::new(bytes), weights: weights.map(Arc::new) })
@@ -141,7 +146,12 @@ impl Source {
                     max_generated: usize::try_from(options.max_generated).unwrap_or(usize::MAX),
                     ..ImportOptions::default()
                 };
-                onnx::import_beside(Bytes(self.bytes), path, &bind)?
+                onnx::import_beside(Bytes(self.bytes), path, &bind).map_err(|mut problems| {
+                    if options.batch.is_some() || !options.shapes.is_empty() {
+                        problems.iter_mut().for_each(blame_shapes);
+                    }
+                    Error::from(problems)
+                })?
             }
         };
         if let Some(bytes) = &self.weights {
@@ -178,6 +188,14 @@ impl Source {
             digest.update(&*weights);
         }
         Ok(digest.finalize().to_vec())
+    }
+}
+
+/// A rule of ONNX may be broken by the shapes that were given, and not by the file.
+fn blame_shapes(problem: &mut Diagnostic) {
+    if problem.code == E_MODEL {
+        let help = "give other shapes or another batch, or correct the file where it is made";
+        problem.help.get_or_insert_with(|| help.into());
     }
 }
 

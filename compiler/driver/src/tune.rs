@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cnnc_codegen::Target;
 use cnnc_codegen::plan::{self, Program, Times};
+use cnnc_codegen::{Machine, Target};
 use cnnc_frontends::file;
 use cnnc_ir::Module;
 use cnnc_runtime::{Model, Workspace};
@@ -42,6 +42,12 @@ struct Round {
 /// # Errors
 /// Those of [`plan`](crate::plan()) and [`jit`](crate::jit); another machine than this one.
 pub fn tune(module: &Module, options: &Options, time: Duration) -> Result<Times, Error> {
+    let machine = options.features.machine();
+    if Machine::host() != Some(machine) {
+        let message = format!("times for {} cannot be measured here", machine.triple());
+        return Err(Error::new(E_OPTION, message)
+            .with_help("leave out --tune, or give the times of such a machine: --tuned FILE"));
+    }
     let ways = plan::ways(module, &options.target());
     let count = ways.values().map(Vec::len).max().unwrap_or_default();
     let rounds = (0..count).map(|round| {

@@ -11,7 +11,7 @@ mod count;
 
 use count::number;
 use std::io::Write;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,13 +66,12 @@ fn forbid_everything(command: &mut Command) {
     };
 }
 
-/// Lets a command write files of at most so many bytes.
+/// Lets a command write files of at most so many bytes, as `ulimit -f` does: a write past them is an error, and a
+/// signal where it is not ignored.
 fn limit(command: &mut Command, most: u64) {
-    // SAFETY: between fork and exec only two calls that are safe there.
+    // SAFETY: between fork and exec only a call that is safe there.
     unsafe {
         command.pre_exec(move || {
-            // A write past the limit is then an error, as on a full disk, and no signal.
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
             let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
             match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
                 0 => Ok(()),
@@ -108,6 +107,11 @@ fn every_file_is_written_whole_or_not_at_all() {
             command.current_dir(folder.path()).args(arguments.split(' ')).stderr(Stdio::piped());
             limit(&mut command, 50);
             refused(&mut command, target);
+            let message = String::from_utf8(command.output().unwrap().stderr).unwrap();
+            assert!(
+                message.contains("File too large") && message.contains("; help: make room for it"),
+                "{message}"
+            );
             assert_eq!(written(folder.path()).len(), usize::from(old.is_some()), "{arguments}");
             let after = std::fs::read_to_string(folder.path().join(target));
             assert_eq!(after.ok().as_deref(), old, "{arguments}");
@@ -159,7 +163,7 @@ fn folders_that_take_no_file() {
 enum When {
     /// At any moment of the whole process.
     Ever,
-    /// As it writes a byte of the temporary file, by the system: its signal for files that grow too long.
+    /// As it writes a byte of the temporary file: the system stops it there, at a limit for files.
     AtByte(u64),
     /// Some time after the temporary file appeared.
     Writing,
@@ -192,30 +196,46 @@ fn watched(folder: &Path, seed: u32) -> (Duration, Duration) {
     (begin.elapsed(), writing)
 }
 
+/// Lets a command stop at every signal, ignored ones too.
+fn traced(command: &mut Command) {
+    // SAFETY: between fork and exec only a call that is safe there.
+    unsafe {
+        command.pre_exec(|| match libc::ptrace(libc::PTRACE_TRACEME) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        })
+    };
+}
+
+/// Lets a traced command go on until it stops at a signal.
+#[track_caller]
+fn goes_on_to(child: &Child, signal: i32) {
+    let (process, mut status) = (child.id() as libc::pid_t, 0);
+    loop {
+        // SAFETY: `status` is written to, and nothing else.
+        assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
+        assert!(libc::WIFSTOPPED(status), "it ended, with {status:#x}, and did not stop at signal {signal}");
+        if libc::WSTOPSIG(status) == signal {
+            return;
+        }
+        let nothing = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: it is stopped, and a child of this thread; no memory is touched.
+        assert_eq!(unsafe { libc::ptrace(libc::PTRACE_CONT, process, nothing, nothing) }, 0);
+    }
+}
+
 /// Kills a writer, after a part of the time that it takes; answers whether it was killed.
 fn kill(folder: &Path, seed: u32, when: When, (whole, writing): (Duration, Duration), part: f64) -> bool {
     let mut command = compile(folder, seed, "net.so");
     if let When::AtByte(most) = when {
-        // SAFETY: between fork and exec only calls that are safe there.
-        unsafe {
-            command.pre_exec(move || {
-                let limit = |what, most| {
-                    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-                    libc::setrlimit(what, &limit)
-                };
-                // Its end leaves no core: nothing else would be written there.
-                match limit(libc::RLIMIT_CORE, 0) | limit(libc::RLIMIT_FSIZE, most) {
-                    0 => Ok(()),
-                    _ => Err(std::io::Error::last_os_error()),
-                }
-            })
-        };
-        return command.status().unwrap().signal() == Some(libc::SIGXFSZ);
+        limit(&mut command, most);
+        traced(&mut command);
     }
     let mut child = command.spawn().unwrap();
     match when {
         When::Ever => std::thread::sleep(whole.mul_f64(part)),
-        _ => {
+        When::AtByte(_) => goes_on_to(&child, libc::SIGXFSZ),
+        When::Writing => {
             waits(&mut child, folder, true);
             std::thread::sleep(writing.mul_f64(0.8 * part));
         }

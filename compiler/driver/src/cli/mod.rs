@@ -62,6 +62,9 @@ enum Command {
 /// Runs the command that the process was given.
 pub(crate) fn main() -> ExitCode {
     allocator::return_freed_blocks();
+    // A file over the user's limit is then an error like a full disk, and what was begun of it is cleared away.
+    // SAFETY: the signal gets no handler.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let cli = Cli::parse();
     set_hook(Box::new(|panic| {
         complain(&Error::new(E_INTERNAL, panic).with_help("this is a bug in cnnc"));

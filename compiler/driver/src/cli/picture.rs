@@ -183,7 +183,10 @@ fn deviation(text: &str) -> Result<f32, String> {
 /// `224x224`, height and width.
 fn size(text: &str) -> Result<(usize, usize), String> {
     let (height, width) = text.split_once('x').ok_or("expected HxW, such as 224x224")?;
-    let extent = |text: &str| text.parse().map_err(|error| format!("{text:?}: {error}"));
+    let extent = |text: &str| {
+        let extent = text.parse().ok().filter(|&extent| extent > 0);
+        extent.ok_or_else(|| format!("expected HxW, and {text:?} is no whole number from 1"))
+    };
     Ok((extent(height)?, extent(width)?))
 }
 
@@ -192,9 +195,10 @@ fn decode(path: &Path, (height, width): (usize, usize)) -> Result<DynamicImage, 
     if is_raw(path) {
         let given = bytes.len();
         let extents = u32::try_from(width).ok().zip(u32::try_from(height).ok());
-        let picture = extents.and_then(|(width, height)| RgbImage::from_raw(width, height, bytes));
         // The image crate takes longer buffers too.
-        let picture = picture.filter(|picture| picture.len() == given);
+        let fits = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(3)) == Some(given);
+        let extents = extents.filter(|_| fits);
+        let picture = extents.and_then(|(width, height)| RgbImage::from_raw(width, height, bytes));
         let wrong = || {
             let message = format!("holds {given} bytes, not 3 for each of {height}x{width} pixels");
             fault(path, message).with_help("--picture-size HxW says how large the picture is")

@@ -114,36 +114,43 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 
 /// The values of the inputs, in order: those that are named, and the others in the order in which they are given.
 fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Result<Vec<Tensor>, Error> {
-    let pictures = open::pictures(model)?;
-    let mut values: Vec<Option<Tensor>> = vec![None; model.inputs().len()];
+    let mut values: Vec<Option<&str>> = vec![None; model.inputs().len()];
+    let mut unnamed = Vec::new();
     for text in given {
-        let named = model
-            .inputs()
-            .iter()
-            .enumerate()
-            .find_map(|(i, info)| Some((i, text.strip_prefix(info.name.as_str())?.strip_prefix('=')?)));
-        let free = values.iter().position(Option::is_none).map(|i| (i, text.as_str()));
-        let (index, text) = named.or(free).ok_or_else(|| {
-            let has = values.len();
+        let named =
+            model.inputs().iter().zip(&mut values).find_map(|(info, value)| {
+                Some((info, value, text.strip_prefix(&info.name)?.strip_prefix('=')?))
+            });
+        match named {
+            Some((info, Some(_), _)) => {
+                let error = Error::new(E_OPTION, format!("--input gives {:?} two values", info.name));
+                return Err(error.with_help("give one"));
+            }
+            Some((_, value, text)) => *value = Some(text),
+            None => unnamed.push(text),
+        }
+    }
+    for text in unnamed {
+        let has = values.len();
+        let free = values.iter_mut().find(|value| value.is_none()).ok_or_else(|| {
             Error::new(E_OPTION, format!("no input is left for {text:?}, the model has {has}"))
         })?;
-        let info = &model.inputs()[index];
-        if values[index].is_some() {
-            let error = Error::new(E_OPTION, format!("--input gives {:?} two values", info.name));
-            return Err(error.with_help("give one"));
-        }
-        let ty = open::ty(info)?;
-        values[index] = Some(match picture::is_raw(text.as_ref()) {
-            true => preprocessing.read(text.as_ref(), &ty, pictures.get(&info.name))?,
-            false => values::read(text, &ty)?,
-        });
+        *free = Some(text);
     }
+    let pictures = open::pictures(model)?;
     let missing = |info: &TensorInfo| {
         let ty = output::typed(info.dtype, &info.shape);
         Error::new(E_OPTION, format!("the input {:?} of type {ty} has no value", info.name))
             .with_help("give --input FILE, --input random:SEED or --image FILE")
     };
-    values.into_iter().zip(model.inputs()).map(|(value, info)| value.ok_or_else(|| missing(info))).collect()
+    let read = |(value, info): (Option<&str>, &TensorInfo)| {
+        let (text, ty) = (value.ok_or_else(|| missing(info))?, open::ty(info)?);
+        match picture::is_raw(text.as_ref()) {
+            true => preprocessing.read(text.as_ref(), &ty, pictures.get(&info.name)),
+            false => values::read(text, &ty),
+        }
+    };
+    values.into_iter().zip(model.inputs()).map(read).collect()
 }
 
 fn only_input(model: &Model) -> Result<&TensorInfo, Error> {

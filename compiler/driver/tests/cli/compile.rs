@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{CLASSIFIER, Folder, shared, unsupported};
+use crate::{CLASSIFIER, Folder, shared, symbolic, unsupported};
 
 #[test]
 fn every_kind_is_written_in_silence() {
@@ -47,6 +47,10 @@ fn another_machine_gets_files_alone() {
     let mixed = "compile net.cnn -o mixed.so --target aarch64-unknown-linux-gnu --target-features avx2,fma";
     folder.cnnc(mixed).refuses(&["E_OPTION", "no avx2,fma", "--target x86_64-unknown-linux-gnu"]);
     folder.cnnc("compile net.cnn -o mixed.so --target-features neon").refuses(&["E_OPTION", "no neon"]);
+    for net in ["net.cnn", "lenet5"] {
+        let tuned = format!("compile {net} -o tuned.so --tune 1 --target aarch64-unknown-linux-gnu");
+        folder.cnnc(&tuned).refuses(&["E_OPTION", "aarch64-unknown-linux-gnu", "help: leave out --tune"]);
+    }
     assert_eq!(folder.files(), ["net.cnn", "net.o", "net.so"]);
 }
 
@@ -176,6 +180,56 @@ fn usage_errors_are_status_2() {
     folder.cnnc("frobnicate").usage("frobnicate");
     folder.cnnc("").usage("Usage");
     assert_eq!(folder.files(), ["net.cnn"]);
+}
+
+#[test]
+fn no_model_has_the_name_of_a_type() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    for ending in ["so", "o", "a", "h"] {
+        for output in [format!("-o cnnc.{ending}"), format!("-o a.{ending} --name cnnc")] {
+            let ran = folder.cnnc(&format!("compile net.cnn {output}"));
+            ran.refuses(&["E_OPTION", "cnnc_model is a type of cnnc.h", "help: give another name: --name "]);
+        }
+    }
+    assert_eq!(folder.files(), ["net.cnn"]);
+    folder.cnnc("compile net.cnn -o cnnc.h --name net").good();
+    folder.cnnc("compile net.cnn -o CNNC.h -o cnnc_.h").good();
+    for header in ["cnnc.h", "CNNC.h", "cnnc_.h"] {
+        let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-xc"];
+        folder.run("cc".as_ref(), &[&flags[..], &[header]].concat()).good();
+    }
+    // In memory nobody calls it by its name.
+    folder.write("net.cnn", CLASSIFIER.replace("@classifier", "@cnnc"));
+    folder.cnnc("run net.cnn --input random:1").good();
+}
+
+#[test]
+fn compiled_files_are_no_networks() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    folder.cnnc("compile net.cnn -o net.so -o net.o -o net.a").good();
+    for command in ["verify", "explain", "check", "report", "dump", "compile -o x.so"] {
+        let ran = folder.cnnc(&format!("{command} net.so"));
+        ran.refuses(&["E_PARSE", "net.so: compiled already", "help: give the network that it was made from"]);
+    }
+    for file in ["net.o", "net.a"] {
+        let ran = folder.cnnc(&format!("run {file} --input random:1"));
+        ran.refuses(&["E_PARSE", file, "compiled already", "`cnnc run`, `bench` and `inspect` take a .so"]);
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_to_blame() {
+    let folder = Folder::with("odd.onnx", symbolic(&[("a", &["N", "H"]), ("b", &["N", "H"])]));
+    folder.cnnc("check odd.onnx --shape a=1x8 --shape b=1x8").good();
+    let blamed = "help: give other shapes or another batch, or correct the file where it is made";
+    for shapes in ["--shape a=1x8 --shape b=1x9", "--shape a=2x8 --shape b=3x8"] {
+        folder.cnnc(&format!("check odd.onnx {shapes}")).refuses(&["E_MODEL", "is given as", blamed]);
+    }
+    // What says more than that stays.
+    folder.cnnc("check odd.onnx --shape c=1x8").refuses(&["E_MODEL", "help: its inputs are \"a\", \"b\""]);
+    folder.write("odd.onnx", symbolic(&[("a", &["N"]), ("b", &["H"])]));
+    let ran = folder.cnnc("check odd.onnx --shape a=2 --shape b=3");
+    ran.refuses(&["E_MODEL node 0", "(Add)", blamed]);
 }
 
 #[test]

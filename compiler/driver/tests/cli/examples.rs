@@ -69,4 +69,16 @@ fn python_runs_a_library() {
     folder.cnnc("run mirror.cnn --input random:5 -o in.npy").good();
     folder.run(&python, &[source, "mirror.so", "in.npy", "out.npy"]).good();
     assert_eq!(npy(&folder.read("in.npy")), npy(&folder.read("out.npy")));
+
+    for (ty, perm) in
+        [("u16[4]", "[0]"), ("i16[4]", "[0]"), ("bool[4]", "[0]"), ("f64[]", "[]"), ("f32[0]", "[0]")]
+    {
+        let net =
+            format!("graph @net(%x: {ty}) {{\n  %y: {ty} = transpose %x, perm={perm}\n  return %y\n}}\n");
+        folder.write("net.cnn", net);
+        folder.cnnc("compile net.cnn -o net.so").good();
+        let printed = folder.run(&python, &[source, "net.so"]).good();
+        let wanted = if ty == "f32[0]" { "y (0,): no elements" } else { "highest at " };
+        assert!(printed.contains(wanted), "{ty}: {printed}");
+    }
 }

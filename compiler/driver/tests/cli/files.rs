@@ -131,10 +131,15 @@ fn help_fits_what_is_wrong() {
         ("check net.cnn --weights absent", "help: check how its path is written"),
         ("inspect net.so", "net.so: file too short; help: give a library"),
         ("arch export lenet5 -o absent/net.onnx", "help: make its folder first"),
+        ("compile net.cnn -o absent/x.so", "help: make its folder first"),
     ] {
         let ran = folder.cnnc(command);
         ran.refuses(&[help]);
         assert!(ran.stderr().matches("net.so").count() < 2, "{}", ran.stderr());
+    }
+    // One problem is one line, whatever its file is called.
+    for arguments in [["compile", "net.cnn", "-o", "a\nb/x.so"], ["run", "net.cnn", "--input", "a\nb.npy"]] {
+        folder.run(env!("CARGO_BIN_EXE_cnnc").as_ref(), &arguments).refuses(&["E_IO: a\\nb"]);
     }
     folder.write("net.cnn", CLASSIFIER.replace("gemm", "gem"));
     folder.cnnc("check net.cnn").refuses(&["net.cnn:10:", "help: correct that line"]);

@@ -8,6 +8,7 @@ mod files;
 mod report;
 mod run;
 mod show;
+mod verify;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -56,21 +57,48 @@ fn onnx(nodes: &[(&str, &str, &str)], input: &str, outputs: &[&str]) -> Vec<u8> 
         output: vec![to.into()],
         ..NodeProto::default()
     };
+    let of_four = |name: &&str| value(name, &[dimension::Value::DimValue(4)]);
+    model(nodes.iter().map(node).collect(), [of_four(&input)], outputs.iter().map(of_four))
+}
+
+/// A file of ONNX: the sum of two inputs whose extents have names.
+fn symbolic(inputs: &[(&str, &[&str]); 2]) -> Vec<u8> {
+    let node = NodeProto {
+        op_type: "Add".into(),
+        input: inputs.iter().map(|(name, _)| name.to_string()).collect(),
+        output: vec!["y".into()],
+        ..NodeProto::default()
+    };
+    let extents = |names: &[&str]| -> Vec<dimension::Value> {
+        names.iter().map(|name| dimension::Value::DimParam(name.to_string())).collect()
+    };
+    let of = |(name, names): &(&str, &[&str])| value(name, &extents(names));
+    model(vec![node], inputs.iter().map(of), [of(&("y", inputs[0].1))])
+}
+
+/// An input or output of f32.
+fn value(name: &str, extents: &[dimension::Value]) -> ValueInfoProto {
+    let mut info = ValueInfoProto { name: name.into(), ..ValueInfoProto::default() };
+    let tensor = info.type_.mut_or_insert_default().mut_tensor_type();
+    tensor.elem_type = 1;
+    let dim = |extent: &dimension::Value| Dimension { value: Some(extent.clone()), ..Dimension::default() };
+    tensor.shape.mut_or_insert_default().dim.extend(extents.iter().map(dim));
+    info
+}
+
+/// The bytes of a file of ONNX.
+fn model(
+    nodes: Vec<NodeProto>,
+    inputs: impl IntoIterator<Item = ValueInfoProto>,
+    outputs: impl IntoIterator<Item = ValueInfoProto>,
+) -> Vec<u8> {
     let mut model = ModelProto { ir_version: 8, ..ModelProto::default() };
     model.opset_import.push(OperatorSetIdProto { version: 13, ..OperatorSetIdProto::default() });
     let graph = model.graph.mut_or_insert_default();
     graph.name = "bad".into();
-    graph.node = nodes.iter().map(node).collect();
-    for (names, list) in [(&[input][..], &mut graph.input), (outputs, &mut graph.output)] {
-        list.extend(names.iter().map(|name| {
-            let mut info = ValueInfoProto { name: name.to_string(), ..ValueInfoProto::default() };
-            let tensor = info.type_.mut_or_insert_default().mut_tensor_type();
-            tensor.elem_type = 1;
-            let extent = Dimension { value: Some(dimension::Value::DimValue(4)), ..Dimension::default() };
-            tensor.shape.mut_or_insert_default().dim.push(extent);
-            info
-        }));
-    }
+    graph.node = nodes;
+    graph.input.extend(inputs);
+    graph.output.extend(outputs);
     model.write_to_bytes().unwrap()
 }
 

@@ -1,11 +1,11 @@
-//! `run`, `verify` and `bench`: numbers, from tensors and from pictures.
+//! `run` and `bench`: numbers, from tensors and from pictures.
 
 use std::process::Command;
 
 use npyz::WriterBuilder;
 use serde_json::{Value, json};
 
-use crate::{CLASSIFIER, Folder, MIRROR, npy, onnx, shared};
+use crate::{CLASSIFIER, Folder, MIRROR, npy, shared};
 
 #[test]
 fn memory_library_and_threads_give_the_same_bits() {
@@ -44,6 +44,26 @@ fn tensors_go_from_file_to_file() {
     folder
         .cnnc("run net.cnn --input x=random:1 --input x=random:2")
         .refuses(&["E_OPTION", "\"x\" two values"]);
+    let two =
+        "graph @two(%a: f32[1,3,4,5], %b: f32[1,3,4,5]) {\n  %y: f32[1,3,4,5] = sub %a, %b\n  return %y\n}\n";
+    folder.write("two.cnn", two);
+    let sub = |values: [&str; 2]| {
+        let values = values.map(|value| format!("--input {value}")).join(" ");
+        folder.cnnc(&format!("run two.cnn {values} -o d.npy")).good();
+        npy(&folder.read("d.npy"))
+    };
+    let [ab, ba] = [sub(["random:1", "random:2"]), sub(["random:2", "random:1"])];
+    assert_ne!(ab, ba);
+    for values in [["a=random:1", "random:2"], ["random:2", "a=random:1"], ["b=random:2", "random:1"]] {
+        assert_eq!(sub(values), ab, "{values:?}: what has a name is placed first");
+    }
+    folder
+        .cnnc("run two.cnn --input random:1 --input b=random:1 --input random:3")
+        .refuses(&["left for \"random:3"]);
+    folder.cnnc("run two.cnn --input b=random:1").refuses(&["\"a\" of type f32[1,3,4,5] has no value"]);
+    for name in ["two.cnn", "d.npy"] {
+        std::fs::remove_file(folder.path(name)).unwrap();
+    }
     let shapes = "check net.cnn --shape x=1x3x12x10 --shape x=2x3x12x10";
     folder.cnnc(shapes).refuses(&["E_OPTION", "--shape speaks of \"x\" twice"]);
     folder.write("cut.npy", &folder.read("a.npy")[..200]);
@@ -268,6 +288,14 @@ fn pictures_of_another_size_are_resized() {
     }
     folder.write("short.rgb", [1, 2, 3]);
     folder.cnnc("run mirror.cnn --image short.rgb").refuses(&["3 bytes", "4x5", "--picture-size"]);
+    folder.write("long.rgb", [7; 61]);
+    folder.cnnc("run mirror.cnn --image long.rgb").refuses(&["61 bytes", "4x5", "--picture-size"]);
+    folder.cnnc("run mirror.cnn --input long.rgb --picture-size 4x4").refuses(&["61 bytes", "4x4"]);
+    let most = "run mirror.cnn --image long.rgb --picture-size 4294967295x18446744073709551615";
+    folder.cnnc(most).refuses(&["61 bytes", "4294967295x18446744073709551615"]);
+    for size in ["0x7", "7x0", "0x0"] {
+        folder.cnnc(&format!("run mirror.cnn --image long.rgb --picture-size {size}")).usage("from 1");
+    }
     folder.write("wide.rgb", [51, 102, 204].repeat(7 * 9));
     folder.cnnc("run mirror.cnn --image wide.rgb --raw --picture-size 7x9 -o wide.npy").good();
     assert_eq!(folder.read("wide.npy"), folder.read("big.npy"));
@@ -299,39 +327,6 @@ fn the_best_classes_are_named() {
 }
 
 #[test]
-fn verify_compares_outputs_and_nodes() {
-    let folder = Folder::with("net.cnn", CLASSIFIER);
-    for features in ["avx2,fma", "sse4.1,fma"] {
-        let json = folder.cnnc(&format!("verify net.cnn --json --target-features {features}")).json();
-        assert_eq!(json["good"], true);
-        assert_eq!(json["outputs"][0]["name"], "y");
-        let relative = json["outputs"][0]["relative"].as_f64().unwrap();
-        assert!(relative > 0.0 && relative < 1e-6, "{relative}");
-        assert_eq!(json["nodes_compared"], 2, "both convolutions lie in the arena");
-    }
-    assert!(folder.cnnc("verify net.cnn --seed 9 --threads 2").good().contains("all agree"));
-    folder.cnnc("verify net.cnn --tolerance 1e-15").refuses(&["E_RUN node %r", "1e-15"]);
-    for tolerance in ["nan", "-1", "inf", "x"] {
-        folder.cnnc(&format!("verify net.cnn --tolerance {tolerance}")).usage("expected a finite number");
-    }
-}
-
-#[test]
-fn what_is_no_number_is_none_in_both() {
-    for op in ["Sqrt", "Log"] {
-        let folder = Folder::with("net.onnx", onnx(&[(op, "x", "y")], "x", &["y"]));
-        let ran = folder.cnnc("run net.onnx --input random:1").good();
-        assert!(ran.contains("NaN"), "{ran}");
-        assert_eq!(folder.cnnc("verify net.onnx --json").json()["good"], true);
-    }
-    let by_zero = "graph @net(%x: f32[4]) {\n  %z: f32[4] = sub %x, %x\n  %o: f32[4] = const splat(1)\n  \
-                   %a: f32[4] = div %o, %z\n  %b: f32[4] = add %a, %x\n  return %b\n}\n";
-    let folder = Folder::with("net.cnn", by_zero);
-    assert!(folder.cnnc("run net.cnn --input random:1").good().contains("inf"));
-    assert_eq!(folder.cnnc("verify net.cnn --json").json()["good"], true);
-}
-
-#[test]
 fn limits_are_judged_before_anything_is_drawn() {
     let text =
         "graph @net(%x: f32[1,1000000,1000000]) {\n  %y: f32[1,1000000,1000000] = relu %x\n  return %y\n}\n";
@@ -345,6 +340,15 @@ fn limits_are_judged_before_anything_is_drawn() {
         let shell = format!("ulimit -v 16000000; exec \"$0\" {command} --max-memory 1024GiB");
         let ran = folder.run("sh".as_ref(), &["-c", &shell, env!("CARGO_BIN_EXE_cnnc")]);
         ran.refuses(&["E_MEMORY: the system has not the ", " bytes that it takes; help: "]);
+    }
+}
+
+#[test]
+fn more_threads_than_there_can_be_are_refused() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    for command in ["run net.cnn --input random:1", "verify net.cnn", "bench net.cnn --seconds 1"] {
+        let ran = folder.cnnc(&format!("{command} --threads 1025"));
+        ran.refuses(&["E_LIMIT", "1025 threads, at most 1024", "help: take fewer --threads"]);
     }
 }
 
