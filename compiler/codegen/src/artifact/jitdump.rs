@@ -34,7 +34,7 @@ static FILES: OnceLock<Option<Mutex<Files>>> = OnceLock::new();
 /// Writes down the finished functions of a module; a profile is a help, so what the system refuses is no error.
 pub(super) fn record(module: &JITModule) {
     let open = || {
-        let folder = PathBuf::from(env::var_os(FOLDER)?);
+        let folder = PathBuf::from(env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
         let machine = u32::from(Machine::host()?.elf());
         let dump = JitDumpFile::new(folder.join(format!("jit-{}.dump", process::id())), machine).ok()?;
         let map = File::create(folder.join(format!("perf-{}.map", process::id()))).ok()?;

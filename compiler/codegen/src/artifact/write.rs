@@ -59,7 +59,9 @@ impl Artifact<'_> {
     fn write_file(&self, path: &Path, sync: bool) -> Result<(), Error> {
         let kind = Kind::of(path)?;
         let fail = |error| Error::Io { path: path.to_owned(), error };
-        let folder = match path.parent() {
+        // A link stays, what it leads to is replaced.
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let folder = match place.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
@@ -76,7 +78,7 @@ impl Artifact<'_> {
         if sync {
             file.as_file().sync_all().map_err(fail)?;
         }
-        file.persist(path).map_err(|error| fail(error.error))?;
+        file.persist(&place).map_err(|error| fail(error.error))?;
         Ok(())
     }
 }

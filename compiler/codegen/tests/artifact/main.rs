@@ -275,6 +275,13 @@ fn nothing_is_left_of_a_failed_write() {
     assert!(matches!(artifact.write(&folder.join("net.dll")), Err(Error::Invalid(_))));
     let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["net.so"]);
+
+    // A link is followed.
+    let (held, link) = (folder.join("held.h"), folder.join("link.h"));
+    fs::write(&held, "before").unwrap();
+    std::os::unix::fs::symlink("held.h", &link).unwrap();
+    artifact.write(&link).unwrap();
+    assert!(link.is_symlink() && fs::read_to_string(&held).unwrap().contains("net_model"));
 }
 
 #[test]

@@ -100,6 +100,9 @@ fn code_in_memory_is_written_down_for_perf() {
     let folder = Folder::with("net.cnn", CLASSIFIER);
     let mut command = Command::new(env!("CARGO_BIN_EXE_cnnc"));
     let command = command.args(["run", "net.cnn", "--input", "random:1"]).current_dir(folder.path("."));
+    let before = folder.files();
+    assert!(command.env("CNNC_JITDUMP", "").output().unwrap().status.success());
+    assert_eq!(folder.files(), before);
     assert!(command.env("CNNC_JITDUMP", ".").output().unwrap().status.success());
     let files = folder.files();
     let dump = files.iter().find(|name| name.ends_with(".dump")).unwrap();
