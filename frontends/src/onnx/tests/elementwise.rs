@@ -5,11 +5,11 @@ use super::{Attribute, Model, ints, tensor};
 use cnnc_ir::Tensor;
 
 /// The result of one node on these operands, as f32.
-fn value(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Vec<f64> {
+pub(super) fn value(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Vec<f64> {
     model(opset, op, operands, attributes).result(&[]).1
 }
 
-fn model(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Model {
+pub(super) fn model(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Model {
     let names: Vec<String> = (0..operands.len()).map(|k| format!("w{k}")).collect();
     let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
     let model = Model::new(opset).node(op, &inputs, &["y"], attributes);
@@ -23,7 +23,7 @@ fn f32s(elements: &[f32]) -> Tensor {
 
 /// Asserts that numbers agree but for a few roundings of f32.
 #[track_caller]
-fn near(got: &[f64], want: &[f64]) {
+pub(super) fn near(got: &[f64], want: &[f64]) {
     let close = |(g, w): (&f64, &f64)| g == w || (g - w).abs() <= 1e-6 * w.abs() || g.is_nan() && w.is_nan();
     assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?}, expected {want:?}");
 }
