@@ -2,7 +2,7 @@
 
 use super::Value::{Float, Int, Text};
 use super::{Attribute, Model, ints, tensor};
-use cnnc_ir::Tensor;
+use cnnc_ir::{Data, Tensor};
 
 /// The result of one node on these operands, as f32.
 pub(super) fn value(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Vec<f64> {
@@ -69,6 +69,59 @@ fn a_negative_slope_of_one_number_is_leaky() {
 }
 
 #[test]
+fn numbers_of_f64_keep_their_digits() {
+    let x = tensor(&[2], &[-1.0f64, 1.0]);
+    let model = Model::new(16).weight("x", x).weight("s", tensor(&[1], &[0.1f64]));
+    let model = model.node("PRelu", &["x", "s"], &["y"], &[]).weight("ten", tensor(&[1], &[1e17f64]));
+    let model = model.node("Mul", &["y", "ten"], &["z"], &[]).node("Cast", &["z"], &["w"], &[("to", Int(7))]);
+    let model = model.weight("start", ints(&[10_000_000_000_000_000]));
+    let model =
+        model.node("Add", &["w", "start"], &["v"], &[]).node("Cast", &["v"], &["r"], &[("to", Int(1))]);
+    assert_eq!(model.output("r").result(&[]).1[0], 0.0);
+    for least in [f64::NEG_INFINITY, f64::INFINITY] {
+        let x = tensor(&[2, 2], &[least; 4]);
+        assert_eq!(value(18, "ReduceLogSumExp", &[x], &[("keepdims", Int(0))]), [least]);
+    }
+}
+
+#[test]
+fn norms_of_zeros_and_of_almost_nothing() {
+    let of = |x: Tensor, p| value(22, "LpNormalization", &[x], &[("p", Int(p))]);
+    assert_eq!(of(f32s(&[0.0, -0.0]), 2), [0.0, 0.0]);
+    assert_eq!(of(f32s(&[3e-39, 3e-39]), 1), [0.5, 0.5]);
+    assert_eq!(of(tensor(&[1], &[1e-40f64]), 2), [1.0]);
+    assert!(of(f32s(&[f32::NAN, 1.0]), 2).iter().all(|x| x.is_nan()));
+}
+
+#[test]
+fn ranges_of_integers_are_exact() {
+    let range = |opset, numbers: [i64; 3], attributes: &[Attribute]| {
+        let operands = numbers.map(|n| tensor(&[], &[n]));
+        model(opset, "Range", &operands, attributes).node("Identity", &["y"], &["i"], &[]).output("i")
+    };
+    let elements = |numbers: [i64; 3]| {
+        let mut model = range(11, numbers, &[]);
+        model.0.graph.mut_or_insert_default().output.remove(0);
+        let info = &mut model.0.graph.mut_or_insert_default().output[0];
+        info.type_.mut_or_insert_default().mut_tensor_type().elem_type = 7;
+        let Data::I64(elements) = model.run(&[]).remove(0).data().clone() else { panic!("no integers") };
+        elements
+    };
+    const BIG: i64 = (1 << 53) + 1;
+    assert_eq!(elements([BIG, BIG + 3, 1]), [BIG, BIG + 1, BIG + 2]);
+    assert_eq!(elements([BIG + 3, BIG, -2]), [BIG + 3, BIG + 1]);
+    assert_eq!(elements([i64::MIN, i64::MAX, i64::MAX]), [i64::MIN, -1, i64::MAX - 1]);
+    assert_eq!(elements([3, 3, 1]), [0i64; 0]);
+    assert_eq!(elements([3, 0, 5]), [0i64; 0]);
+    assert_eq!(elements([0, 5, 2]), [0, 2, 4]);
+    assert!(range(11, [0, 1, 0], &[]).problems()[0].contains("no elements"));
+    assert!(range(11, [i64::MIN, i64::MAX, 1], &[]).problems()[0].contains("E_LIMIT"));
+    let stash = [("stash_type", Int(1))];
+    assert_eq!(value(27, "Range", &[0.0f32, 3.0, 1.0].map(|n| tensor(&[], &[n])), &stash), [0.0, 1.0, 2.0]);
+    assert!(range(11, [0, 1, 1], &stash).problems()[0].contains("unknown attribute"));
+}
+
+#[test]
 fn powers_have_the_type_of_their_base() {
     let pow = |x: Tensor, y: Tensor| value(15, "Pow", &[x, y], &[]);
     near(&pow(f32s(&[2.0, 4.0]), ints(&[3, -1])), &[8.0, 0.25]);
@@ -125,5 +178,10 @@ fn integers() {
         value(13, "Clip", &[ints(&[-5, 5]), tensor(&[], &[-1i64]), tensor(&[], &[1i64])], &[]),
         [-1.0, 1.0]
     );
+    let shrink = |x: Tensor, attributes: &[Attribute]| value(9, "Shrink", &[x], attributes);
+    let far = [("bias", Float(1.5)), ("lambd", Float(1.5))];
+    assert_eq!(shrink(tensor(&[5], &[3i32, -3, 1, 0, 2]), &far), [1.0, -1.0, 0.0, 0.0, 0.0]);
+    let near = [("bias", Float(0.5)), ("lambd", Float(1.5))];
+    assert_eq!(shrink(bytes(&[3, 0, 1, 2]), &near), [2.0, 0.0, 0.0, 1.0]);
     assert_eq!(value(15, "CastLike", &[f32s(&[2.75]), ints(&[1])], &[]), [2.0]);
 }
