@@ -90,6 +90,7 @@ fn split_makes_slices() {
     let expected = [vec![1.0, 2.0], vec![3.0, 4.0, 5.0]];
     assert_eq!(parts(11, &[], &[("split", Ints(&[2, 3]))]), expected);
     assert_eq!(parts(13, &[ints(&[2, 3])], &[]), expected);
+    assert_eq!(parts(1, &[tensor(&[2], &[2.0f32, 3.0])], &[]), expected);
     assert_eq!(parts(18, &[], &[("num_outputs", Int(2))]), [vec![1.0, 2.0, 3.0], vec![4.0, 5.0]]);
 }
 
@@ -118,11 +119,52 @@ fn nearest_elements_are_those_below_up_to_opset_10() {
     for model in [upsample_7, upsample_9, resize_10] {
         assert_eq!(model.result(&[counting(&[1, 1, 2])]), (vec![1, 1, 4], vec![1.0, 1.0, 2.0, 2.0]));
     }
+    let sides = [("height_scale", Float(1.0)), ("width_scale", Float(2.0))];
+    let upsample_1 = one(1, "Upsample", &[1, 1, 1, 2], &[], &sides);
+    assert_eq!(upsample_1.result(&[counting(&[1, 1, 1, 2])]).1, [1.0, 1.0, 2.0, 2.0]);
+    assert!(
+        one(1, "Upsample", &[1, 1, 1, 2], &[], &sides[..1]).problems()[0].contains("width_scale is missing")
+    );
     let resize =
         Model::new(11).input("x", &[1, 1, 2]).weight("s", scales).weight("none", tensor::<f32>(&[0], &[]));
     let linear = [("mode", Text("linear"))];
     let resize = resize.node("Resize", &["x", "none", "s"], &["y"], &linear).output("y");
     assert_eq!(resize.result(&[counting(&[1, 1, 2])]).1, [1.0, 1.25, 1.75, 2.0]);
+}
+
+#[test]
+fn opset_10_takes_elements_above_where_it_shrinks() {
+    let x = counting(&[1, 1, 2, 4]);
+    let resize = |opset, op, scales: [f32; 4]| {
+        one(opset, op, &[1, 1, 2, 4], &[tensor(&[4], &scales)], &[]).result(std::slice::from_ref(&x))
+    };
+    assert_eq!(resize(10, "Resize", [1.0, 1.0, 0.6, 0.6]), (vec![1, 1, 1, 2], vec![1.0, 3.0]));
+    assert_eq!(resize(9, "Upsample", [1.0, 1.0, 0.6, 0.6]), (vec![1, 1, 1, 2], vec![1.0, 2.0]));
+    let both = vec![1.0, 3.0, 1.0, 3.0, 1.0, 3.0, 5.0, 7.0, 5.0, 7.0, 5.0, 7.0];
+    assert_eq!(resize(10, "Resize", [1.0, 1.0, 3.0, 0.6]), (vec![1, 1, 6, 2], both));
+}
+
+#[test]
+fn what_is_empty_stays_empty() {
+    let resize = |x: &[i64], sizes: &[i64]| {
+        let model = Model::new(13).input("x", x).weight("n", ints(sizes));
+        model.node("Resize", &["x", "", "", "n"], &["y"], &[]).output("y")
+    };
+    let nothing = tensor::<f32>(&[0, 1, 2, 2], &[]);
+    assert_eq!(resize(&[0, 1, 2, 2], &[0, 1, 4, 4]).result(&[nothing]), (vec![0, 1, 4, 4], vec![]));
+    assert!(resize(&[0, 1, 2, 2], &[1, 1, 4, 4]).problems()[0].contains("sizes=[1, 1, 4, 4]"));
+    assert!(resize(&[1, 1, 2, 2], &[0, 1, 4, 4]).problems()[0].contains("sizes=[0, 1, 4, 4]"));
+    let gather = one(13, "Gather", &[0, 3], &[ints(&[])], &[]);
+    assert_eq!(gather.result(&[tensor::<f32>(&[0, 3], &[])]), (vec![0, 3], vec![]));
+}
+
+#[test]
+fn a_crop_is_of_any_reals() {
+    let model = Model::new(13).input("x", &[1, 1, 1, 4]).weight("n", ints(&[1, 1, 1, 2]));
+    let model = model.weight("roi", tensor(&[8], &[0.0f64, 0.0, 0.0, 1.0 / 3.0, 1.0, 1.0, 1.0, 1.0]));
+    let crop = [("mode", Text("linear")), ("coordinate_transformation_mode", Text("tf_crop_and_resize"))];
+    let model = model.node("Resize", &["x", "roi", "", "n"], &["y"], &crop).output("y");
+    assert_eq!(model.result(&[counting(&[1, 1, 1, 4])]).1, [2.0, 4.0]);
 }
 
 #[test]
