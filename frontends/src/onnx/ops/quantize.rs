@@ -33,9 +33,9 @@ pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
         let ty = node.ty(zero);
         ensure!(ty.dtype == stated, E_MODEL, "output_dtype={stated}, but y_zero_point is {ty}");
     }
-    let scale_ty = node.ty(scale);
-    if !node.ty(x).dtype.is_float() {
-        x = node.step("real", Cast { to: scale_ty.dtype }, &[x])?;
+    // ONNX: from opset 23 on the two may be of different types, and x is divided in that of the scale.
+    if !node.ty(x).dtype.is_float() || node.opset >= 23 {
+        x = node.cast("real", x, node.ty(scale).dtype)?;
     }
     let scale = along.parameter(node, "y_scale", scale)?;
     let zero = along.zero_point(node, "y_zero_point", zero, stated.unwrap_or(DType::U8))?;

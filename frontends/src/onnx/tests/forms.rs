@@ -217,6 +217,42 @@ fn vectors_are_matrices_of_one_row_or_column() {
 }
 
 #[test]
+fn integers_are_multiplied_exactly() {
+    const BIG: i64 = (1 << 53) + 1;
+    let of = |opset, op, operands: &[Tensor], attributes: &[Attribute]| {
+        let names = ["a", "b", "c"];
+        let model = Model::new(opset).node(op, &names[..operands.len()], &["y"], attributes);
+        let model = names.iter().zip(operands).fold(model, |m, (name, x)| m.weight(name, x.clone()));
+        // Their last digits, which f32 holds.
+        let model = model.weight("digits", ints(&[1 << 20])).node("Mod", &["y", "digits"], &["z"], &[]);
+        let model = model.node("Cast", &["z"], &["real"], &[("to", Int(1))]).output("real");
+        model.import_with(&Default::default()).map(|_| model.result(&[]))
+    };
+    let (a, b) = (tensor(&[2, 2], &[BIG, 2, 3, 4]), tensor(&[2, 2], &[1i64, 2, 3, 4]));
+    let square = Ok((vec![2, 2], vec![7.0, 10.0, 15.0, 22.0]));
+    let both = [a.clone(), b.clone()];
+    assert_eq!(of(13, "MatMul", &both, &[]), square);
+    assert_eq!(of(12, "Einsum", &both, &[("equation", Text("ij,jk"))]), square);
+    assert_eq!(of(13, "Gemm", &both, &[]), square);
+    assert_eq!(of(13, "MatMul", &[ints(&[BIG, 2]), b.clone()], &[]), Ok((vec![2], vec![7.0, 10.0])));
+    let batch = tensor(&[2, 1, 2], &[BIG, 2, 3, 4]);
+    assert_eq!(of(13, "MatMul", &[batch, b.clone()], &[]), Ok((vec![2, 1, 2], vec![7.0, 10.0, 15.0, 22.0])));
+    let turned = [("transA", Int(1)), ("transB", Int(1)), ("alpha", Float(2.0)), ("beta", Float(3.0))];
+    let all = [a.clone(), b.clone(), ints(&[1, 10])];
+    assert_eq!(of(13, "Gemm", &all, &turned), Ok((vec![2, 2], vec![17.0, 60.0, 23.0, 74.0])));
+    let problem = of(13, "Gemm", &both, &[("alpha", Float(0.5))]).expect_err("half an integer");
+    assert!(problem[0].to_string().contains("E_UNSUPPORTED") && problem.len() == 1, "{problem:?}");
+    let problem = of(13, "MatMul", &[a, tensor(&[1, 2], &[1i64, 2])], &[]).expect_err("1 is not 2");
+    assert!(problem[0].to_string().contains("has 1 rows"), "{problem:?}");
+    let bytes = |dims: &[usize], x: &[u8]| tensor(dims, x);
+    let quantised = [bytes(&[2], &[3, 4]), bytes(&[2, 1], &[5, 6]), bytes(&[], &[1]), bytes(&[], &[2])];
+    let model = Model::new(10).node("MatMulInteger", &["a", "b", "c", "d"], &["y"], &[]);
+    let model = ["a", "b", "c", "d"].iter().zip(quantised).fold(model, |m, (name, x)| m.weight(name, x));
+    let model = model.node("Cast", &["y"], &["real"], &[("to", Int(1))]).output("real");
+    assert_eq!(model.result(&[]), (vec![1], vec![18.0]));
+}
+
+#[test]
 fn operands_lie_along_an_axis_before_opset_7() {
     let attributes = [("broadcast", Int(1)), ("axis", Int(1))];
     let model = one(6, "Add", &[1, 2, 2], &[tensor(&[2], &[10.0f32, 20.0])], &attributes);

@@ -96,3 +96,18 @@ fn norms_and_logarithms_of_sums() {
     let most = halves(&[1], |_| 65504.0);
     assert_eq!(value(13, "Mean", &[most.clone(), most], &[]), [65504.0]);
 }
+
+#[test]
+fn scales_of_f16() {
+    let (a, b) = (tensor(&[1, 3], &[200u8, 100, 50]), tensor(&[3, 1], &[100u8, 50, 200]));
+    let scale = |s: f32| halves(&[], |_| s);
+    let zero = || tensor(&[], &[0u8]);
+    let operands = [a, scale(0.002), zero(), b, scale(0.00035), zero(), scale(0.0001), zero()];
+    assert_eq!(value(21, "QLinearMatMul", &operands, &[]), [245.0]);
+    // From opset 23 on x may be f16 where the scale is f32.
+    let quantised = [halves(&[2], |i| i as f32 + 0.5), tensor(&[], &[0.1f32]), tensor(&[], &[1u8])];
+    assert_eq!(value(23, "QuantizeLinear", &quantised, &[]), [6.0, 16.0]);
+    assert!(
+        super::elementwise::model(21, "QuantizeLinear", &quantised, &[]).problems()[0].contains("E_MODEL")
+    );
+}
