@@ -8,7 +8,8 @@
 //!     ReduceL1 ReduceL2 (as every [reduction](super::reduce))
 //!
 //! `LpPool` of opset 1, 2, 11, 18, 22, `GlobalLpPool` of opset 1, 2, 22, `p` a float in the first of both;
-//! `LpNormalization` of opset 1, 22. Norms of f16 are computed in f32, and rounded. A sum over windows is a convolution of each channel by ones.
+//! `LpNormalization` of opset 1, 22. Norms of f16 are computed in f32, and rounded. A sum over windows is a convolution
+//! of each channel by ones.
 
 use super::reduce::{Along, spatial};
 use super::window::{Plane, Window};

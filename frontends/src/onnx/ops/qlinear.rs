@@ -8,7 +8,8 @@
 //!     com.microsoft QLinearGlobalAveragePool(X, x_scale, x_zero_point, y_scale, y_zero_point, channels_last=0)
 //!
 //! Products are summed as integers, those of vectors as of [matrices](super::matmul). A result is `requantize` of the
-//! sum by the scales of the operands over that of the result, in f32, where scales are f16 too. `QLinearAdd` adds reals.
+//! sum by the scales of the operands over that of the result, in f32, where scales are f16 too. `QLinearAdd` adds
+//! reals.
 //!
 //! Refused: constant scales that are not positive and finite, three spatial dimensions, and what
 //! [windows](super::window) refuse.

@@ -7,7 +7,8 @@
 //!
 //!     ReduceLogSum(X) = log(sum of X)    ReduceLogSumExp(X) = log(sum of exp(X - m)) + m,  m = max of X
 //!
-//! where an infinite m counts as 0. Sums on the way to a result of f16 are f32. Where nothing is reduced, each element is reduced for itself.
+//! where an infinite m counts as 0. Sums on the way to a result of f16 are f32. Where nothing is reduced, each element
+//! is reduced for itself.
 
 use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome, axes};

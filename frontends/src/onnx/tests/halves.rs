@@ -107,6 +107,9 @@ fn scales_of_f16() {
     // From opset 23 on x may be f16 where the scale is f32.
     let quantised = [halves(&[2], |i| i as f32 + 0.5), tensor(&[], &[0.1f32]), tensor(&[], &[1u8])];
     assert_eq!(value(23, "QuantizeLinear", &quantised, &[]), [6.0, 16.0]);
+    let odd = [tensor(&[1], &[2049.0f32]), halves(&[], |_| 1.0), tensor(&[], &[0u16])];
+    assert_eq!(value(23, "QuantizeLinear", &odd, &[]), [2048.0]);
+    assert_eq!(value(23, "QuantizeLinear", &odd, &[("precision", Int(1))]), [2049.0]);
     assert!(
         super::elementwise::model(21, "QuantizeLinear", &quantised, &[]).problems()[0].contains("E_MODEL")
     );
