@@ -172,6 +172,14 @@ impl Node<'_> {
         }
     }
 
+    /// A value as reals: f64 of integers, otherwise the [`wide`](Node::wide) one.
+    pub(super) fn real(&mut self, x: NodeId) -> Result<NodeId, Fault> {
+        match self.ty(x).dtype.is_float() {
+            true => self.wide(x),
+            false => self.cast("real", x, DType::F64),
+        }
+    }
+
     /// Makes a value that was computed on the way the only output, in that element type.
     pub(super) fn narrowed(&mut self, x: NodeId, to: DType) -> Outcome {
         let narrow = self.cast("narrow", x, to)?;

@@ -59,7 +59,10 @@ pub(super) fn reduce_l1(node: &mut Node) -> Outcome {
 
 pub(super) fn reduce_l2(node: &mut Node) -> Outcome {
     let (x, along) = Along::new(node, 18)?;
-    reduced(node, x, &along, 2.0)
+    let dtype = node.ty(x).dtype;
+    let x = node.real(x)?;
+    let norm = norm(node, x, &along, 2.0)?;
+    node.narrowed(norm, dtype)
 }
 
 /// The attribute `p`.

@@ -7,8 +7,8 @@
 //!
 //!     ReduceLogSum(X) = log(sum of X)    ReduceLogSumExp(X) = log(sum of exp(X - m)) + m,  m = max of X
 //!
-//! where an infinite m counts as 0. Sums on the way to a result of f16 are f32. Where nothing is reduced, each element
-//! is reduced for itself.
+//! where an infinite m counts as 0. Sums on the way to a result of f16 are f32; logarithms and roots of sums of
+//! integers are computed in f64, and cut off. Where nothing is reduced, each element is reduced for itself.
 
 use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome, axes};
@@ -45,7 +45,7 @@ pub(super) fn reduce_sum_square(node: &mut Node) -> Outcome {
 pub(super) fn reduce_log_sum(node: &mut Node) -> Outcome {
     let (x, along) = Along::new(node, 18)?;
     let dtype = node.ty(x).dtype;
-    let x = node.wide(x)?;
+    let x = node.real(x)?;
     let sum = along.reduce(node, x, |axes, keep| ReduceSum { axes, keep }.into())?;
     let log = node.step("log", Log, &[sum])?;
     node.narrowed(log, dtype)
@@ -57,7 +57,7 @@ pub(super) fn reduce_log_sum_exp(node: &mut Node) -> Outcome {
         return node.result(Identity, &[x]);
     }
     let dtype = node.ty(x).dtype;
-    let x = node.wide(x)?;
+    let x = node.real(x)?;
     let max = node.step("max", ReduceMax { axes: along.axes.clone(), keep: true }, &[x])?;
     // Infinite maxima would make NaN of what they are subtracted from.
     let infinite = node.step("infinite", IsInf { negative: true, positive: true }, &[max])?;

@@ -178,6 +178,12 @@ fn integers() {
         value(13, "Clip", &[ints(&[-5, 5]), tensor(&[], &[-1i64]), tensor(&[], &[1i64])], &[]),
         [-1.0, 1.0]
     );
+    // log(e^3 + e^5 + e^7) = 7.14, log(15) = 2.7, sqrt(83) = 9.1: as onnxruntime has them.
+    for (op, result) in
+        [("ReduceLogSumExp", 7.0), ("ReduceLogSum", 2.0), ("ReduceL2", 9.0), ("ReduceL1", 15.0)]
+    {
+        assert_eq!(value(13, op, &[tensor(&[3], &[3i32, 5, 7])], &[]), [result], "{op}");
+    }
     let shrink = |x: Tensor, attributes: &[Attribute]| value(9, "Shrink", &[x], attributes);
     let far = [("bias", Float(1.5)), ("lambd", Float(1.5))];
     assert_eq!(shrink(tensor(&[5], &[3i32, -3, 1, 0, 2]), &far), [1.0, -1.0, 0.0, 0.0, 0.0]);
