@@ -14,10 +14,13 @@ use super::ImportOptions;
 use super::diagnostic::{Fault, ensure, fault};
 use super::external::Folder;
 use cnnc_ir::ops::{Init, Op};
-use cnnc_ir::{Data, Expr, Graph, Module, Name, NodeId, Tensor, Type, Weights};
+use cnnc_ir::{DType, Data, Expr, Graph, Module, Name, NodeId, Tensor, Type, Weights};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// The way out where a rule of the IR may be narrower than that of ONNX.
+const RULES: &str =
+    "the file breaks a rule of ONNX, or cnnc supports less than ONNX: docs/operators.md has its rule";
 /// A value that is folded takes at most such a part of `max_generated`.
 const SHARE: usize = 10;
 /// Operations that all folding may take: less than a second.
@@ -87,7 +90,14 @@ impl Builder {
     /// Adds a node, or the constant that it computes.
     pub(super) fn add(&mut self, name: &str, op: Op, operands: &[NodeId]) -> Result<NodeId, Fault> {
         let expr = Expr::new(op, operands.to_vec());
-        let ty = self.module.graph.infer(&expr)?;
+        let graph = &self.module.graph;
+        let ty = graph.infer(&expr).map_err(|mismatch| {
+            // Of f32 the IR takes what ONNX does.
+            match operands.iter().all(|&o| graph.ty(o).dtype == DType::F32) {
+                true => Fault::from(mismatch),
+                false => Fault::from(mismatch).with_help(RULES),
+            }
+        })?;
         self.within_limit(&ty)?;
         if let Some(splat) = self.reshaped_splat(&expr) {
             return self.splat(name, ty, splat);

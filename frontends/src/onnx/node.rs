@@ -8,8 +8,8 @@ use super::builder::Builder;
 use super::diagnostic::{Fault, ensure, fail, fault};
 use super::external::Folder;
 use super::tensor;
-use cnnc_ir::ops::{Op, Reshape};
-use cnnc_ir::{Data, NodeId, Tensor, Type};
+use cnnc_ir::ops::{Cast, Op, Reshape};
+use cnnc_ir::{DType, Data, NodeId, Tensor, Type};
 use onnx_protobuf::TensorProto;
 use std::sync::Arc;
 
@@ -154,6 +154,36 @@ impl Node<'_> {
     /// Adds a value in another shape on the way to the output.
     pub(super) fn reshaped(&mut self, suffix: &str, x: NodeId, dims: &[usize]) -> Result<NodeId, Fault> {
         self.step(suffix, reshape(dims), &[x])
+    }
+
+    /// Adds a value in that element type on the way to the output, unless it is of that type.
+    pub(super) fn cast(&mut self, suffix: &str, x: NodeId, to: DType) -> Result<NodeId, Fault> {
+        match self.ty(x).dtype == to {
+            true => Ok(x),
+            false => self.step(suffix, Cast { to }, &[x]),
+        }
+    }
+
+    /// A value in the type in which sums of it are stored on the way: f32 of f16, which ends at 65504.
+    pub(super) fn wide(&mut self, x: NodeId) -> Result<NodeId, Fault> {
+        match self.ty(x).dtype {
+            DType::F16 => self.cast("wide", x, DType::F32),
+            _ => Ok(x),
+        }
+    }
+
+    /// A value as reals: f64 of integers, otherwise the [`wide`](Node::wide) one.
+    pub(super) fn real(&mut self, x: NodeId) -> Result<NodeId, Fault> {
+        match self.ty(x).dtype.is_float() {
+            true => self.wide(x),
+            false => self.cast("real", x, DType::F64),
+        }
+    }
+
+    /// Makes a value that was computed on the way the only output, in that element type.
+    pub(super) fn narrowed(&mut self, x: NodeId, to: DType) -> Outcome {
+        let narrow = self.cast("narrow", x, to)?;
+        self.named(narrow)
     }
 
     /// Adds a tensor that is known now on the way to the output.

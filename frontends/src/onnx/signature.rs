@@ -188,7 +188,11 @@ pub(super) fn bind(
         let ty = Type { dtype: input.dtype, shape };
         if let Some(frozen) = options.freeze.get(&input.name) {
             let (name, given) = (quoted(&input.name), frozen.ty());
-            ensure!(given == ty, E_MODEL, "input {name} is declared {}, frozen to {given}", input.written());
+            if given != ty {
+                let declared = input.written();
+                return Err(fault!(E_MODEL, "input {name} is declared {declared}, frozen to {given}")
+                    .with_help("freeze it to a tensor of the declared type"));
+            }
         }
         Ok(ty)
     };
@@ -233,7 +237,9 @@ fn learn(symbols: &mut HashMap<String, usize>, dim: &Dimension, extent: usize) -
     if let Dimension::Symbol(symbol) = dim
         && let Some(other) = symbols.insert(symbol.clone(), extent).filter(|&other| other != extent)
     {
-        fail!(E_MODEL, "dimension {} is given as {other} and as {extent}", quoted(symbol));
+        let symbol = quoted(symbol);
+        return Err(fault!(E_MODEL, "dimension {symbol} is given as {other} and as {extent}")
+            .with_help("one name means one extent in all inputs: give the same one everywhere"));
     }
     Ok(())
 }

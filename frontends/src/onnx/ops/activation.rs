@@ -11,6 +11,7 @@
 //!     Relu(X)                             = max(X, 0) of integers
 //!     Selu(X, alpha=1.67.., gamma=1.05..) = gamma * elu(X, alpha)
 //!     Shrink(X, bias=0, lambd=0.5)        = X < -lambd ? X + bias : lambd < X ? X - bias : 0
+//!                                           of integers computed in f64, and cut off
 //!     Softsign(X)                         = X / (1 + |X|)
 //!     Swish(X, alpha=1)                   = X * sigmoid(alpha * X)
 //!     ThresholdedRelu(X, alpha=1)         = alpha < X ? X : 0
@@ -20,11 +21,11 @@
 
 use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome};
-use cnnc_ir::NodeId;
 use cnnc_ir::ops::{
     Abs, Add, Clip, Div, Elu, Erf, LeakyRelu, Less, Max, Min, Mul, Prelu, Relu, Select, Sigmoid, Softplus,
     Sub, Tanh,
 };
+use cnnc_ir::{DType, NodeId};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 const UNIT: Clip = Clip { min: 0.0, max: 1.0 };
@@ -123,8 +124,12 @@ pub(super) fn p_relu(node: &mut Node) -> Outcome {
     let fits = ty.shape.broadcast(&node.ty(slope).shape).is_ok_and(|shape| shape == ty.shape);
     ensure!(fits, E_MODEL, "slope {slope_ty} does not broadcast to X {ty}");
     if ty.dtype.is_float() && channels == 1 && node.builder.module.graph[slope].is_const() {
-        let alpha = node.scalar("slope", slope)? as f32;
-        return node.result(LeakyRelu { alpha }, &[x]);
+        let number = node.scalar("slope", slope)?;
+        let alpha = number as f32;
+        // One of f64 may have more digits.
+        if f64::from(alpha) == number {
+            return node.result(LeakyRelu { alpha }, &[x]);
+        }
     }
     node.result(Prelu, &[x, slope])
 }
@@ -144,6 +149,8 @@ pub(super) fn shrink(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["input"], [])?;
     let bias = node.attributes.float("bias")?.unwrap_or(0.0);
     let reach = node.attributes.float("lambd")?.unwrap_or(0.5);
+    let dtype = node.ty(x).dtype;
+    let x = if dtype.is_float() { x } else { node.cast("real", x, DType::F64)? };
     let ty = node.ty(x);
     let [bias, above, below, zero] = [("bias", bias), ("above", reach), ("below", -reach), ("zero", 0.0)]
         .map(|(name, value)| node.number(name, &ty, value));
@@ -153,7 +160,8 @@ pub(super) fn shrink(node: &mut Node) -> Outcome {
     let upper = node.step("upper", Select, &[is_above, lowered, zero])?;
     let raised = node.step("raised", Add, &[x, bias])?;
     let is_below = node.step("is_below", Less, &[x, below])?;
-    node.result(Select, &[is_below, raised, upper])
+    let shrunk = node.step("shrunk", Select, &[is_below, raised, upper])?;
+    node.narrowed(shrunk, dtype)
 }
 
 pub(super) fn softsign(node: &mut Node) -> Outcome {

@@ -6,13 +6,15 @@
 //! In training, from opset 14 on, the statistics are those of X itself, and two more outputs are what they make
 //! of the given ones: `mean * momentum + mean of X * (1 - momentum)`, and the same of the variance.
 //!
+//! Operands of several types meet in f32, or in f64 where one is of that type; so does training in f16.
+//!
 //! Refused: training before opset 14, and statistics for each element (`spatial=0`).
 
 use super::normalization::{channels, mean_square};
-use crate::onnx::diagnostic::ensure;
+use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome};
-use cnnc_ir::NodeId;
 use cnnc_ir::ops::{Add, BatchNorm, Mul, ReduceMean, Rsqrt, Sub};
+use cnnc_ir::{DType, NodeId};
 
 pub(super) fn batch_normalization(node: &mut Node) -> Outcome {
     let (operands, []) = node.inputs(["X", "scale", "B", "mean", "var"], [])?;
@@ -30,11 +32,30 @@ pub(super) fn batch_normalization(node: &mut Node) -> Outcome {
         ensure!(node.opset >= 14, E_UNSUPPORTED, "training is not supported before opset 14");
         return train(node, operands, eps, momentum);
     }
-    node.result(BatchNorm { eps }, &operands)
+    let dtype = node.ty(operands[0]).dtype;
+    if operands.iter().all(|&id| node.ty(id).dtype == dtype) {
+        return node.result(BatchNorm { eps }, &operands);
+    }
+    let operands = alike(node, operands)?;
+    let y = node.step("wide", BatchNorm { eps }, &operands)?;
+    node.narrowed(y, dtype)
+}
+
+/// Operands in the type in which they meet.
+fn alike(node: &mut Node, mut operands: [NodeId; 5]) -> Result<[NodeId; 5], Fault> {
+    let types = operands.map(|id| node.ty(id).dtype);
+    ensure!(types.iter().all(|dtype| dtype.is_float()), E_MODEL, "operands of {types:?} are not all real");
+    let to = if types.contains(&DType::F64) { DType::F64 } else { DType::F32 };
+    for id in &mut operands {
+        *id = node.cast("wide", *id, to)?;
+    }
+    Ok(operands)
 }
 
 /// The value by its own statistics, and what they make of the given ones.
-fn train(node: &mut Node, [x, scale, offset, mean, var]: [NodeId; 5], eps: f32, momentum: f32) -> Outcome {
+fn train(node: &mut Node, given: [NodeId; 5], eps: f32, momentum: f32) -> Outcome {
+    let types = given.map(|id| node.ty(id).dtype);
+    let [x, scale, offset, mean, var] = alike(node, given)?;
     let ty = node.ty(x);
     ensure!(ty.rank() >= 2, E_MODEL, "X {ty} has no channels");
     let count = ty.dims()[1];
@@ -51,15 +72,20 @@ fn train(node: &mut Node, [x, scale, offset, mean, var]: [NodeId; 5], eps: f32, 
     let scale = node.reshaped("scale", scale, &dims)?;
     let offset = node.reshaped("offset", offset, &dims)?;
     let scaled = node.step("scaled", Mul, &[normal, scale])?;
-    let mut values = node.result(Add, &[scaled, offset])?;
+    let moved = node.step("moved", Add, &[scaled, offset])?;
+    let mut values = node.narrowed(moved, types[0])?;
     let outputs = node.outputs;
-    for (name, (given, own)) in outputs.iter().skip(1).zip([(mean, own_mean), (var, own_var)]) {
+    let statistics = [(mean, own_mean, types[3]), (var, own_var, types[4])];
+    for (name, (given, own, dtype)) in outputs.iter().skip(1).zip(statistics) {
         let kept = node.number("momentum", &ty, momentum)?;
         let new = node.number("momentum", &ty, 1.0 - momentum)?;
         let kept = node.step("kept", Mul, &[given, kept])?;
         let own = node.reshaped("own", own, &[count])?;
         let new = node.step("new", Mul, &[own, new])?;
-        values.push(node.builder.add(name, Add.into(), &[kept, new])?);
+        let sum = node.step("sum", Add, &[kept, new])?;
+        let sum = node.cast("narrow", sum, dtype)?;
+        node.builder.rename(sum, name)?;
+        values.push(sum);
     }
     Ok(values)
 }

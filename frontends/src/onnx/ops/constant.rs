@@ -4,17 +4,18 @@
 //!     ConstantOfShape(input, value=0.0)     stays one number, however large the shape
 //!     Shape(data, start=0, end=rank)        an i64 list
 //!     Size(data)                            an i64 scalar
-//!     Range(start, limit, delta)            start, start + delta, .. before the limit, opset 11
+//!     Range(start, limit, delta)            start, start + delta, .. before the limit, opset 11, 27
 //!     EyeLike(input, dtype=that of input, k=0)    ones on a diagonal, opset 9
 //!     NonZero(X)                            opset 9, 13: of a constant, the places of what is not 0
 //!
 //! Refused: strings and sparse values, and an integer over 2^53 as the value of `ConstantOfShape`.
 
+use super::normalization::stash_type;
 use super::refused;
 use crate::onnx::diagnostic::{ensure, fail};
 use crate::onnx::node::{Node, Outcome};
 use crate::onnx::tensor;
-use cnnc_ir::{Data, Shape, Tensor, Type};
+use cnnc_ir::{DType, Data, NodeId, Shape, Tensor, Type};
 
 pub(super) fn constant(node: &mut Node) -> Outcome {
     let ([], []) = node.inputs([], [])?;
@@ -68,6 +69,13 @@ pub(super) fn range(node: &mut Node) -> Outcome {
     let ty = node.ty(start);
     let one_type = [limit, delta].iter().all(|&id| node.ty(id).dtype == ty.dtype);
     ensure!(one_type, E_MODEL, "start, limit and delta are not of one type");
+    if node.opset >= 27 {
+        // In what f16 is computed on the way; here that is f64.
+        stash_type(node)?;
+    }
+    if !ty.dtype.is_float() {
+        return whole_range(node, ty.dtype, [start, limit, delta]);
+    }
     let [first, limit, step] =
         [node.scalar("start", start)?, node.scalar("limit", limit)?, node.scalar("delta", delta)?];
     let count = ((limit - first) / step).ceil();
@@ -76,6 +84,25 @@ pub(super) fn range(node: &mut Node) -> Outcome {
     let name = node.name().to_string();
     let ty = Type::new(ty.dtype, [count])?;
     Ok(vec![node.builder.generated(&name, ty, |i| first + i as f64 * step)?])
+}
+
+/// A range of integers, which f64 cannot tell apart beyond 2^53.
+fn whole_range(node: &mut Node, dtype: DType, operands: [NodeId; 3]) -> Outcome {
+    let mut numbers = [0; 3];
+    for ((number, id), name) in numbers.iter_mut().zip(operands).zip(["start", "limit", "delta"]) {
+        let known = node.constant(name, id)?.cast(DType::I64);
+        let [one] = known.slice::<i64>() else { fail!(E_MODEL, "input {name} must be one number") };
+        *number = i128::from(*one);
+    }
+    let [first, limit, step] = numbers;
+    ensure!(step != 0, E_MODEL, "from {first} to {limit} by {step} are no elements");
+    let (reach, stride) = ((limit - first) * step.signum(), step.abs());
+    let count = (reach + stride - 1).div_euclid(stride).max(0);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    node.builder.spend(count.saturating_mul(size_of::<i64>()))?;
+    let elements = (0..count).map(|i| (first + i as i128 * step) as i64).collect();
+    let name = node.name().to_string();
+    Ok(vec![node.builder.constant(&name, Tensor::of(&Shape::new([count])?, elements).cast(dtype))?])
 }
 
 pub(super) fn eye_like(node: &mut Node) -> Outcome {

@@ -12,12 +12,13 @@
 //!                                       mul, where nothing is summed
 //!     at the end                        transpose to the order of the result
 
+use super::matmul::product;
 use super::slice::whole;
 use crate::onnx::attributes::required;
 use crate::onnx::diagnostic::{Fault, ensure, fail, fault, quoted};
 use crate::onnx::node::{Node, Outcome};
 use cnnc_ir::NodeId;
-use cnnc_ir::ops::{Identity, Matmul, Mul, ReduceSum, Transpose};
+use cnnc_ir::ops::{Identity, Mul, ReduceSum, Transpose};
 use std::collections::BTreeMap;
 
 /// What a dimension is called.
@@ -218,7 +219,7 @@ impl Operand {
         let a = node.reshaped("left", a, &[batches, rows, terms])?;
         let c = other.ordered(node, &[&b[..], k, n].concat())?;
         let c = node.reshaped("right", c, &[batches, terms, columns])?;
-        let value = node.step("matrices", Matmul, &[a, c])?;
+        let value = product(node, [a, c])?;
         let value = node.reshaped("product", value, &shape)?;
         Ok(Operand { value, labels })
     }

@@ -2,7 +2,7 @@
 //!
 //!     Abs Acos .. Tanh (X)               the rows of the table that name an operator of the IR
 //!     Add Sub Mul Div Mod (A, B)         operands broadcast
-//!     Max Min Sum Mean (X, ...)          a chain: ((a + b) + c) + ...
+//!     Max Min Sum Mean (X, ...)          a chain: ((a + b) + c) + ..., of Mean in f32 where it is of f16
 //!     Where(condition, X, Y)             operands broadcast
 //!
 //! Before opset 7, operands of an operator of two broadcast only where `broadcast=1`, and then B lies along A from
@@ -89,9 +89,14 @@ pub(super) fn where_(node: &mut Node) -> Outcome {
 
 pub(super) fn mean(node: &mut Node) -> Outcome {
     let operands = node.variadic()?;
+    let dtype = node.ty(operands[0]).dtype;
+    let alike = operands.iter().all(|&x| node.ty(x).dtype == dtype);
+    ensure!(alike, E_MODEL, "the operands are not of one type");
+    let operands = operands.into_iter().map(|x| node.wide(x)).collect::<Result<Vec<_>, _>>()?;
     let sum = fold(node, &Add.into(), &operands)?;
     let share = node.number("share", &node.ty(sum), 1.0 / operands.len() as f64)?;
-    node.result(Mul, &[sum, share])
+    let mean = node.step("mean", Mul, &[sum, share])?;
+    node.narrowed(mean, dtype)
 }
 
 /// B in the shape in which it broadcasts to A by the rules of today.

@@ -21,6 +21,13 @@ pub(super) fn gather(node: &mut Node) -> Outcome {
     let ty = node.ty(x);
     let d = axis("axis", node.attributes.int("axis")?.unwrap_or(0), ty.rank())?;
     check(node, indices, &[ty.dims()[d]])?;
+    let places = node.ty(indices);
+    if ty.dims()[d] == 0 && places.elements() == 0 {
+        // The IR's `gather` clamps indices, which needs an element, even where there are no indices.
+        let dims = [&ty.dims()[..d], places.dims(), &ty.dims()[d + 1..]].concat();
+        let name = node.name().to_string();
+        return Ok(vec![node.builder.splat(&name, ty.with_dims(dims)?, 0.0)?]);
+    }
     node.result(Gather { axis: d as i64 }, &[x, indices])
 }
 

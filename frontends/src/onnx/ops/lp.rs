@@ -8,32 +8,34 @@
 //!     ReduceL1 ReduceL2 (as every [reduction](super::reduce))
 //!
 //! `LpPool` of opset 1, 2, 11, 18, 22, `GlobalLpPool` of opset 1, 2, 22, `p` a float in the first of both;
-//! `LpNormalization` of opset 1, 22. A sum over windows is a convolution of each channel by ones.
+//! `LpNormalization` of opset 1, 22. Norms of f16 are computed in f32, and rounded. A sum over windows is a convolution
+//! of each channel by ones.
 
 use super::reduce::{Along, spatial};
 use super::window::{Plane, Window};
 use crate::onnx::diagnostic::{Fault, ensure, fault};
 use crate::onnx::node::{Node, Outcome, axis};
 use cnnc_ir::attrs::Pad;
-use cnnc_ir::ops::{Abs, Conv, Div, Max, Mul, Pow, ReduceSum, Sliding, Sqrt};
+use cnnc_ir::ops::{Abs, Conv, Div, Equal, Mul, Pow, ReduceSum, Select, Sliding, Sqrt};
 use cnnc_ir::{NodeId, Type};
 
 pub(super) fn lp_pool(node: &mut Node) -> Outcome {
     let ([x], []) = node.inputs(["X"], [])?;
     let ceil = node.attributes.flag("ceil_mode")?.unwrap_or(false);
     let p = exponent(node)?;
-    let window = Window::new(node, &node.ty(x), None)?;
+    let ty = node.ty(x);
+    let window = Window::new(node, &ty, None)?;
+    let x = node.wide(x)?;
     let powers = power(node, x, p)?;
     let sums = window.pool(node, powers, |node, x, plane| sum(node, x, plane, ceil && !window.same))?;
     let norm = root(node, sums, p)?;
-    node.named(norm)
+    node.narrowed(norm, ty.dtype)
 }
 
 pub(super) fn global_lp_pool(node: &mut Node) -> Outcome {
     let (x, axes) = spatial(node)?;
     let p = exponent(node)?;
-    let norm = norm(node, x, &Along { axes, keep: true }, p)?;
-    node.named(norm)
+    reduced(node, x, &Along { axes, keep: true }, p)
 }
 
 pub(super) fn lp_normalization(node: &mut Node) -> Outcome {
@@ -41,23 +43,26 @@ pub(super) fn lp_normalization(node: &mut Node) -> Outcome {
     let ty = node.ty(x);
     let axis = axis("axis", node.attributes.int("axis")?.unwrap_or(-1), ty.rank())? as i64;
     let p = exponent(node)?;
+    let x = node.wide(x)?;
     let norm = norm(node, x, &Along { axes: vec![axis], keep: true }, p)?;
-    // Where the norm is 0 all elements are: any divisor makes them 0. The bound first, so that NaN stays NaN.
-    let least = node.number("least", &ty, f32::MIN_POSITIVE)?;
-    let divisor = node.step("divisor", Max, &[least, norm])?;
-    node.result(Div, &[x, divisor])
+    let [zero, one] = [("zero", 0.0), ("one", 1.0)].map(|(name, n)| node.number(name, &node.ty(x), n));
+    let nothing = node.step("nothing", Equal, &[norm, zero?])?;
+    let divisor = node.step("divisor", Select, &[nothing, one?, norm])?;
+    let normal = node.step("normal", Div, &[x, divisor])?;
+    node.narrowed(normal, ty.dtype)
 }
 
 pub(super) fn reduce_l1(node: &mut Node) -> Outcome {
     let (x, along) = Along::new(node, 18)?;
-    let norm = norm(node, x, &along, 1.0)?;
-    node.named(norm)
+    reduced(node, x, &along, 1.0)
 }
 
 pub(super) fn reduce_l2(node: &mut Node) -> Outcome {
     let (x, along) = Along::new(node, 18)?;
+    let dtype = node.ty(x).dtype;
+    let x = node.real(x)?;
     let norm = norm(node, x, &along, 2.0)?;
-    node.named(norm)
+    node.narrowed(norm, dtype)
 }
 
 /// The attribute `p`.
@@ -68,6 +73,14 @@ fn exponent(node: &mut Node) -> Result<f32, Fault> {
     };
     ensure!(p.is_finite() && p > 0.0, E_MODEL, "p={p}: it must be positive");
     Ok(p)
+}
+
+/// The p-norm along some dimensions as the result.
+fn reduced(node: &mut Node, x: NodeId, along: &Along, p: f32) -> Outcome {
+    let dtype = node.ty(x).dtype;
+    let x = node.wide(x)?;
+    let norm = norm(node, x, along, p)?;
+    node.narrowed(norm, dtype)
 }
 
 /// The p-norm along some dimensions.

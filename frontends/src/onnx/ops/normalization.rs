@@ -13,14 +13,16 @@
 //! `InstanceNormalization` of opset 1, 6, 22; `GroupNormalization` of opset 18, where scale and bias are one
 //! number a group, and of opset 21, where they are one a channel.
 //!
+//! Of f16, `normal` is computed in f32 and rounded before it is scaled. The outputs Mean and InvStdDev are f32.
+//!
 //! Refused: statistics of another type than f32 (`stash_type`).
 
 use crate::onnx::attributes::required;
 use crate::onnx::builder::extent;
 use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome, axes, axis, reshape};
-use cnnc_ir::NodeId;
 use cnnc_ir::ops::{Add, Div, Mul, ReduceMean, ReduceSumSquare, Rsqrt, Sqrt, Sub};
+use cnnc_ir::{DType, NodeId};
 
 pub(super) fn instance_normalization(node: &mut Node) -> Outcome {
     let ([x, scale, offset], []) = node.inputs(["input", "scale", "B"], [])?;
@@ -80,6 +82,7 @@ pub(super) fn layer_normalization(node: &mut Node) -> Outcome {
     let mut values = node.named(value)?;
     let outputs = node.outputs;
     for (name, id) in outputs.iter().skip(1).zip([normal.mean, normal.inverse]) {
+        let id = node.cast("stash", id, DType::F32)?;
         if !name.is_empty() {
             node.builder.rename(id, name)?;
         }
@@ -93,9 +96,12 @@ pub(super) fn rms_normalization(node: &mut Node) -> Outcome {
     let eps = node.attributes.float("epsilon")?.unwrap_or(1e-5);
     stash_type(node)?;
     let along = from_axis(node, x)?;
+    let x = node.wide(x)?;
     let square = mean_square(node, x, along)?;
     let inverse = node.step("inverse", Rsqrt { eps }, &[square])?;
     let normal = node.step("normal", Mul, &[x, inverse])?;
+    // ONNX: the result is of the type of the scale.
+    let normal = node.cast("narrow", normal, node.ty(scale).dtype)?;
     node.result(Mul, &[normal, scale])
 }
 
@@ -104,16 +110,18 @@ pub(super) fn mean_variance_normalization(node: &mut Node) -> Outcome {
     let given = node.attributes.ints("axes")?.unwrap_or_else(|| vec![0, 2, 3]);
     let ty = node.ty(x);
     let along: Vec<i64> = axes("axes", &given, ty.rank())?.into_iter().map(|d| d as i64).collect();
+    let x = node.wide(x)?;
     let mean = node.step("mean", ReduceMean { axes: along.clone(), keep: true }, &[x])?;
     let centred = node.step("centred", Sub, &[x, mean])?;
     let variance = mean_square(node, centred, along)?;
     let deviation = node.step("deviation", Sqrt, &[variance])?;
-    let eps = node.number("epsilon", &ty, 1e-9)?;
+    let eps = node.number("epsilon", &node.ty(x), 1e-9)?;
     let divisor = node.step("divisor", Add, &[deviation, eps])?;
-    node.result(Div, &[centred, divisor])
+    let normal = node.step("normal", Div, &[centred, divisor])?;
+    node.narrowed(normal, ty.dtype)
 }
 
-/// A value moved and scaled by its statistics, and those.
+/// A value moved and scaled by its statistics, and those, which are f32 of f16.
 struct Normal {
     value: NodeId,
     mean: NodeId,
@@ -122,11 +130,14 @@ struct Normal {
 
 impl Normal {
     fn new(node: &mut Node, x: NodeId, along: Vec<i64>, eps: f32) -> Result<Normal, Fault> {
+        let dtype = node.ty(x).dtype;
+        let x = node.wide(x)?;
         let mean = node.step("mean", ReduceMean { axes: along.clone(), keep: true }, &[x])?;
         let centred = node.step("centred", Sub, &[x, mean])?;
         let variance = mean_square(node, centred, along)?;
         let inverse = node.step("inverse", Rsqrt { eps }, &[variance])?;
         let value = node.step("normal", Mul, &[centred, inverse])?;
+        let value = node.cast("narrow", value, dtype)?;
         Ok(Normal { value, mean, inverse })
     }
 }
@@ -165,8 +176,8 @@ pub(super) fn channels(
     Ok([vec![count], vec![1; rank - 2]].concat())
 }
 
-/// In which type statistics are computed: f32.
-fn stash_type(node: &mut Node) -> Result<(), Fault> {
+/// In which type f16 is computed on the way: f32.
+pub(super) fn stash_type(node: &mut Node) -> Result<(), Fault> {
     let stash = node.attributes.int("stash_type")?.unwrap_or(1);
     ensure!(stash == 1, E_UNSUPPORTED, "stash_type={stash} is not supported, only 1");
     Ok(())

@@ -7,12 +7,14 @@
 //!     com.microsoft QLinearAdd(A, A_scale, A_zero_point=0, B, B_scale, B_zero_point=0, C_scale, C_zero_point=0)
 //!     com.microsoft QLinearGlobalAveragePool(X, x_scale, x_zero_point, y_scale, y_zero_point, channels_last=0)
 //!
-//! Products are summed as integers. A result is `requantize` of the sum by the scales of the operands over
-//! that of the result, in f32. `QLinearAdd` adds reals.
+//! Products are summed as integers, those of vectors as of [matrices](super::matmul). A result is `requantize` of the
+//! sum by the scales of the operands over that of the result, in f32, where scales are f16 too. `QLinearAdd` adds
+//! reals.
 //!
 //! Refused: constant scales that are not positive and finite, three spatial dimensions, and what
 //! [windows](super::window) refuse.
 
+use super::matmul::of_matrices;
 use super::quantize::{channels, check_scale, zero_point};
 use super::volume;
 use super::window::{Plane, Window};
@@ -33,8 +35,10 @@ pub(super) fn conv_integer(node: &mut Node) -> Outcome {
 
 pub(super) fn mat_mul_integer(node: &mut Node) -> Outcome {
     let ([a, b], [a_zero, b_zero]) = node.inputs(["A", "B"], ["a_zero_point", "b_zero_point"])?;
-    let operands = product(node, [a, b], [a_zero, b_zero])?;
-    node.result(MatmulInteger, &operands)
+    of_matrices(node, [a, b], |node, [a, b]| {
+        let operands = product(node, [a, b], [a_zero, b_zero])?;
+        node.step("sum", MatmulInteger, &operands)
+    })
 }
 
 pub(super) fn q_linear_conv(node: &mut Node) -> Outcome {
@@ -52,7 +56,8 @@ pub(super) fn q_linear_conv(node: &mut Node) -> Outcome {
         1 => w_scale,
         _ => channels(node, w_scale, rank.saturating_sub(1))?,
     };
-    requantized(node, sum, [x_scale, w_scale], y_scale, y_zero)
+    let y = requantized(node, sum, [x_scale, w_scale], y_scale, y_zero)?;
+    node.named(y)
 }
 
 pub(super) fn q_linear_mat_mul(node: &mut Node) -> Outcome {
@@ -60,10 +65,12 @@ pub(super) fn q_linear_mat_mul(node: &mut Node) -> Outcome {
         ["a", "a_scale", "a_zero_point", "b", "b_scale", "b_zero_point", "y_scale", "y_zero_point"],
         [],
     )?;
-    let operands = product(node, [a, b], [Some(a_zero), Some(b_zero)])?;
-    let a_scale = rows(node, a_scale)?;
-    let sum = node.step("sum", MatmulInteger, &operands)?;
-    requantized(node, sum, [a_scale, b_scale], y_scale, y_zero)
+    of_matrices(node, [a, b], |node, [a, b]| {
+        let operands = product(node, [a, b], [Some(a_zero), Some(b_zero)])?;
+        let a_scale = rows(node, a_scale)?;
+        let sum = node.step("sum", MatmulInteger, &operands)?;
+        requantized(node, sum, [a_scale, b_scale], y_scale, y_zero)
+    })
 }
 
 pub(super) fn q_linear_add(node: &mut Node) -> Outcome {
@@ -103,7 +110,8 @@ pub(super) fn q_linear_global_average_pool(node: &mut Node) -> Outcome {
     let centred = node.step("centred", Sub, &[wide, x_zero])?;
     let sum = node.step("sum", ReduceSum { axes, keep: true }, &[centred])?;
     let share = node.number("share", &node.ty(x_scale), 1.0 / count as f32)?;
-    requantized(node, sum, [x_scale, share], y_scale, y_zero)
+    let y = requantized(node, sum, [x_scale, share], y_scale, y_zero)?;
+    node.named(y)
 }
 
 /// A convolution of integers.
@@ -138,12 +146,9 @@ fn product(
     [a, b]: [NodeId; 2],
     [a_zero, b_zero]: [Option<NodeId>; 2],
 ) -> Result<[NodeId; 4], Fault> {
-    let (a_ty, b_ty) = (node.ty(a), node.ty(b));
-    let matrices = a_ty.rank() >= 2 && b_ty.rank() >= 2;
-    ensure!(matrices, E_UNSUPPORTED, "a {a_ty} and b {b_ty}: vectors are not supported, reshape them");
-    let a_zero = zero_point(node, a_zero, a_ty.dtype)?;
+    let a_zero = zero_point(node, a_zero, node.ty(a).dtype)?;
     let a_zero = rows(node, a_zero)?;
-    let b_zero = zero_point(node, b_zero, b_ty.dtype)?;
+    let b_zero = zero_point(node, b_zero, node.ty(b).dtype)?;
     Ok([a, b, a_zero, b_zero])
 }
 
@@ -170,13 +175,15 @@ fn requantized(
     scales: [NodeId; 2],
     y_scale: NodeId,
     y_zero: NodeId,
-) -> Outcome {
+) -> Result<NodeId, Fault> {
     for scale in scales {
         check_scale(node, "a scale", scale)?;
     }
     let y_scale = one(node, "y_scale", y_scale)?;
+    let y_scale = node.wide(y_scale)?;
     let y_zero = node.reshaped("one", y_zero, &[])?;
-    let scale = node.step("scale", Mul, &scales)?;
+    let [a_scale, b_scale] = scales.map(|scale| node.wide(scale));
+    let scale = node.step("scale", Mul, &[a_scale?, b_scale?])?;
     let scale = node.step("scale", Div, &[scale, y_scale])?;
-    node.result(Requantize, &[sum, scale, y_zero])
+    node.step("result", Requantize, &[sum, scale, y_zero])
 }

@@ -23,8 +23,8 @@ pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
     let ([mut x, scale], [zero]) = node.inputs(["x", "y_scale"], ["y_zero_point"])?;
     let along = Along::new(node, &node.ty(x))?;
     let stated = node.attributes.int("output_dtype")?.filter(|&n| n != 0).map(tensor::dtype).transpose()?;
-    if let Some(precision) = node.attributes.int("precision")?.filter(|&n| n != 0) {
-        let precision = tensor::dtype(precision)?;
+    let precision = node.attributes.int("precision")?.filter(|&n| n != 0).map(tensor::dtype).transpose()?;
+    if let Some(precision) = precision {
         ensure!(precision == DType::F32, E_UNSUPPORTED, "precision={precision} is not supported, only f32");
     }
     // It concerns 8-bit floats alone, which are not supported.
@@ -33,11 +33,13 @@ pub(super) fn quantize_linear(node: &mut Node) -> Outcome {
         let ty = node.ty(zero);
         ensure!(ty.dtype == stated, E_MODEL, "output_dtype={stated}, but y_zero_point is {ty}");
     }
-    let scale_ty = node.ty(scale);
-    if !node.ty(x).dtype.is_float() {
-        x = node.step("real", Cast { to: scale_ty.dtype }, &[x])?;
+    // ONNX: from opset 23 on the two may be of different types, and x is divided in that of the scale.
+    let real = precision.unwrap_or(node.ty(scale).dtype);
+    if !node.ty(x).dtype.is_float() || node.opset >= 23 {
+        x = node.cast("real", x, real)?;
     }
     let scale = along.parameter(node, "y_scale", scale)?;
+    let scale = node.cast("precise", scale, real)?;
     let zero = along.zero_point(node, "y_zero_point", zero, stated.unwrap_or(DType::U8))?;
     node.result(Quantize, &[x, scale, zero])
 }

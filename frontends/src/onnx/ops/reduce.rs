@@ -7,13 +7,14 @@
 //!
 //!     ReduceLogSum(X) = log(sum of X)    ReduceLogSumExp(X) = log(sum of exp(X - m)) + m,  m = max of X
 //!
-//! Where nothing is reduced, each element is reduced for itself.
+//! where an infinite m counts as 0. Sums on the way to a result of f16 are f32; logarithms and roots of sums of
+//! integers are computed in f64, and cut off. Where nothing is reduced, each element is reduced for itself.
 
 use crate::onnx::diagnostic::{Fault, ensure};
 use crate::onnx::node::{Node, Outcome, axes};
-use cnnc_ir::ops::{Add, Clip, Exp, Identity, Log, Mul, Op, Sub};
+use cnnc_ir::NodeId;
+use cnnc_ir::ops::{Add, Exp, Identity, IsInf, Log, Mul, Op, Select, Sub};
 use cnnc_ir::ops::{ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare};
-use cnnc_ir::{DType, NodeId};
 
 pub(super) fn reduce_mean(node: &mut Node) -> Outcome {
     reduce(node, 18, |axes, keep| ReduceMean { axes, keep }.into())
@@ -43,8 +44,11 @@ pub(super) fn reduce_sum_square(node: &mut Node) -> Outcome {
 
 pub(super) fn reduce_log_sum(node: &mut Node) -> Outcome {
     let (x, along) = Along::new(node, 18)?;
+    let dtype = node.ty(x).dtype;
+    let x = node.real(x)?;
     let sum = along.reduce(node, x, |axes, keep| ReduceSum { axes, keep }.into())?;
-    node.result(Log, &[sum])
+    let log = node.step("log", Log, &[sum])?;
+    node.narrowed(log, dtype)
 }
 
 pub(super) fn reduce_log_sum_exp(node: &mut Node) -> Outcome {
@@ -52,17 +56,21 @@ pub(super) fn reduce_log_sum_exp(node: &mut Node) -> Outcome {
     if along.axes.is_empty() {
         return node.result(Identity, &[x]);
     }
+    let dtype = node.ty(x).dtype;
+    let x = node.real(x)?;
     let max = node.step("max", ReduceMax { axes: along.axes.clone(), keep: true }, &[x])?;
     // Infinite maxima would make NaN of what they are subtracted from.
-    let bounds = Clip { min: f32::MIN, max: f32::MAX };
-    let max = if node.ty(x).dtype == DType::F32 { node.step("bounded", bounds, &[max])? } else { max };
+    let infinite = node.step("infinite", IsInf { negative: true, positive: true }, &[max])?;
+    let zero = node.number("zero", &node.ty(x), 0.0)?;
+    let max = node.step("bounded", Select, &[infinite, zero, max])?;
     let moved = node.step("moved", Sub, &[x, max])?;
     let powers = node.step("powers", Exp, &[moved])?;
     let sum = along.reduce(node, powers, |axes, keep| ReduceSum { axes, keep }.into())?;
     let log = node.step("log", Log, &[sum])?;
     let dims = node.ty(log).dims().to_vec();
     let max = if along.keep { max } else { node.reshaped("max", max, &dims)? };
-    node.result(Add, &[log, max])
+    let sum = node.step("moved", Add, &[log, max])?;
+    node.narrowed(sum, dtype)
 }
 
 pub(super) fn global_average_pool(node: &mut Node) -> Outcome {

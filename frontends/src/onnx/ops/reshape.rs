@@ -2,7 +2,7 @@
 //!
 //!     Reshape(data, shape, allowzero=0)   0 keeps an extent, -1 is what remains; an attribute before opset 5
 //!     Flatten(input, axis=1)              the dimensions before the axis, and the others
-//!     Squeeze(data, axes=all of 1)        axes are an attribute before opset 13
+//!     Squeeze(data, axes=all of 1)        axes are an attribute before opset 13; an empty list keeps all dimensions
 //!     Unsqueeze(data, axes)
 
 use crate::onnx::attributes::required;

@@ -1,12 +1,14 @@
-//! `Resize`, opset 10, 11, 13, 18, 19, and `Upsample`, opset 7, 9: tensors of other extents.
+//! `Resize`, opset 10, 11, 13, 18, 19, and `Upsample`, opset 1, 7, 9: tensors of other extents.
 //!
+//!     Upsample(X, height_scale=, width_scale=, mode=nearest)    opset 1
 //!     Upsample(X, scales=, mode=nearest)           opset 7; scales are an input from opset 9 on
 //!     Resize(X, scales, mode=nearest)              opset 10
 //!     Resize(X, roi?, scales?, sizes?, mode=nearest, coordinate_transformation_mode=half_pixel,
 //!            nearest_mode=round_prefer_floor, cubic_coeff_a=-0.75, exclude_outside=0, extrapolation_value=0,
 //!            antialias=0, axes=all, keep_aspect_ratio_policy=stretch)
 //!
-//! Up to opset 10 coordinates are asymmetric, and the nearest element is that below. Either scales or sizes
+//! Up to opset 10 coordinates are asymmetric, and the nearest element is that below; that above along a dimension
+//! that `Resize` shrinks, as in ONNX Runtime. Either scales or sizes
 //! are given: `sizes = floor(extent * scale)`, `scale = size / extent`, in f32 as ONNX Runtime computes them.
 //! Integers are interpolated as f32, and cut off.
 
@@ -19,17 +21,34 @@ use cnnc_ir::{DType, Data, NodeId, Type};
 pub(super) fn upsample(node: &mut Node) -> Outcome {
     let ([x], [scales]) = node.inputs(["X"], ["scales"])?;
     let scales = match node.opset {
-        ..9 => node.attributes.floats("scales")?,
+        ..7 => {
+            let [height, width] = ["height_scale", "width_scale"]
+                .map(|name| node.attributes.float(name).and_then(|scale| required(name, scale)));
+            Some(vec![1.0, 1.0, height?, width?])
+        }
+        7..9 => node.attributes.floats("scales")?,
         _ => scales.map(|scales| reals(node, "scales", scales)).transpose()?,
     };
-    old_form(node, x, required("scales", scales)?)
+    let mode = mode(node)?;
+    old_form(node, x, mode, NearestMode::Floor, &required("scales", scales)?)
 }
 
 pub(super) fn resize(node: &mut Node) -> Outcome {
     if node.opset < 11 {
         let ([x, scales], []) = node.inputs(["X", "scales"], [])?;
         let scales = reals(node, "scales", scales)?;
-        return old_form(node, x, scales);
+        let mode = mode(node)?;
+        let shrinks = scales.iter().any(|&scale| scale < 1.0);
+        if mode != ResizeMode::Nearest || !shrinks {
+            return old_form(node, x, mode, NearestMode::Floor, &scales);
+        }
+        let below: Vec<f32> = scales.iter().map(|&s| if s < 1.0 { s } else { 1.0 }).collect();
+        let above: Vec<f32> = scales.iter().map(|&s| if s < 1.0 { 1.0 } else { s }).collect();
+        let shrunk = old_form(node, x, mode, NearestMode::Ceil, &below)?;
+        return match above.iter().all(|&scale| scale == 1.0) {
+            true => Ok(shrunk),
+            false => old_form(node, shrunk[0], mode, NearestMode::Floor, &above),
+        };
     }
     let ([x], [roi, scales, sizes]) = node.inputs(["X"], ["roi", "scales", "sizes"])?;
     let mode = mode(node)?;
@@ -73,7 +92,9 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
     };
     let crop = match coordinate {
         Coordinate::Crop => {
-            let roi = reals(node, "roi", required("input roi", roi)?)?;
+            // ONNX: roi is of any type of reals, scales are f32.
+            let roi = node.cast("roi", required("input roi", roi)?, DType::F32)?;
+            let roi = reals(node, "roi", roi)?;
             ensure!(roi.len() == 2 * along.len(), E_MODEL, "roi={roi:?} for {} dimensions", along.len());
             let mut crop = [vec![0.0; ty.rank()], vec![1.0; ty.rank()]].concat();
             for (k, &d) in along.iter().enumerate() {
@@ -118,12 +139,11 @@ enum Policy {
     Common(fn(f32, f32) -> f32),
 }
 
-fn old_form(node: &mut Node, x: NodeId, scales: Vec<f32>) -> Outcome {
-    let mode = mode(node)?;
+fn old_form(node: &mut Node, x: NodeId, mode: ResizeMode, nearest: NearestMode, scales: &[f32]) -> Outcome {
     let ty = node.ty(x);
     let along: Vec<usize> = (0..ty.rank()).collect();
-    let (scales, sizes) = by_scales(&ty, &along, &scales)?;
-    let (coordinate, nearest) = (Coordinate::Asymmetric, NearestMode::Floor);
+    let (scales, sizes) = by_scales(&ty, &along, scales)?;
+    let coordinate = Coordinate::Asymmetric;
     resized(node, x, Resize { mode, coordinate, nearest, scales, sizes, ..Resize::default() })
 }
 
@@ -150,9 +170,10 @@ fn by_scales(x: &Type, along: &[usize], given: &[f32]) -> Result<(Vec<f32>, Vec<
 /// Scales and sizes of all dimensions, from sizes of some.
 fn by_sizes(x: &Type, along: &[usize], given: &[i64], policy: Policy) -> Result<(Vec<f32>, Vec<i64>), Fault> {
     ensure!(given.len() == along.len(), E_MODEL, "{} sizes for {} dimensions", given.len(), along.len());
-    let positive = given.iter().all(|&n| n > 0) && along.iter().all(|&d| x.dims()[d] > 0);
-    ensure!(positive, E_MODEL, "sizes={given:?} of {x}: all must be positive");
-    let ratio = |(&d, &size): (&usize, &i64)| size as f32 / x.dims()[d] as f32;
+    let legal = along.iter().zip(given).all(|(&d, &n)| if x.dims()[d] == 0 { n == 0 } else { n > 0 });
+    ensure!(legal, E_MODEL, "sizes={given:?} of {x}: all must be positive, and 0 where nothing is resized");
+    // Nothing stays nothing, by any scale.
+    let ratio = |(&d, &size): (&usize, &i64)| if size == 0 { 1.0 } else { size as f32 / x.dims()[d] as f32 };
     let ratios = along.iter().zip(given).map(ratio);
     let (mut scales, mut sizes) = unchanged(x);
     let common = match policy {

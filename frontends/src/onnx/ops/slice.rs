@@ -2,6 +2,7 @@
 //!
 //!     Slice(data, starts=, ends=, axes=the first ones)              before opset 10
 //!     Slice(data, starts, ends, axes?, steps?)                      from then on
+//!     Split(input, split?, axis=0, split=equal parts)               opset 1, where the input is of reals
 //!     Split(input, axis=0, split=equal parts)                       before opset 13
 //!     Split(input, split?, axis=0, num_outputs=that of the node)    from then on
 //!
@@ -50,7 +51,14 @@ pub(super) fn split(node: &mut Node) -> Outcome {
     let stated = node.attributes.int("num_outputs")?;
     let agrees = stated.is_none_or(|n| usize::try_from(n) == Ok(count));
     ensure!(agrees, E_MODEL, "num_outputs={}, the node has {count}", stated.unwrap_or(0));
-    let lengths = match node.list_since(13, "split", input)? {
+    let given = match input {
+        Some(input) if node.opset < 2 => {
+            let reals = node.constant("split", input)?.data().to_f64();
+            Some(reals.into_iter().map(|x| x as i64).collect())
+        }
+        _ => node.list_since(13, "split", input)?,
+    };
+    let lengths = match given {
         Some(split) => split.iter().map(|&n| extent("split", n)).collect::<Result<Vec<_>, _>>()?,
         None => parts(dims[d], count, node.opset)?,
     };

@@ -4,7 +4,7 @@
 //!     Softmax LogSoftmax Hardmax (X, axis=-1)   along the axis
 //!     the same with axis=1                      before opset 13: over the axis and all dimensions behind it
 //!
-//!     LogSoftmax(X) = X - m - log(sum of exp(X - m)),  m = max of X
+//!     LogSoftmax(X) = X - m - log(sum of exp(X - m)),  m = max of X, in f32 of f16
 //!     Hardmax(X)    = 1 for the first greatest element, 0 for others
 //!
 //! The old form is the new one on a matrix, unless all dimensions behind the axis have one element.
@@ -21,12 +21,15 @@ pub(super) fn softmax(node: &mut Node) -> Outcome {
 pub(super) fn log_softmax(node: &mut Node) -> Outcome {
     along_axis(node, |node, x, axis| {
         let axes = vec![axis];
+        let dtype = node.ty(x).dtype;
+        let x = node.wide(x)?;
         let max = node.step("max", ReduceMax { axes: axes.clone(), keep: true }, &[x])?;
         let moved = node.step("moved", Sub, &[x, max])?;
         let powers = node.step("powers", Exp, &[moved])?;
         let sum = node.step("sum", ReduceSum { axes, keep: true }, &[powers])?;
         let log = node.step("log", Log, &[sum])?;
-        node.step("normal", Sub, &[moved, log])
+        let normal = node.step("normal", Sub, &[moved, log])?;
+        node.cast("narrow", normal, dtype)
     })
 }
 

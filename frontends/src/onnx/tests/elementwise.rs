@@ -2,14 +2,14 @@
 
 use super::Value::{Float, Int, Text};
 use super::{Attribute, Model, ints, tensor};
-use cnnc_ir::Tensor;
+use cnnc_ir::{Data, Tensor};
 
 /// The result of one node on these operands, as f32.
-fn value(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Vec<f64> {
+pub(super) fn value(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Vec<f64> {
     model(opset, op, operands, attributes).result(&[]).1
 }
 
-fn model(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Model {
+pub(super) fn model(opset: i64, op: &str, operands: &[Tensor], attributes: &[Attribute]) -> Model {
     let names: Vec<String> = (0..operands.len()).map(|k| format!("w{k}")).collect();
     let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
     let model = Model::new(opset).node(op, &inputs, &["y"], attributes);
@@ -23,7 +23,7 @@ fn f32s(elements: &[f32]) -> Tensor {
 
 /// Asserts that numbers agree but for a few roundings of f32.
 #[track_caller]
-fn near(got: &[f64], want: &[f64]) {
+pub(super) fn near(got: &[f64], want: &[f64]) {
     let close = |(g, w): (&f64, &f64)| g == w || (g - w).abs() <= 1e-6 * w.abs() || g.is_nan() && w.is_nan();
     assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?}, expected {want:?}");
 }
@@ -66,6 +66,59 @@ fn a_negative_slope_of_one_number_is_leaky() {
     assert!(prelu(f32s(&[0.5, 1.0, 2.0])).text().contains("prelu %x, %s"));
     let problems = prelu(tensor(&[4, 1, 1], &[0.0f32; 4])).problems();
     assert!(problems[0].contains("slope f32[4,1,1] does not broadcast to X f32[2,3]"), "{problems:?}");
+}
+
+#[test]
+fn numbers_of_f64_keep_their_digits() {
+    let x = tensor(&[2], &[-1.0f64, 1.0]);
+    let model = Model::new(16).weight("x", x).weight("s", tensor(&[1], &[0.1f64]));
+    let model = model.node("PRelu", &["x", "s"], &["y"], &[]).weight("ten", tensor(&[1], &[1e17f64]));
+    let model = model.node("Mul", &["y", "ten"], &["z"], &[]).node("Cast", &["z"], &["w"], &[("to", Int(7))]);
+    let model = model.weight("start", ints(&[10_000_000_000_000_000]));
+    let model =
+        model.node("Add", &["w", "start"], &["v"], &[]).node("Cast", &["v"], &["r"], &[("to", Int(1))]);
+    assert_eq!(model.output("r").result(&[]).1[0], 0.0);
+    for least in [f64::NEG_INFINITY, f64::INFINITY] {
+        let x = tensor(&[2, 2], &[least; 4]);
+        assert_eq!(value(18, "ReduceLogSumExp", &[x], &[("keepdims", Int(0))]), [least]);
+    }
+}
+
+#[test]
+fn norms_of_zeros_and_of_almost_nothing() {
+    let of = |x: Tensor, p| value(22, "LpNormalization", &[x], &[("p", Int(p))]);
+    assert_eq!(of(f32s(&[0.0, -0.0]), 2), [0.0, 0.0]);
+    assert_eq!(of(f32s(&[3e-39, 3e-39]), 1), [0.5, 0.5]);
+    assert_eq!(of(tensor(&[1], &[1e-40f64]), 2), [1.0]);
+    assert!(of(f32s(&[f32::NAN, 1.0]), 2).iter().all(|x| x.is_nan()));
+}
+
+#[test]
+fn ranges_of_integers_are_exact() {
+    let range = |opset, numbers: [i64; 3], attributes: &[Attribute]| {
+        let operands = numbers.map(|n| tensor(&[], &[n]));
+        model(opset, "Range", &operands, attributes).node("Identity", &["y"], &["i"], &[]).output("i")
+    };
+    let elements = |numbers: [i64; 3]| {
+        let mut model = range(11, numbers, &[]);
+        model.0.graph.mut_or_insert_default().output.remove(0);
+        let info = &mut model.0.graph.mut_or_insert_default().output[0];
+        info.type_.mut_or_insert_default().mut_tensor_type().elem_type = 7;
+        let Data::I64(elements) = model.run(&[]).remove(0).data().clone() else { panic!("no integers") };
+        elements
+    };
+    const BIG: i64 = (1 << 53) + 1;
+    assert_eq!(elements([BIG, BIG + 3, 1]), [BIG, BIG + 1, BIG + 2]);
+    assert_eq!(elements([BIG + 3, BIG, -2]), [BIG + 3, BIG + 1]);
+    assert_eq!(elements([i64::MIN, i64::MAX, i64::MAX]), [i64::MIN, -1, i64::MAX - 1]);
+    assert_eq!(elements([3, 3, 1]), [0i64; 0]);
+    assert_eq!(elements([3, 0, 5]), [0i64; 0]);
+    assert_eq!(elements([0, 5, 2]), [0, 2, 4]);
+    assert!(range(11, [0, 1, 0], &[]).problems()[0].contains("no elements"));
+    assert!(range(11, [i64::MIN, i64::MAX, 1], &[]).problems()[0].contains("E_LIMIT"));
+    let stash = [("stash_type", Int(1))];
+    assert_eq!(value(27, "Range", &[0.0f32, 3.0, 1.0].map(|n| tensor(&[], &[n])), &stash), [0.0, 1.0, 2.0]);
+    assert!(range(11, [0, 1, 1], &stash).problems()[0].contains("unknown attribute"));
 }
 
 #[test]
@@ -125,5 +178,16 @@ fn integers() {
         value(13, "Clip", &[ints(&[-5, 5]), tensor(&[], &[-1i64]), tensor(&[], &[1i64])], &[]),
         [-1.0, 1.0]
     );
+    // log(e^3 + e^5 + e^7) = 7.14, log(15) = 2.7, sqrt(83) = 9.1: as onnxruntime has them.
+    for (op, result) in
+        [("ReduceLogSumExp", 7.0), ("ReduceLogSum", 2.0), ("ReduceL2", 9.0), ("ReduceL1", 15.0)]
+    {
+        assert_eq!(value(13, op, &[tensor(&[3], &[3i32, 5, 7])], &[]), [result], "{op}");
+    }
+    let shrink = |x: Tensor, attributes: &[Attribute]| value(9, "Shrink", &[x], attributes);
+    let far = [("bias", Float(1.5)), ("lambd", Float(1.5))];
+    assert_eq!(shrink(tensor(&[5], &[3i32, -3, 1, 0, 2]), &far), [1.0, -1.0, 0.0, 0.0, 0.0]);
+    let near = [("bias", Float(0.5)), ("lambd", Float(1.5))];
+    assert_eq!(shrink(bytes(&[3, 0, 1, 2]), &near), [2.0, 0.0, 0.0, 1.0]);
     assert_eq!(value(15, "CastLike", &[f32s(&[2.75]), ints(&[1])], &[]), [2.0]);
 }

@@ -51,6 +51,13 @@ fn attributes_are_known_of_their_type_and_unique() {
 }
 
 #[test]
+fn no_file_is_blamed_for_what_the_ir_lacks() {
+    let model = Model::new(13).weight("x", tensor(&[1], &[1i32])).node("Erf", &["x"], &["y"], &[]);
+    let model = model.node("Cast", &["y"], &["z"], &[("to", Int(1))]).output("z");
+    assert!(problem(&model).contains("help: the file breaks a rule of ONNX, or cnnc supports less"));
+}
+
+#[test]
 fn inputs_are_counted() {
     let add = |inputs: &[&str]| Model::new(13).input("x", &[4]).node("Add", inputs, &["y"], &[]).output("y");
     assert!(problem(&add(&["x"])).contains("input B is missing"));

@@ -90,6 +90,7 @@ fn split_makes_slices() {
     let expected = [vec![1.0, 2.0], vec![3.0, 4.0, 5.0]];
     assert_eq!(parts(11, &[], &[("split", Ints(&[2, 3]))]), expected);
     assert_eq!(parts(13, &[ints(&[2, 3])], &[]), expected);
+    assert_eq!(parts(1, &[tensor(&[2], &[2.0f32, 3.0])], &[]), expected);
     assert_eq!(parts(18, &[], &[("num_outputs", Int(2))]), [vec![1.0, 2.0, 3.0], vec![4.0, 5.0]]);
 }
 
@@ -118,11 +119,52 @@ fn nearest_elements_are_those_below_up_to_opset_10() {
     for model in [upsample_7, upsample_9, resize_10] {
         assert_eq!(model.result(&[counting(&[1, 1, 2])]), (vec![1, 1, 4], vec![1.0, 1.0, 2.0, 2.0]));
     }
+    let sides = [("height_scale", Float(1.0)), ("width_scale", Float(2.0))];
+    let upsample_1 = one(1, "Upsample", &[1, 1, 1, 2], &[], &sides);
+    assert_eq!(upsample_1.result(&[counting(&[1, 1, 1, 2])]).1, [1.0, 1.0, 2.0, 2.0]);
+    assert!(
+        one(1, "Upsample", &[1, 1, 1, 2], &[], &sides[..1]).problems()[0].contains("width_scale is missing")
+    );
     let resize =
         Model::new(11).input("x", &[1, 1, 2]).weight("s", scales).weight("none", tensor::<f32>(&[0], &[]));
     let linear = [("mode", Text("linear"))];
     let resize = resize.node("Resize", &["x", "none", "s"], &["y"], &linear).output("y");
     assert_eq!(resize.result(&[counting(&[1, 1, 2])]).1, [1.0, 1.25, 1.75, 2.0]);
+}
+
+#[test]
+fn opset_10_takes_elements_above_where_it_shrinks() {
+    let x = counting(&[1, 1, 2, 4]);
+    let resize = |opset, op, scales: [f32; 4]| {
+        one(opset, op, &[1, 1, 2, 4], &[tensor(&[4], &scales)], &[]).result(std::slice::from_ref(&x))
+    };
+    assert_eq!(resize(10, "Resize", [1.0, 1.0, 0.6, 0.6]), (vec![1, 1, 1, 2], vec![1.0, 3.0]));
+    assert_eq!(resize(9, "Upsample", [1.0, 1.0, 0.6, 0.6]), (vec![1, 1, 1, 2], vec![1.0, 2.0]));
+    let both = vec![1.0, 3.0, 1.0, 3.0, 1.0, 3.0, 5.0, 7.0, 5.0, 7.0, 5.0, 7.0];
+    assert_eq!(resize(10, "Resize", [1.0, 1.0, 3.0, 0.6]), (vec![1, 1, 6, 2], both));
+}
+
+#[test]
+fn what_is_empty_stays_empty() {
+    let resize = |x: &[i64], sizes: &[i64]| {
+        let model = Model::new(13).input("x", x).weight("n", ints(sizes));
+        model.node("Resize", &["x", "", "", "n"], &["y"], &[]).output("y")
+    };
+    let nothing = tensor::<f32>(&[0, 1, 2, 2], &[]);
+    assert_eq!(resize(&[0, 1, 2, 2], &[0, 1, 4, 4]).result(&[nothing]), (vec![0, 1, 4, 4], vec![]));
+    assert!(resize(&[0, 1, 2, 2], &[1, 1, 4, 4]).problems()[0].contains("sizes=[1, 1, 4, 4]"));
+    assert!(resize(&[1, 1, 2, 2], &[0, 1, 4, 4]).problems()[0].contains("sizes=[0, 1, 4, 4]"));
+    let gather = one(13, "Gather", &[0, 3], &[ints(&[])], &[]);
+    assert_eq!(gather.result(&[tensor::<f32>(&[0, 3], &[])]), (vec![0, 3], vec![]));
+}
+
+#[test]
+fn a_crop_is_of_any_reals() {
+    let model = Model::new(13).input("x", &[1, 1, 1, 4]).weight("n", ints(&[1, 1, 1, 2]));
+    let model = model.weight("roi", tensor(&[8], &[0.0f64, 0.0, 0.0, 1.0 / 3.0, 1.0, 1.0, 1.0, 1.0]));
+    let crop = [("mode", Text("linear")), ("coordinate_transformation_mode", Text("tf_crop_and_resize"))];
+    let model = model.node("Resize", &["x", "roi", "", "n"], &["y"], &crop).output("y");
+    assert_eq!(model.result(&[counting(&[1, 1, 1, 4])]).1, [2.0, 4.0]);
 }
 
 #[test]
@@ -172,6 +214,42 @@ fn vectors_are_matrices_of_one_row_or_column() {
     assert_eq!(product(&[2], &vector, counting(&[2])), (vec![], vec![5.0]));
     assert_eq!(product(&[2], &vector, counting(&[2, 2])), (vec![2], vec![7.0, 10.0]));
     assert_eq!(product(&[2, 2], &matrix, counting(&[2])), (vec![2], vec![5.0, 11.0]));
+}
+
+#[test]
+fn integers_are_multiplied_exactly() {
+    const BIG: i64 = (1 << 53) + 1;
+    let of = |opset, op, operands: &[Tensor], attributes: &[Attribute]| {
+        let names = ["a", "b", "c"];
+        let model = Model::new(opset).node(op, &names[..operands.len()], &["y"], attributes);
+        let model = names.iter().zip(operands).fold(model, |m, (name, x)| m.weight(name, x.clone()));
+        // Their last digits, which f32 holds.
+        let model = model.weight("digits", ints(&[1 << 20])).node("Mod", &["y", "digits"], &["z"], &[]);
+        let model = model.node("Cast", &["z"], &["real"], &[("to", Int(1))]).output("real");
+        model.import_with(&Default::default()).map(|_| model.result(&[]))
+    };
+    let (a, b) = (tensor(&[2, 2], &[BIG, 2, 3, 4]), tensor(&[2, 2], &[1i64, 2, 3, 4]));
+    let square = Ok((vec![2, 2], vec![7.0, 10.0, 15.0, 22.0]));
+    let both = [a.clone(), b.clone()];
+    assert_eq!(of(13, "MatMul", &both, &[]), square);
+    assert_eq!(of(12, "Einsum", &both, &[("equation", Text("ij,jk"))]), square);
+    assert_eq!(of(13, "Gemm", &both, &[]), square);
+    assert_eq!(of(13, "MatMul", &[ints(&[BIG, 2]), b.clone()], &[]), Ok((vec![2], vec![7.0, 10.0])));
+    let batch = tensor(&[2, 1, 2], &[BIG, 2, 3, 4]);
+    assert_eq!(of(13, "MatMul", &[batch, b.clone()], &[]), Ok((vec![2, 1, 2], vec![7.0, 10.0, 15.0, 22.0])));
+    let turned = [("transA", Int(1)), ("transB", Int(1)), ("alpha", Float(2.0)), ("beta", Float(3.0))];
+    let all = [a.clone(), b.clone(), ints(&[1, 10])];
+    assert_eq!(of(13, "Gemm", &all, &turned), Ok((vec![2, 2], vec![17.0, 60.0, 23.0, 74.0])));
+    let problem = of(13, "Gemm", &both, &[("alpha", Float(0.5))]).expect_err("half an integer");
+    assert!(problem[0].to_string().contains("E_UNSUPPORTED") && problem.len() == 1, "{problem:?}");
+    let problem = of(13, "MatMul", &[a, tensor(&[1, 2], &[1i64, 2])], &[]).expect_err("1 is not 2");
+    assert!(problem[0].to_string().contains("has 1 rows"), "{problem:?}");
+    let bytes = |dims: &[usize], x: &[u8]| tensor(dims, x);
+    let quantised = [bytes(&[2], &[3, 4]), bytes(&[2, 1], &[5, 6]), bytes(&[], &[1]), bytes(&[], &[2])];
+    let model = Model::new(10).node("MatMulInteger", &["a", "b", "c", "d"], &["y"], &[]);
+    let model = ["a", "b", "c", "d"].iter().zip(quantised).fold(model, |m, (name, x)| m.weight(name, x));
+    let model = model.node("Cast", &["y"], &["real"], &[("to", Int(1))]).output("real");
+    assert_eq!(model.result(&[]), (vec![1], vec![18.0]));
 }
 
 #[test]

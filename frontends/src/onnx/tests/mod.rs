@@ -10,6 +10,7 @@ mod external;
 mod faults;
 mod folding;
 mod forms;
+mod halves;
 mod signature;
 mod windows;
 

@@ -91,7 +91,11 @@ fn one_symbol_is_one_number() {
     assert_eq!(extents(two().import_with(&shapes(&[("a", &[2, 3])]))), Ok(vec![vec![2, 3], vec![3]]));
     assert_eq!(extents(two().import_with(&shapes(&[("b", &[3])]))), Ok(vec![vec![1, 3], vec![3]]));
     let problem = extents(two().import_with(&shapes(&[("a", &[2, 3]), ("b", &[4])])));
-    assert_eq!(problem, Err(r#"E_MODEL: dimension "C" is given as 3 and as 4"#.to_string()));
+    let said = concat!(
+        r#"E_MODEL: dimension "C" is given as 3 and as 4; help: one name means one extent in all inputs: "#,
+        "give the same one everywhere"
+    );
+    assert_eq!(problem, Err(said.to_string()));
 }
 
 #[test]
