@@ -47,6 +47,21 @@ pub(crate) fn read_once(graph: &Graph, id: NodeId) -> Result<(), Decline> {
     }
 }
 
+/// Whether an operator or a stage of a node jumps: where what it reads moves a little, its result may move a step.
+pub(crate) fn jumps(graph: &Graph, id: NodeId) -> bool {
+    let node = &graph[id];
+    let is_float = |id: NodeId| graph.ty(id).dtype.is_float();
+    // Integers and bools made of reals.
+    let counts = !is_float(id) && graph.operands(id).into_iter().any(is_float);
+    let by_steps = |op: &Op| match op {
+        Op::Floor(_) | Op::Ceil(_) | Op::Round(_) | Op::Sign(_) | Op::Modulo(_) => true,
+        // The element that is nearest to a place.
+        Op::GridSample(_) => true,
+        _ => false,
+    };
+    counts || by_steps(node.op()) || node.stages().any(by_steps)
+}
+
 /// Whether a node computes its operator alone.
 pub(crate) fn is_bare(graph: &Graph, id: NodeId) -> bool {
     graph[id].stages().len() == 0

@@ -1,0 +1,78 @@
+//! What a network computes in its own element types is what it computes behind all passes: where an operator jumps,
+//! where a type ends, and where a small number guards. (File tests hold results against those in f64, which ends later
+//! and jumps elsewhere.)
+
+use cnnc_ir::eval::{Precision, evaluate};
+use cnnc_ir::{Data, Tensor, text};
+use cnnc_passes::{PassOptions, run};
+
+/// Runs all passes over the lines of a graph `%x -> %y`; every element of `x`, repeated to its shape, must then give
+/// what it gave before, up to that part of the largest result.
+fn holds(lines: &str, x: &[f64], tolerance: f64) {
+    let source = format!("graph @net{}\n  return %y\n}}\n", lines.trim_end());
+    let before = text::parse(&source).unwrap_or_else(|e| panic!("{e}\n{source}"));
+    let mut after = before.clone();
+    run(&mut after, &PassOptions { verify: true, ..PassOptions::default() }, &mut |_| {}).unwrap();
+    let ty = before.graph.ty(before.graph.inputs()[0]);
+    let elements = (0..ty.elements()).map(|i| x[i % x.len()]).collect();
+    let x = [Tensor::new(ty.shape.clone(), Data::F64(elements).cast(ty.dtype)).unwrap()];
+    let [wanted, got] =
+        [&before, &after].map(|module| evaluate(module, &x, Precision::F32).unwrap()[0].data().to_f64());
+    let printed = text::print(&after);
+    let scale = wanted.iter().filter(|y| y.is_finite()).fold(0f64, |most, y| most.max(y.abs()));
+    for (i, (&wanted, &got)) in wanted.iter().zip(&got).enumerate() {
+        let same = wanted == got || wanted.is_nan() && got.is_nan();
+        let near = (wanted - got).abs() <= tolerance * scale;
+        assert!(same || near, "element {i}: {wanted} became {got}\n{source}{printed}");
+    }
+}
+
+/// In f64 30 * 0.7 is below 21, and 0.05 / 0.1 is no tie.
+#[test]
+fn what_jumps_reads_rounded_constants() {
+    let jumps = [
+        "%f: f32[4] = floor %m",
+        "%f: f32[4] = mul %a, %b |> floor",
+        "%i: i32[4] = cast %m, to=i32\n  %f: f32[4] = cast %i, to=f32",
+        "%t: f32[4] = const [21, 14, 21, 0.7]\n  %i: bool[4] = less %m, %t\n  %f: f32[4] = cast %i, to=f32",
+        "%t: f32[4] = const [7, 7, 7, 0.1]\n  %f: f32[4] = mod %m, %t",
+        "%t: f32[4] = const [21, 14, 21, 0.7]\n  %d: f32[4] = sub %m, %t\n  %f: f32[4] = sign %d",
+    ];
+    for jump in jumps {
+        let lines = format!(
+            "(%x: f32[4]) {{
+  %a: f32[4] = const [30, 20, 30, 7]
+  %b: f32[4] = const [0.7, 0.7, 0.7, 0.1]
+  %m: f32[4] = mul %a, %b
+  {jump}
+  %y: f32[4] = add %x, %f"
+        );
+        holds(&lines, &[0.0], 0.0);
+        // One number stays one number.
+        let splat = |list: &str, x: &str| lines.replace(list, x);
+        let lines = splat("const [30, 20, 30, 7]", "const splat(30)");
+        holds(&lines.replace("const [0.7, 0.7, 0.7, 0.1]", "const splat(0.7)"), &[0.0], 0.0);
+    }
+    holds(
+        "(%x: f32[6]) {
+  %w: f32[6] = const [0.05, 0.15, 0.25, 0.35, 0.45, 0.55]
+  %s: f32[] = const splat(0.1)
+  %z: i8[] = const splat(0)
+  %q: i8[6] = quantize %w, %s, %z
+  %d: f32[6] = dequantize %q, %s, %z
+  %y: f32[6] = add %x, %d",
+        &[0.0],
+        0.0,
+    );
+    holds(
+        "(%x: f32[1,6,1,1]) {
+  %w: f32[1,6,1,1] = const [0.05, 0.15, 0.25, 0.35, 0.45, 0.55]
+  %s: f32[] = const splat(0.1)
+  %d: f32[1,6,1,1] = div %w, %s
+  %r: f32[1,6,1,1] = round %d
+  %v: f32[1,6,1,1] = mul %r, %s
+  %y: f32[1,1,1,1] = conv %x, %v",
+        &[1.0, 10.0, 100.0, 1000.0, 10.0, 1.0],
+        1e-6,
+    );
+}
