@@ -76,3 +76,21 @@ fn what_jumps_reads_rounded_constants() {
         1e-6,
     );
 }
+
+#[test]
+fn small_numbers_that_guard_stay() {
+    holds(
+        "(%x: f32[4]) {\n  %e: f32[] = const splat(1e-38)\n  %y: f32[4] = add %x, %e |> log",
+        &[0.0, 1.0],
+        0.0,
+    );
+    holds(
+        "(%x: f32[2,4]) {
+  %e: f32[1] = const [1e-38]
+  %n: f32[2,4] = abs %x
+  %m: f32[2,4] = max %n, %e
+  %y: f32[2,4] = div %x, %m",
+        &[0.0, 1.0],
+        0.0,
+    );
+}
