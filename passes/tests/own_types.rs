@@ -94,3 +94,18 @@ fn small_numbers_that_guard_stay() {
         0.0,
     );
 }
+
+/// In f16 the quotient is rounded once more than a quantisation rounds it.
+#[test]
+fn a_quantisation_of_f16_rounds_once() {
+    let x: Vec<f64> = (0..4000).map(|i| f64::from(i) * 0.006 - 12.0).collect();
+    holds(
+        "(%x: f16[4000]) {
+  %s: f16[] = const splat(0.1)
+  %z: i8[] = const splat(0)
+  %q: i8[4000] = quantize %x, %s, %z
+  %y: f16[4000] = dequantize %q, %s, %z",
+        &x,
+        0.0,
+    );
+}
