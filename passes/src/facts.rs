@@ -62,6 +62,26 @@ pub(crate) fn jumps(graph: &Graph, id: NodeId) -> bool {
     counts || by_steps(node.op()) || node.stages().any(by_steps)
 }
 
+/// Declines where a value is scaled and shifted and then read by what jumps. Products of whole steps, as quantised
+/// networks have them, often lie right where that jumps, which one rounding more or less would decide.
+pub(crate) fn not_rounded(graph: &Graph, id: NodeId) -> Result<(), Decline> {
+    let mut pending = vec![id];
+    for _ in 0..DEPTH {
+        let Some(id) = pending.pop() else { return Ok(()) };
+        for reader in graph.readers(id) {
+            if jumps(graph, reader) {
+                let (value, name) = (graph[id].name(), graph[reader].name());
+                return Err(Decline::Because(format!("%{name} rounds %{value}, which may be a tie")));
+            }
+            match graph[reader].op() {
+                Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) | Op::Neg(_) => pending.push(reader),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether a node computes its operator alone.
 pub(crate) fn is_bare(graph: &Graph, id: NodeId) -> bool {
     graph[id].stages().len() == 0

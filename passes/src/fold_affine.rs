@@ -10,7 +10,12 @@
 //! Linear are conv, gemm, a matmul of matrices, which becomes a gemm, and batch_norm. `div` goes as `mul`, `sub` as
 //! `add`. A convolution without bias gets one: this is also how a bias that stands as a node of its own is found.
 //!
-//! Declines when the linear node has another reader or is a result, and when what would change is not constant.
+//! Declines when the linear node has another reader or is a result; when what would change is not constant; and a scale
+//! in front of a rounding, where ties of the network would be none any more:
+//!
+//!     %a = conv %x, %w     in steps of 0.01, here 0.05
+//!     %b = div %a, %s      by 0.1: 0.5
+//!     %y = round %b        0, but 1 of the sum of products with 0.01 / 0.1 where that is 0.5000001
 
 use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::ops::{Const, Gemm, Init, Reshape};
@@ -42,6 +47,10 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let changes = if scales { &linear.operands[1..] } else { linear.operands.get(2..).unwrap_or(&[]) };
     if !changes.iter().all(|&id| facts::is_constant(graph, id)) {
         return Err(Decline::Because(format!("the weights of %{} are not constant", graph[y].name())));
+    }
+
+    if scales {
+        facts::not_rounded(graph, node)?;
     }
 
     let count = graph.ty(k).elements();

@@ -109,3 +109,36 @@ fn a_quantisation_of_f16_rounds_once() {
         0.0,
     );
 }
+
+/// A convolution of whole steps by weights of whole steps gives ties, which a scale in its weights would break.
+#[test]
+fn ties_in_front_of_a_rounding_stay() {
+    let x: Vec<f64> = (0..1024).map(|i| f64::from(i * 37 % 120 - 60) * 0.05).collect();
+    let weights = "const [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]";
+    for scale in ["const splat(0.1)", "const [0.1, 0.2, 0.3, 0.7]"] {
+        let scale = scale.replace("const", "f32[4,1,1] = const");
+        for behind in ["%d", "%d |> add %z", "%d |> sub %z |> mul %z"] {
+            let lines = format!(
+                "(%x: f32[1,4,16,16]) {{
+  %w: f32[4,4,1,1] = {weights}
+  %s: {scale}
+  %z: f32[] = const splat(3)
+  %c: f32[1,4,16,16] = conv %x, %w
+  %d: f32[1,4,16,16] = div %c, %s
+  %e: f32[1,4,16,16] = neg {behind}
+  %y: f32[1,4,16,16] = round %e"
+            );
+            holds(&lines, &x, 0.0);
+        }
+        let lines = format!(
+            "(%x: f32[1,4,16,16]) {{
+  %w: f32[4,4,1,1] = {weights}
+  %s: {scale}
+  %z: i8[4,1,1] = const splat(0)
+  %c: f32[1,4,16,16] = conv %x, %w
+  %q: i8[1,4,16,16] = quantize %c, %s, %z
+  %y: f32[1,4,16,16] = dequantize %q, %s, %z"
+        );
+        holds(&lines, &x, 0.0);
+    }
+}
