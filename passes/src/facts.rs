@@ -3,27 +3,21 @@
 use crate::Decline;
 use cnnc_ir::{Graph, NodeId, Op, Type};
 
-/// The most nodes that [`sources`] looks at: what passes leave of arithmetic on constants is shallow, and a rule
+/// The most nodes that a short look takes in: what passes leave of arithmetic on constants is shallow, and a rule
 /// must not walk a deep graph once for each of its nodes.
 const DEPTH: usize = 64;
 
 /// Whether a value depends on constants alone, as far as a short look can tell.
 pub(crate) fn is_constant(graph: &Graph, id: NodeId) -> bool {
-    sources(graph, id).is_some()
-}
-
-/// The constants that a value depends on, if on nothing else, as far as a short look can tell.
-pub(crate) fn sources(graph: &Graph, id: NodeId) -> Option<Vec<NodeId>> {
-    let (mut pending, mut found) = (vec![id], Vec::new());
+    let mut pending = vec![id];
     for _ in 0..DEPTH {
-        let Some(id) = pending.pop() else { return Some(found) };
+        let Some(id) = pending.pop() else { return true };
         match graph[id].op() {
-            Op::Const(_) => found.push(id),
-            Op::Input(_) => return None,
+            Op::Input(_) => return false,
             _ => pending.extend(graph.operands(id)),
         }
     }
-    pending.is_empty().then_some(found)
+    pending.is_empty()
 }
 
 /// How many numbers a value holds if, broadcast to a tensor `[N, C, ..]`, it holds one for each channel, C, or one

@@ -16,9 +16,9 @@
 //! constants without elements.
 
 use crate::{Edits, Patch, Rule, facts};
-use cnnc_ir::eval::{Precision, apply};
+use cnnc_ir::eval::apply;
 use cnnc_ir::ops::{Const, Identity, Init};
-use cnnc_ir::{Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
+use cnnc_ir::{DType, Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -211,8 +211,8 @@ impl<'m> Folder<'m> {
     /// Evaluates a node.
     fn fold(&self, id: NodeId) -> Result<Known, Mismatch> {
         let graph = &self.module.graph;
-        let precision = if self.own.contains(&id) { Precision::F32 } else { Precision::F64 };
-        let held = |ty: &Type| ty.with_dtype(precision.dtype(ty.dtype));
+        let in_f64 = |ty: &Type| ty.dtype.is_float() && !self.own.contains(&id);
+        let held = |ty: &Type| if in_f64(ty) { ty.with_dtype(DType::F64) } else { ty.clone() };
         let ty = held(graph.ty(id));
         if !self.stays_splat(id) {
             let expr = graph.expr(id).map(|&operand| self.tensor(operand, &held(graph.ty(operand))))?;

@@ -12,6 +12,7 @@
 
 mod driver;
 mod facts;
+mod magnitude;
 mod patch;
 
 mod activate_parts;

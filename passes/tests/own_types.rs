@@ -6,9 +6,12 @@ use cnnc_ir::eval::{Precision, evaluate};
 use cnnc_ir::{Data, Tensor, text};
 use cnnc_passes::{PassOptions, run};
 
+/// Half a unit in the last place of f16, twice: a result may be rounded where it was not before.
+const HALF: f64 = 1.0 / 1024.0;
+
 /// Runs all passes over the lines of a graph `%x -> %y`; every element of `x`, repeated to its shape, must then give
-/// what it gave before, up to that part of the largest result.
-fn holds(lines: &str, x: &[f64], tolerance: f64) {
+/// what it gave before, up to that part of the largest result. Answers the graph that it became.
+fn holds(lines: &str, x: &[f64], tolerance: f64) -> String {
     let source = format!("graph @net{}\n  return %y\n}}\n", lines.trim_end());
     let before = text::parse(&source).unwrap_or_else(|e| panic!("{e}\n{source}"));
     let mut after = before.clone();
@@ -25,6 +28,7 @@ fn holds(lines: &str, x: &[f64], tolerance: f64) {
         let near = (wanted - got).abs() <= tolerance * scale;
         assert!(same || near, "element {i}: {wanted} became {got}\n{source}{printed}");
     }
+    printed
 }
 
 /// In f64 30 * 0.7 is below 21, and 0.05 / 0.1 is no tie.
@@ -141,4 +145,92 @@ fn ties_in_front_of_a_rounding_stay() {
         );
         holds(&lines, &x, 0.0);
     }
+}
+
+/// `v` and `k` are numbers for the weights of a convolution and what scales it.
+fn scaled(ty: &str, v: &str, op: &str, k: &str) -> String {
+    format!(
+        "(%x: {ty}[1,4,2,2]) {{
+  %v: {ty}[4,4,1,1] = const splat({v})
+  %k: {ty}[] = const splat({k})
+  %a: {ty}[1,4,2,2] = conv %x, %v
+  %y: {ty}[1,4,2,2] = {op} %a, %k"
+    )
+}
+
+#[test]
+fn no_weight_leaves_its_type() {
+    for (v, op, k, x) in [
+        ("1e10", "mul", "1e30", 1e-20),
+        ("1e-25", "mul", "1e-20", 1e20),
+        ("0.5", "mul", "inf", 0.5),
+        ("0.5", "div", "0", 0.5),
+        ("1e-25", "div", "1e20", 1e20),
+        ("1e10", "div", "1e-30", 1e-20),
+    ] {
+        holds(&scaled("f32", v, op, k), &[x, -x, 0.0], 1e-6);
+    }
+    holds(&scaled("f16", "300", "mul", "300"), &[0.01], HALF);
+    holds(&scaled("f16", "0.002", "div", "500"), &[1000.0], HALF);
+    // Two in a row, a sum.
+    let pair = |v: &str, last: &str| {
+        format!(
+            "(%x: f16[1,4,2,2]) {{
+  %v: f16[4,4,1,1] = const splat({v})
+  %a: f16[1,4,2,2] = conv %x, %v
+  {last}"
+        )
+    };
+    holds(&pair("300", "%y: f16[1,4,2,2] = conv %a, %v"), &[0.01], HALF);
+    holds(&pair("40000", "%b: f16[1,4,2,2] = conv %x, %v\n  %y: f16[1,4,2,2] = add %a, %b"), &[0.01], HALF);
+}
+
+/// `var`, `gamma` and `mean` of a batch norm behind a convolution of weights `v`, or behind none.
+fn normed(v: Option<&str>, [var, gamma, mean]: [&str; 3]) -> String {
+    let front = match v {
+        Some(v) => format!("%v: f16[4,4,1,1] = const splat({v})\n  %a: f16[1,4,2,2] = conv %x, %v"),
+        None => "%a: f16[1,4,2,2] = relu %x".into(),
+    };
+    format!(
+        "(%x: f16[1,4,2,2]) {{
+  {front}
+  %g: f16[4] = const splat({gamma})
+  %b: f16[4] = const splat(0.5)
+  %m: f16[4] = const splat({mean})
+  %s: f16[4] = const splat({var})
+  %y: f16[1,4,2,2] = batch_norm %a, %g, %b, %m, %s"
+    )
+}
+
+#[test]
+fn a_batch_norm_of_f16_stays_finite() {
+    holds(&normed(Some("500"), ["1e-5", "1", "0"]), &[0.001, 0.01], HALF);
+    holds(&normed(Some("0.002"), ["60000", "0.05", "0"]), &[500.0, 2000.0], HALF);
+    holds(&normed(Some("0.25"), ["1", "1", "100"]), &[99.0, 100.0, 101.5, 98.0], HALF);
+    holds(&normed(None, ["0", "1", "255"]), &[255.0], HALF);
+    holds(&normed(None, ["1", "1.3", "100"]), &[99.0, 100.0, 101.5, 98.0], HALF);
+}
+
+/// Ordinary numbers are folded: in f32 always, in f16 where they fit.
+#[test]
+fn ordinary_weights_are_folded() {
+    for ty in ["f32", "f16"] {
+        let printed = holds(&scaled(ty, "0.5", "mul", "3"), &[0.5, -1.0, 2.0], HALF);
+        assert!(!printed.contains("mul"), "{printed}");
+    }
+    let printed = holds(&normed(Some("0.25"), ["2", "1", "1"]), &[0.5, -1.0, 2.0], HALF);
+    assert!(!printed.contains("mul"), "{printed}");
+    // A channel without variance, and one that training gave up.
+    let printed = holds(
+        "(%x: f32[1,2,2,2]) {
+  %v: f32[2,2,1,1] = const [0.5,1e-41,-3,2]
+  %a: f32[1,2,2,2] = conv %x, %v
+  %g: f32[2] = const [1e-39,1]
+  %b: f32[2] = const splat(0.5)
+  %s: f32[2] = const [1,0]
+  %y: f32[1,2,2,2] = batch_norm %a, %g, %b, %b, %s",
+        &[0.5, -1.0, 2.0],
+        1e-6,
+    );
+    assert!(!printed.contains("mul"), "{printed}");
 }
