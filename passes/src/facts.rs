@@ -3,27 +3,21 @@
 use crate::Decline;
 use cnnc_ir::{Graph, NodeId, Op, Type};
 
-/// The most nodes that [`sources`] looks at: what passes leave of arithmetic on constants is shallow, and a rule
+/// The most nodes that a short look takes in: what passes leave of arithmetic on constants is shallow, and a rule
 /// must not walk a deep graph once for each of its nodes.
 const DEPTH: usize = 64;
 
 /// Whether a value depends on constants alone, as far as a short look can tell.
 pub(crate) fn is_constant(graph: &Graph, id: NodeId) -> bool {
-    sources(graph, id).is_some()
-}
-
-/// The constants that a value depends on, if on nothing else, as far as a short look can tell.
-pub(crate) fn sources(graph: &Graph, id: NodeId) -> Option<Vec<NodeId>> {
-    let (mut pending, mut found) = (vec![id], Vec::new());
+    let mut pending = vec![id];
     for _ in 0..DEPTH {
-        let Some(id) = pending.pop() else { return Some(found) };
+        let Some(id) = pending.pop() else { return true };
         match graph[id].op() {
-            Op::Const(_) => found.push(id),
-            Op::Input(_) => return None,
+            Op::Input(_) => return false,
             _ => pending.extend(graph.operands(id)),
         }
     }
-    pending.is_empty().then_some(found)
+    pending.is_empty()
 }
 
 /// How many numbers a value holds if, broadcast to a tensor `[N, C, ..]`, it holds one for each channel, C, or one
@@ -45,6 +39,41 @@ pub(crate) fn read_once(graph: &Graph, id: NodeId) -> Result<(), Decline> {
         Some(_) => Ok(()),
         None => Err(Decline::Because(format!("%{name} has another reader"))),
     }
+}
+
+/// Whether an operator or a stage of a node jumps: where what it reads moves a little, its result may move a step.
+pub(crate) fn jumps(graph: &Graph, id: NodeId) -> bool {
+    let node = &graph[id];
+    let is_float = |id: NodeId| graph.ty(id).dtype.is_float();
+    // Integers and bools made of reals.
+    let counts = !is_float(id) && graph.operands(id).into_iter().any(is_float);
+    let by_steps = |op: &Op| match op {
+        Op::Floor(_) | Op::Ceil(_) | Op::Round(_) | Op::Sign(_) | Op::Modulo(_) => true,
+        // The element that is nearest to a place.
+        Op::GridSample(_) => true,
+        _ => false,
+    };
+    counts || by_steps(node.op()) || node.stages().any(by_steps)
+}
+
+/// Declines where a value is scaled and shifted and then read by what jumps. Products of whole steps, as quantised
+/// networks have them, often lie right where that jumps, which one rounding more or less would decide.
+pub(crate) fn not_rounded(graph: &Graph, id: NodeId) -> Result<(), Decline> {
+    let mut pending = vec![id];
+    for _ in 0..DEPTH {
+        let Some(id) = pending.pop() else { return Ok(()) };
+        for reader in graph.readers(id) {
+            if jumps(graph, reader) {
+                let (value, name) = (graph[id].name(), graph[reader].name());
+                return Err(Decline::Because(format!("%{name} rounds %{value}, which may be a tie")));
+            }
+            match graph[reader].op() {
+                Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) | Op::Neg(_) => pending.push(reader),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether a node computes its operator alone.

@@ -1,13 +1,16 @@
-//! flush-denormals: denormal elements of f32 constants become zeros of their sign.
+//! flush-denormals: denormal elements of f32 weights become zeros of their sign.
 //!
-//!     %w: f32[2] = const [1e-40,1]   =>   %w: f32[2] = const [0,1]
+//!     %w: f32[2,1,1,1] = const [1e-40,1]   =>   %w: f32[2,1,1,1] = const [0,1]
+//!     %y = conv %x, %w                          %y = conv %x, %w
 //!
-//! Arithmetic on them is up to a hundred times slower on many processors and they add nothing that survives
-//! rounding. The report counts them.
+//! Arithmetic on them is up to a hundred times slower on many processors, and in a sum of products they add nothing
+//! that survives rounding. Elsewhere they may be what keeps a logarithm or a quotient away from 0, as in
+//! `log(x + 1e-38)`: flushed are constants that nothing reads but as a factor of conv, conv_transpose, gemm and matmul.
+//! The report counts them.
 
 use crate::{Edits, Patch, Rule};
 use cnnc_ir::ops::{Const, Init};
-use cnnc_ir::{DType, Expr, Module, NodeId, Op, Tensor};
+use cnnc_ir::{DType, Expr, Graph, Module, NodeId, Op, Tensor};
 
 pub(crate) const RULE: Rule = Rule::Graph(rule);
 
@@ -17,6 +20,7 @@ fn rule(module: &Module) -> Edits {
     for &id in module.graph.order() {
         if let Op::Const(constant) = module.graph[id].op()
             && constant.ty.dtype == DType::F32
+            && is_weight(&module.graph, id)
             && let Some((patch, denormals)) = flushed(module, id, constant)
         {
             count += denormals;
@@ -28,6 +32,17 @@ fn rule(module: &Module) -> Edits {
         edits.note = Some(format!("{count} denormal elements of {constants} constants became 0"));
     }
     edits
+}
+
+/// Whether all that reads a value multiplies it and sums the products.
+fn is_weight(graph: &Graph, id: NodeId) -> bool {
+    let multiplies = |reader: NodeId| match graph[reader].op() {
+        Op::Conv(_) | Op::ConvTranspose(_) | Op::Gemm(_) | Op::Matmul(_) => {
+            !graph.operands(reader)[2..].contains(&id)
+        }
+        _ => false,
+    };
+    !graph.is_output(id) && graph.readers(id).all(multiplies)
 }
 
 /// The constant without denormals, and how many there were; `None` if there are none.

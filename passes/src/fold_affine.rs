@@ -10,8 +10,14 @@
 //! Linear are conv, gemm, a matmul of matrices, which becomes a gemm, and batch_norm. `div` goes as `mul`, `sub` as
 //! `add`. A convolution without bias gets one: this is also how a bias that stands as a node of its own is found.
 //!
-//! Declines when the linear node has another reader or is a result, and when what would change is not constant.
+//! Declines when the linear node has another reader or is a result; when what would change is not constant, or would
+//! leave its element type; and a scale in front of a rounding, where ties of the network would be none any more:
+//!
+//!     %a = conv %x, %w     in steps of 0.01, here 0.05
+//!     %b = div %a, %s      by 0.1: 0.5
+//!     %y = round %b        0, but 1 of the sum of products with 0.01 / 0.1 where that is 0.5000001
 
+use crate::magnitude::{self, Magnitude};
 use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::ops::{Const, Gemm, Init, Reshape};
 use cnnc_ir::{Expr, Graph, Module, NodeId, Op, Type};
@@ -44,6 +50,11 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
         return Err(Decline::Because(format!("the weights of %{} are not constant", graph[y].name())));
     }
 
+    if scales {
+        facts::not_rounded(graph, node)?;
+    }
+    check(module, op, &linear.operands, k)?;
+
     let count = graph.ty(k).elements();
     let channels = graph.ty(y).dims()[1];
     let mut new = New::default();
@@ -65,6 +76,24 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
         op => op,
     };
     Ok(new.becomes(Expr::new(op, operands)))
+}
+
+/// Declines unless the operands that change stay in their type.
+fn check(module: &Module, op: &Op, linear: &[NodeId], k: NodeId) -> Result<(), Decline> {
+    let (of, dtype) = (|id| Magnitude::of(module, id), module.graph.ty(k).dtype);
+    let (weights, bias) = (linear[1], linear.get(2).copied());
+    let k = of(k);
+    let scaled = |factor: Magnitude| {
+        let scaled = |id| of(id).times(factor);
+        magnitude::check(dtype, scaled(weights), bias.map_or(Magnitude::ZERO, scaled))
+    };
+    match (op, bias) {
+        (Op::Mul(_), _) => scaled(k),
+        (Op::Div(_), _) => scaled(k.inverse()),
+        // Without a bias it becomes one as it is.
+        (_, None) => Ok(()),
+        (_, Some(bias)) => magnitude::check(dtype, Magnitude::ZERO, of(bias).plus(k)),
+    }
 }
 
 /// Whether a node is linear in its operand 0 and, as operands 1 and 2, has what it multiplies and adds.

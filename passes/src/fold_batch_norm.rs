@@ -10,8 +10,10 @@
 //!                                                          %y = conv %x, %y.w, %y.b
 //!
 //! All but the last are arithmetic on constants. Declines when the convolution has another reader or is a result,
-//! and when weights or statistics are not constant.
+//! when weights or statistics are not constant, and when the weights would leave their element type. (In
+//! front of a rounding it is folded all the same: statistics of training make no ties, see fold-affine.)
 
+use crate::magnitude::{self, Magnitude};
 use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::ops::{BatchNorm, Mul, Reshape, Rsqrt, Sub};
 use cnnc_ir::{Expr, Module, NodeId, Op};
@@ -34,8 +36,13 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     if !of_conv[1..].iter().all(|&id| facts::is_constant(graph, id)) {
         return Err(Decline::Because(format!("the weights of %{} are not constant", graph[conv].name())));
     }
-    let mut new = New::default();
     let (x, w, channels) = (of_conv[0], of_conv[1], graph.ty(node).dims()[1]);
+    let of = |id| Magnitude::of(module, id);
+    let [gamma, beta, mean, var] = [1, 2, 3, 4].map(|place| of(operands[place]));
+    let factor = gamma.times(var.inverse_root(norm.eps));
+    let moved = of_conv.get(2).map_or(mean, |&bias| mean.plus(of(bias)));
+    magnitude::check(graph.ty(node).dtype, of(w).times(factor), moved.times(factor).plus(beta))?;
+    let mut new = New::default();
     let s = scale(&mut new, norm, &operands);
     let s4 = new.add("s4", Reshape { shape: vec![channels as i64, 1, 1, 1] }, [s]);
     let w = new.add("w", Mul, [w.into(), s4]);

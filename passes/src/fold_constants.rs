@@ -6,13 +6,19 @@
 //! The only pass that does arithmetic. A tree of constants is evaluated in f64 and rounded once, where it ends; an
 //! element-wise operator on splats, and a splat in another shape, stay one number.
 //!
+//!     %m = mul %a, %b          in f32: 30 * 0.7 = 21, in f64 it is 20.9999993
+//!     %f = floor %m
+//!
+//! What jumps, such as a rounding, would tell the two apart. So it and all that it is computed from are evaluated as
+//! the network would, in its own types; its result then begins another tree.
+//!
 //! Declines what would take more memory or arithmetic than is reasonable for the constants that are there, and
 //! constants without elements.
 
-use crate::{Edits, Patch, Rule};
-use cnnc_ir::eval::{Precision, apply};
+use crate::{Edits, Patch, Rule, facts};
+use cnnc_ir::eval::apply;
 use cnnc_ir::ops::{Const, Identity, Init};
-use cnnc_ir::{Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
+use cnnc_ir::{DType, Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Tensor, Type};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -38,7 +44,7 @@ fn rule(module: &Module) -> Edits {
         *waiting.entry(operand).or_default() += 1;
     }
     let mut edits = Edits::default();
-    let mut folder = Folder::new(module);
+    let mut folder = Folder::new(module, in_own_types(graph, &foldable));
     for level in &levels {
         let granted: Vec<Result<(), Mismatch>> = level.iter().map(|&id| folder.grant(id)).collect();
         let fold = |(&id, granted): (&NodeId, Result<(), Mismatch>)| {
@@ -92,7 +98,23 @@ fn levels(graph: &Graph) -> Vec<Vec<NodeId>> {
     levels
 }
 
-/// A value, reals in f64.
+/// Which of these nodes are evaluated in their own types: those that jump, and what nodes that jump are computed from.
+fn in_own_types(graph: &Graph, foldable: &HashSet<NodeId>) -> HashSet<NodeId> {
+    let mut own = HashSet::new();
+    for &id in graph.order().iter().rev() {
+        // A cast to a smaller type is a rounding too.
+        let jumps = facts::jumps(graph, id) || matches!(graph[id].op(), Op::Cast(_));
+        if jumps && foldable.contains(&id) {
+            own.insert(id);
+        }
+        if jumps || own.contains(&id) {
+            own.extend(graph.operands(id).into_iter().filter(|operand| foldable.contains(operand)));
+        }
+    }
+    own
+}
+
+/// A value, reals in f64 where the node is not evaluated in its own types.
 enum Known {
     /// Every element is this number.
     Splat(f64),
@@ -123,14 +145,16 @@ struct Folder<'m> {
     module: &'m Module,
     /// Values of splats, and of evaluated nodes that are still to be read.
     values: HashMap<NodeId, Known>,
+    /// Which nodes are evaluated in their own types.
+    own: HashSet<NodeId>,
     bytes_left: usize,
     work_left: u64,
 }
 
 impl<'m> Folder<'m> {
-    fn new(module: &'m Module) -> Folder<'m> {
+    fn new(module: &'m Module, own: HashSet<NodeId>) -> Folder<'m> {
         let graph = &module.graph;
-        let mut folder = Folder { module, values: HashMap::new(), bytes_left: 0, work_left: 0 };
+        let mut folder = Folder { module, values: HashMap::new(), own, bytes_left: 0, work_left: 0 };
         let mut weights = 0usize;
         for &id in graph.order().iter().filter(|&&id| graph[id].is_const()) {
             match module.splat(id) {
@@ -187,7 +211,8 @@ impl<'m> Folder<'m> {
     /// Evaluates a node.
     fn fold(&self, id: NodeId) -> Result<Known, Mismatch> {
         let graph = &self.module.graph;
-        let held = |ty: &Type| ty.with_dtype(Precision::F64.dtype(ty.dtype));
+        let in_f64 = |ty: &Type| ty.dtype.is_float() && !self.own.contains(&id);
+        let held = |ty: &Type| if in_f64(ty) { ty.with_dtype(DType::F64) } else { ty.clone() };
         let ty = held(graph.ty(id));
         if !self.stays_splat(id) {
             let expr = graph.expr(id).map(|&operand| self.tensor(operand, &held(graph.ty(operand))))?;
@@ -205,7 +230,8 @@ impl<'m> Folder<'m> {
     /// The elements of an operand; a splat has those that are asked for.
     fn tensor(&self, id: NodeId, ty: &Type) -> Result<Cow<'_, Tensor>, Mismatch> {
         match self.values.get(&id) {
-            Some(Known::Tensor(tensor)) => Ok(Cow::Borrowed(tensor)),
+            Some(Known::Tensor(tensor)) if tensor.data().dtype() == ty.dtype => Ok(Cow::Borrowed(tensor)),
+            Some(Known::Tensor(tensor)) => Ok(Cow::Owned(tensor.cast(ty.dtype))),
             Some(Known::Splat(x)) => {
                 let elements = Data::generated(ty.dtype, ty.elements(), |_| *x)?;
                 Tensor::new(ty.shape.clone(), elements).map(Cow::Owned)

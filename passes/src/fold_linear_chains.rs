@@ -14,9 +14,10 @@
 //! convolutions of weights.
 //!
 //! Declines what would take more multiply-adds, as the thin middle of a bottleneck does; groups; a first convolution
-//! with a bias before one that pads, whose border does not see that bias; what would take long to fold; and weights so
-//! large that a product of two may overflow where the sums apart do not.
+//! with a bias before one that pads, whose border does not see that bias; what would take long to fold; and weights
+//! that would leave their element type.
 
+use crate::magnitude::{self, Magnitude};
 use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::attrs::{Hw, Pad};
 use cnnc_ir::ops::{Conv, Expand, Reshape, Transpose};
@@ -26,9 +27,6 @@ pub(crate) const RULE: Rule = Rule::Node(rule);
 
 /// The most multiply-adds that folding one pair may take: a part of what `fold-constants` grants a network.
 const LONGEST: usize = 1 << 24;
-
-/// The largest weight that is multiplied with another one. Beyond it lie infinities, and zero times those is NaN.
-const LARGEST: f64 = 1e15;
 
 /// A convolution of constants.
 struct Linear<'g> {
@@ -61,10 +59,10 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     if [&first, &second].iter().any(|linear| linear.conv.groups != 1) {
         return because(format!("it or %{name} has groups"));
     }
-    let weights = [Some(first.w), first.bias, Some(second.w), second.bias].into_iter().flatten();
-    let Some(sources) = weights.map(|id| facts::sources(graph, id)).collect::<Option<Vec<_>>>() else {
+    let mut weights = [Some(first.w), first.bias, Some(second.w), second.bias].into_iter().flatten();
+    if !weights.all(|id| facts::is_constant(graph, id)) {
         return because(format!("its weights or those of %{name} are not constant"));
-    };
+    }
     let [middle, channels, ..] = first.dims;
     let taps: usize = if second.is_pointwise() {
         first.dims[2..].iter().product()
@@ -81,10 +79,11 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     if work > LONGEST {
         return because(format!("folding %{name} into it takes {work} multiply-adds, more than {LONGEST}"));
     }
-    let is_large = |&id: &NodeId| module.magnitude(id).is_some_and(|largest| largest > LARGEST);
-    if sources.iter().flatten().any(is_large) {
-        return because(format!("a weight of it or of %{name} is larger than {LARGEST:e}"));
-    }
+    let of = |id| Magnitude::of(module, id);
+    let (v, w) = (of(first.w), of(second.w));
+    let [b, c] = [second.bias, first.bias].map(|bias| bias.map_or(Magnitude::ZERO, of));
+    let seen = second.dims[1..].iter().product();
+    magnitude::check(graph.ty(node).dtype, v.times(w).summed(middle), c.times(w).summed(seen).plus(b))?;
     match second.is_pointwise() {
         true => Ok(behind(&first, &second)),
         false if first.bias.is_some() && second.conv.pad != Pad::ZERO => {

@@ -4,7 +4,7 @@
 //!
 //! A pass is a rule: a pure function that looks at a graph and answers a [`Patch`], or why there is none. The driver
 //! applies patches. Every pass preserves what the evaluator computes, up to the rounding of folded constants and to
-//! what a header concedes: `flush-denormals` makes constants zero that are too small to count, `drop-softmax` decides
+//! what a header concedes: `flush-denormals` makes weights zero that are too small to count, `drop-softmax` decides
 //! ties that rounding makes, `pad-into-window` takes a window of nothing but NaN for empty. Only `fold-constants` does
 //! arithmetic.
 //!
@@ -12,6 +12,7 @@
 
 mod driver;
 mod facts;
+mod magnitude;
 mod patch;
 
 mod activate_parts;

@@ -8,12 +8,16 @@
 //!                                                           %y.shift = reshape %y.b, shape=[1,C,1,1]
 //!                                                           %y = mul %x, %y.scale |> add %y.shift
 //!
+//! Of f16 it becomes a difference, a product and a sum, for `mean * s` may be past its largest number, 65504:
+//!
+//!     %y = sub %x, %y.mean |> mul %y.scale |> add %y.shift
+//!
 //! Never declines: after it there is no batch_norm.
 
 use crate::fold_batch_norm::{scale, shift};
 use crate::{Decline, New, Patch, Rule, Value};
-use cnnc_ir::ops::{Add, Mul, Reshape};
-use cnnc_ir::{Expr, Module, NodeId, Op, Stage};
+use cnnc_ir::ops::{Add, Mul, Reshape, Sub};
+use cnnc_ir::{DType, Expr, Module, NodeId, Op, Stage};
 
 pub(crate) const RULE: Rule = Rule::Node(rule);
 
@@ -25,10 +29,19 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     shape[1] = graph.ty(node).dims()[1] as i64;
     let mut new = New::default();
     let s = scale(&mut new, norm, &operands);
-    let b = shift(&mut new, &operands, None, s);
-    let scale = new.add("scale", Reshape { shape: shape.clone() }, [s]);
-    let shift = new.add("shift", Reshape { shape }, [b]);
-    let mut expr = Expr::new(Mul, vec![operands[0].into(), scale]);
+    let is_half = graph.ty(node).dtype == DType::F16;
+    let b = if is_half { operands[2].into() } else { shift(&mut new, &operands, None, s) };
+    let reshape = Reshape { shape };
+    let scale = new.add("scale", reshape.clone(), [s]);
+    let shift = new.add("shift", reshape.clone(), [b]);
+    let mut expr = if is_half {
+        let mean = new.add("mean", reshape, [operands[3].into()]);
+        let mut expr = Expr::new(Sub, vec![operands[0].into(), mean]);
+        expr.stages.push(Stage { op: Mul.into(), operands: vec![scale] });
+        expr
+    } else {
+        Expr::new(Mul, vec![operands[0].into(), scale])
+    };
     expr.stages.push(Stage { op: Add.into(), operands: vec![shift] });
     expr.stages.extend(
         stages.into_iter().map(|stage| Stage {

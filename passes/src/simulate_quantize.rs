@@ -8,8 +8,9 @@
 //! The results are equal, but for the sign of 0 and NaN, which stays. `%q` may have other readers: then it stays for
 //! them.
 //!
-//! Declines other scales and zero points in `%y` than in `%q`, zero points that differ or are computed at run time, and
-//! integers of 16 bits.
+//! Declines other scales and zero points in `%y` than in `%q`, zero points that differ or are computed at run time,
+//! integers of 16 bits, and reals of 16 bits: a quantisation computes a quotient of f16 in f32, and here it would be
+//! rounded to f16 first, often to a tie that it is not.
 
 use crate::{Decline, New, Patch, Rule, facts};
 use cnnc_ir::ops::{Clip, Div, Mul, Round};
@@ -25,6 +26,9 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let quantised = operands[0];
     let Op::Quantize(_) = graph[quantised].op() else { return Err(Decline::NoMatch) };
     let because = |why: String| Err(Decline::Because(why));
+    if graph.ty(node).dtype == DType::F16 {
+        return because("its steps would be rounded to f16 before they are to whole numbers".into());
+    }
     let name = graph[quantised].name();
     let [x, scale, zero] = graph.operands(quantised)[..] else { return Err(Decline::NoMatch) };
     if !stages.is_empty() || !facts::is_bare(graph, quantised) {
@@ -42,7 +46,6 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let (least, most) = match graph.ty(quantised).dtype {
         DType::U8 => (0.0, 255.0),
         DType::I8 => (-128.0, 127.0),
-        // The steps are reals of the value's type, which may be f16.
         other => return because(format!("%{name} is {other}, of more steps than every real type counts")),
     };
     let mut new = New::default();

@@ -8,9 +8,10 @@
 //! zeros to the larger: with equal strides and dilations its taps are some of those. All but the last are arithmetic
 //! on constants.
 //!
-//! Declines when a convolution has another reader or is a result, when weights are not constant, and when the windows
-//! do not lie on each other.
+//! Declines when a convolution has another reader or is a result, when weights are not constant or would leave their
+//! element type, and when the windows do not lie on each other.
 
+use crate::magnitude::{self, Magnitude};
 use crate::{Decline, New, Patch, Rule, Value, facts};
 use cnnc_ir::ops::{Add, Conv, Padding};
 use cnnc_ir::{Expr, Graph, Module, NodeId, Op};
@@ -39,6 +40,11 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     if kernel(graph, &large) < kernel(graph, &small) {
         std::mem::swap(&mut large, &mut small);
     }
+    let of = |e: &Expr, place: usize| {
+        e.operands.get(place).map_or(Magnitude::ZERO, |&id| Magnitude::of(module, id))
+    };
+    let [weights, biases] = [1, 2].map(|place| of(&large, place).plus(of(&small, place)));
+    magnitude::check(graph.ty(node).dtype, weights, biases)?;
     let mut new = New::default();
     let (before, after) = border(graph, &large, &small).ok_or_else(|| {
         Decline::Because(format!("the windows of %{} and %{} do not match", graph[a].name(), graph[b].name()))
