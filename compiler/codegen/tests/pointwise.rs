@@ -129,3 +129,18 @@ fn behind_a_convolution() {
         }
     }
 }
+
+/// Runs of channel blocks through functions that wide registers compute: with numbers of the channel, of the same place
+/// and of all, in an odd count of vectors, and where only some lanes exist.
+#[test]
+fn heavy_runs_of_blocks() {
+    for (channels, width) in [(16, 7), (24, 8), (19, 1), (8, 3)] {
+        agree(&format!(
+            "graph @g(%x: f32[2,{channels},5,{width}]) {{\n  %w: f32[{channels},{channels},1,1] = const rand(1)\n  \
+             %k: f32[{channels},1,1] = const rand(2)\n  %l: f32[1] = const [0.75]\n  \
+             %a: f32[2,{channels},5,{width}] = conv %x, %w\n  \
+             %b: f32[2,{channels},5,{width}] = sigmoid %a |> mul %k |> tanh |> add %a |> mul %l |> softplus\n  \
+             %y: f32[2,{channels},5,{width}] = add %a, %b |> mul %k\n  return %y\n}}\n"
+        ));
+    }
+}

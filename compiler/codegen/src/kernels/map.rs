@@ -7,7 +7,7 @@
 //! With an empty pipe it copies, from a constant it fills. Arguments: result, then the operands that the sources name.
 
 use super::pointwise::{self, Pointwise, Source};
-use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P};
+use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, V, WIDE};
 
 /// The facts a map kernel is specialised to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,40 +27,60 @@ pub struct Map {
 impl Map {
     /// Writes the kernel.
     pub fn generate(&self, name: &str) -> Kernel {
+        self.write(name, LANES)
+    }
+
+    /// Writes the kernel with wide vectors, two of the run in each. `None`: memory is what it waits for, or some lanes
+    /// of its vectors do not exist.
+    pub fn generate_wide(&self, name: &str) -> Option<Kernel> {
+        let is_worth_it = self.is_heavy() && self.vectors > 1 && self.lanes == LANES;
+        is_worth_it.then(|| self.write(name, WIDE))
+    }
+
+    fn is_heavy(&self) -> bool {
+        self.pipe.iter().any(Pointwise::is_heavy)
+    }
+
+    /// Writes it with so many lanes in a register.
+    fn write(&self, name: &str, lanes: usize) -> Kernel {
         let mut k = Builder::new(name);
         let at = k.set(0);
-        let light = !self.pipe.iter().any(Pointwise::is_heavy);
-        let unroll = if light { 4 } else { 1 };
-        let step = 4 * LANES as i64;
-        if self.vectors >= unroll {
-            k.repeat((self.vectors / unroll) as u64, |k| {
+        let unroll = if self.is_heavy() { 1 } else { 4 };
+        let (vectors, step) = (lanes / LANES, 4 * lanes as i64);
+        let full = self.vectors / vectors;
+        if full >= unroll {
+            k.repeat((full / unroll) as u64, |k| {
                 for i in 0..unroll {
-                    self.vector(k, at, i as i64 * step, LANES);
+                    self.elements(k, at, i as i64 * step, lanes);
                 }
                 k.advance(at, unroll as i64 * step);
             });
         }
-        for i in 0..self.vectors % unroll {
-            self.vector(&mut k, at, i as i64 * step, LANES);
-        }
-        if self.rest > 0 {
-            self.vector(&mut k, at, (self.vectors % unroll) as i64 * step, self.rest);
+        // What is left, by its lanes: registers, vectors that do not fill one, and lanes that do not fill a vector.
+        let registers = std::iter::repeat_n(lanes, full % unroll);
+        let single = std::iter::repeat_n(LANES, self.vectors % vectors);
+        let rest = Some(self.rest).filter(|&rest| rest > 0);
+        let mut disp = 0;
+        for lanes in registers.chain(single).chain(rest) {
+            self.elements(&mut k, at, disp, lanes);
+            disp += 4 * lanes as i64;
         }
         k.finish()
     }
 
-    /// One vector, or the first lanes of one.
-    fn vector(&self, k: &mut Builder, at: P, disp: i64, lanes: usize) {
+    /// As many elements as a register has lanes, or as its first lanes are.
+    fn elements(&self, k: &mut Builder, at: P, disp: i64, lanes: usize) {
+        k.with_lanes(lanes.max(LANES), |k| self.register(k, at, disp, lanes));
+    }
+
+    fn register(&self, k: &mut Builder, at: P, disp: i64, lanes: usize) {
         let x = match self.from {
             Source::Constant(bits) => k.splat_bits(bits),
             Source::Same(arg) => {
                 let p = k.arg(arg);
                 k.load_lanes(p.indexed(at, 1, disp), lanes)
             }
-            Source::Channel(arg) => {
-                let p = k.arg(arg);
-                k.load(p.at(0))
-            }
+            Source::Channel(arg) => channels(k, arg, lanes),
             Source::Scalar(arg) => {
                 let p = k.arg(arg);
                 k.broadcast(p.at(0))
@@ -72,6 +92,7 @@ impl Map {
                     let p = k.arg(arg);
                     pointwise::operand(k, p.indexed(at, 1, disp), lanes)
                 }
+                Source::Channel(arg) if lanes == WIDE => Operand::Reg(channels(k, arg, lanes)),
                 Source::Channel(arg) => Operand::Mem(k.arg(arg).at(0)),
                 Source::Scalar(arg) => {
                     let p = k.arg(arg);
@@ -87,4 +108,10 @@ impl Map {
         let to = k.arg(0);
         k.store_lanes(x, to.indexed(at, 1, disp), lanes);
     }
+}
+
+/// The vector that belongs to the channel block, twice in a wide register.
+fn channels(k: &mut Builder, arg: u32, lanes: usize) -> V {
+    let at = k.arg(arg).at(0);
+    if lanes == WIDE { k.load_halves([Some(at); 2]) } else { k.load(at) }
 }

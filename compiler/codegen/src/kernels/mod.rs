@@ -117,7 +117,7 @@ specs! {
     softmax Softmax;
     reduce Reduce;
     resize Resize;
-    map Map;
+    map Map, wide;
     reorder Reorder;
     strided Strided;
     winograd_input WinogradInput, wide;
