@@ -206,7 +206,7 @@ fn networks_of_f64() {
         Ok(compared)
     };
     let quarter = seeds(SOME).into_iter().filter(|seed| seed % 4 == 3).collect();
-    every_drawing("drawn networks of f64", check, quarter);
+    every_drawing("drawn f64 networks", check, quarter);
 }
 
 /// What compiled code computes, and how it sums: a map that is summed while it is computed has its terms in another

@@ -61,6 +61,7 @@ const RUNS: [Run; 16] = [
     run("cnnc-tests", "drawn", &[("CNNC_GRAPHS", "10000"), ("CNNC_SEED", "100000")], &[
         ("drawn networks", "CNNC_GRAPHS", 100),
         ("drawn pictures", "CNNC_GRAPHS", 25),
+        ("drawn f64 networks", "CNNC_GRAPHS", 25),
     ]),
     run("cnnc", "hostile", &[], &[]),
     run("cnnc-tests", "mutants", &[("CNNC_MUTANTS", "100000"), ("CNNC_SEED", "11")], &[
