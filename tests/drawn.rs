@@ -9,7 +9,7 @@
 
 use cnnc::Picture;
 use cnnc_codegen::kernels::Spec;
-use cnnc_codegen::plan::{Call, Decision, Goal, Topic, Work, print};
+use cnnc_codegen::plan::{Call, Decision, Goal, Program, Topic, Work, print};
 use cnnc_codegen::{Origin, Target};
 use cnnc_frontends::onnx::export_file;
 use cnnc_ir::eval::{Precision, evaluate};
@@ -196,9 +196,8 @@ fn networks_of_f64() {
         let mut compared = 0;
         for goal in [Goal::Balanced, Goal::Memory] {
             let target = Target { goal, ..Target::x86_64_v3() };
-            let origin = Origin { name: "drawn".into(), ..Origin::default() };
-            let model = cnnc_codegen::jit(&after, &planned(&after, &target), &target, &origin);
-            let got = run_both_ends(&model.map_err(|e| e.to_string())?, &inputs, 1)?;
+            let (_, model) = compiled_model(&after, &target)?;
+            let got = run_both_ends(&model, &inputs, 1)?;
             let got: Vec<Vec<f64>> = got.iter().map(|tensor| tensor.data().to_f64()).collect();
             let named = |why| format!("for {}: {why}\n{}", goal.name(), text::print(&after));
             compared += within(&wanted, &got, &bounds).map_err(named)?;
@@ -207,6 +206,13 @@ fn networks_of_f64() {
     };
     let quarter = seeds(SOME).into_iter().filter(|seed| seed % 4 == 3).collect();
     every_drawing("drawn f64 networks", check, quarter);
+}
+
+fn compiled_model(module: &Module, target: &Target) -> Result<(Program, Model), String> {
+    let program = planned(module, target);
+    let origin = Origin { name: "drawn".into(), ..Origin::default() };
+    let model = cnnc_codegen::jit(module, &program, target, &origin).map_err(|e| e.to_string())?;
+    Ok((program, model))
 }
 
 /// What compiled code computes, and how it sums: a map that is summed while it is computed has its terms in another
@@ -218,9 +224,7 @@ fn compiled_results(
     target: Target,
 ) -> Result<(Vec<Vec<f32>>, BTreeSet<String>), String> {
     let target = Target { winograd: false, ..target };
-    let program = planned(module, &target);
-    let origin = Origin { name: "drawn".into(), ..Origin::default() };
-    let model = cnnc_codegen::jit(module, &program, &target, &origin).map_err(|e| e.to_string())?;
+    let (program, model) = compiled_model(module, &target)?;
     idle_lanes(&model, &program, inputs)?;
     let printed = print(&program);
     let sums = printed.lines().filter(|line| line.contains(" to one, ")).filter_map(|line| {

@@ -11,8 +11,7 @@
 
 use crate::Decline;
 use cnnc_ir::eval::{Precision, apply};
-use cnnc_ir::ops::{Const, Init};
-use cnnc_ir::{DType, Data, Expr, Mismatch, Module, NodeId, Op, Tensor, ValueError, f16};
+use cnnc_ir::{DType, Expr, Magnitudes, Mismatch, Module, NodeId, Op, Tensor, ValueError, f16};
 
 /// The most operations for evaluating constants that no rule has made.
 const WORK: u64 = 1 << 24;
@@ -35,10 +34,12 @@ impl Magnitude {
     /// evaluated.
     pub(crate) fn of(module: &Module, id: NodeId) -> Magnitude {
         let graph = &module.graph;
+        if let Some(magnitudes) = module.magnitudes(id) {
+            return magnitudes.into();
+        }
         let Expr { op, operands, stages } = graph.expr(id);
         let of = |place: usize| Magnitude::of(module, operands[place]);
         match op {
-            Op::Const(constant) => Magnitude::of_constant(module, id, &constant),
             _ if !stages.is_empty() => Magnitude::evaluated(module, id),
             Op::Reshape(_) | Op::Transpose(_) | Op::Expand(_) => of(0),
             Op::Padding(_) => Magnitude { least: 0.0, ..of(0) },
@@ -55,36 +56,10 @@ impl Magnitude {
         }
     }
 
-    fn of_constant(module: &Module, id: NodeId, constant: &Const) -> Magnitude {
-        match &constant.init {
-            Init::Splat(x) => Magnitude::of_elements([*x]),
-            // Drawn elements are as many as a text says: none is made for this.
-            Init::Rand { min, max, .. } => {
-                let ends = Magnitude::of_elements([*min, *max]);
-                if *min < 0.0 && *max > 0.0 { Magnitude { least: 0.0, ..ends } } else { ends }
-            }
-            Init::List(x) => Magnitude::of_elements(x.iter().copied()),
-            Init::Weights => match module.weights.get(module.graph[id].name()).map(|tensor| tensor.data()) {
-                Some(Data::F32(x)) => Magnitude::of_elements(x.iter().map(|&x| f64::from(x))),
-                Some(data) => Magnitude::of_elements(data.to_f64()),
-                None => Magnitude::UNKNOWN,
-            },
-        }
-    }
-
-    fn of_elements(elements: impl IntoIterator<Item = f64>) -> Magnitude {
-        let start = (Magnitude { least: f64::INFINITY, most: 0.0 }, false);
-        let (bounds, any_nan) = elements.into_iter().fold(start, |(bounds, any_nan), x| {
-            let x = x.abs();
-            (Magnitude { least: bounds.least.min(x), most: bounds.most.max(x) }, any_nan | x.is_nan())
-        });
-        if any_nan { Magnitude::UNKNOWN } else { bounds }
-    }
-
     fn evaluated(module: &Module, id: NodeId) -> Magnitude {
         let mut work = WORK;
         match evaluated(module, id, &mut work) {
-            Ok(tensor) => Magnitude::of_elements(tensor.data().to_f64()),
+            Ok(tensor) => Magnitudes::of(tensor.data().to_f64()).into(),
             Err(_) => Magnitude::UNKNOWN,
         }
     }
@@ -113,6 +88,12 @@ impl Magnitude {
     /// Of sums of so many.
     pub(crate) fn summed(self, terms: usize) -> Magnitude {
         Magnitude { least: 0.0, most: self.most * terms as f64 }
+    }
+}
+
+impl From<Magnitudes> for Magnitude {
+    fn from(Magnitudes { least, largest, any_nan }: Magnitudes) -> Magnitude {
+        if any_nan { Magnitude::UNKNOWN } else { Magnitude { least, most: largest } }
     }
 }
 

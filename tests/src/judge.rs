@@ -132,7 +132,7 @@ fn random(ty: &Type) -> Tensor {
 fn has_huge_weights(module: &Module) -> bool {
     let is_huge = |&id: &NodeId| {
         let is_float = module.graph.ty(id).dtype.is_float();
-        is_float && module.magnitude(id).is_some_and(|largest| largest > 1e4)
+        is_float && module.magnitudes(id).is_some_and(|weights| weights.largest > 1e4)
     };
     module.graph.order().iter().any(is_huge)
 }

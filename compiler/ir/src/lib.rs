@@ -21,7 +21,7 @@ pub mod verify;
 pub use error::{Mismatch, ValueError};
 pub use graph::{Expr, Graph, Name, Node, NodeId, Stage};
 pub use half::f16;
-pub use module::{Module, Weights};
+pub use module::{Magnitudes, Module, Weights};
 pub use ops::{Cost, Op, Operator};
 pub use real::Real;
 pub use tensor::{Data, Element, Tensor};

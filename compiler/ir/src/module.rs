@@ -1,7 +1,7 @@
 //! A module: a graph and the weights beside it.
 
 use crate::ops::{Init, Op};
-use crate::{Cost, Graph, Mismatch, Name, NodeId, Tensor, ValueError};
+use crate::{Cost, Data, Graph, Mismatch, Name, NodeId, Tensor, ValueError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +18,29 @@ impl Weights {
     /// Every tensor, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Tensor>)> {
         self.0.iter()
+    }
+}
+
+/// The magnitudes of elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Magnitudes {
+    /// The smallest of those that are numbers; infinity of none.
+    pub least: f64,
+    /// The largest of those that are numbers; 0 of none.
+    pub largest: f64,
+    /// Whether some element is no number.
+    pub any_nan: bool,
+}
+
+impl Magnitudes {
+    /// Those of some elements.
+    pub fn of(elements: impl IntoIterator<Item = f64>) -> Magnitudes {
+        let none = Magnitudes { least: f64::INFINITY, largest: 0.0, any_nan: false };
+        elements.into_iter().fold(none, |of, x| Magnitudes {
+            least: of.least.min(x.abs()),
+            largest: of.largest.max(x.abs()),
+            any_nan: of.any_nan | x.is_nan(),
+        })
     }
 }
 
@@ -121,18 +144,22 @@ impl Module {
         }
     }
 
-    /// The largest magnitude of the elements of a constant node that are numbers, of drawn ones their bound; infinity
-    /// where nobody can say, `None` for every other node.
-    pub fn magnitude(&self, id: NodeId) -> Option<f64> {
+    /// The magnitudes of the elements of a constant node, of drawn ones their bounds; `None` for every other node.
+    pub fn magnitudes(&self, id: NodeId) -> Option<Magnitudes> {
         let Op::Const(constant) = self.graph[id].op() else { return None };
-        let largest = |elements: &[f64]| elements.iter().map(|x| x.abs()).fold(0.0, f64::max);
         Some(match constant.init {
-            Init::Splat(x) => largest(&[x]),
+            Init::Splat(x) => Magnitudes::of([x]),
             // Drawn elements are as many as a text says: none is made for this.
-            Init::Rand { min, max, .. } => largest(&[min, max]),
+            Init::Rand { min, max, .. } => {
+                let ends = Magnitudes::of([min, max]);
+                if min < 0.0 && max > 0.0 { Magnitudes { least: 0.0, ..ends } } else { ends }
+            }
             Init::Weights | Init::List(_) => match self.value(id)? {
-                Ok(tensor) => largest(&tensor.data().to_f64()),
-                Err(_) => f64::INFINITY,
+                Ok(tensor) => match tensor.data() {
+                    Data::F32(elements) => Magnitudes::of(elements.iter().map(|&x| f64::from(x))),
+                    data => Magnitudes::of(data.to_f64()),
+                },
+                Err(_) => Magnitudes { least: 0.0, largest: f64::INFINITY, any_nan: false },
             },
         })
     }

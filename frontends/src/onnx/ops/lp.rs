@@ -59,10 +59,7 @@ pub(super) fn reduce_l1(node: &mut Node) -> Outcome {
 
 pub(super) fn reduce_l2(node: &mut Node) -> Outcome {
     let (x, along) = Along::new(node, 18)?;
-    let dtype = node.ty(x).dtype;
-    let x = node.real(x)?;
-    let norm = norm(node, x, &along, 2.0)?;
-    node.narrowed(norm, dtype)
+    reduced(node, x, &along, 2.0)
 }
 
 /// The attribute `p`.
@@ -75,10 +72,10 @@ fn exponent(node: &mut Node) -> Result<f32, Fault> {
     Ok(p)
 }
 
-/// The p-norm along some dimensions as the result.
+/// The p-norm along some dimensions as the result; of integers the first is an integer, others are cut off.
 fn reduced(node: &mut Node, x: NodeId, along: &Along, p: f32) -> Outcome {
     let dtype = node.ty(x).dtype;
-    let x = node.wide(x)?;
+    let x = if p == 1.0 { node.wide(x)? } else { node.real(x)? };
     let norm = norm(node, x, along, p)?;
     node.narrowed(norm, dtype)
 }

@@ -34,7 +34,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
     let (Some(rows), Some(columns)) = (phases(&rows, oh), phases(&columns, ow)) else {
         return lower_each(p, id, conv);
     };
-    if unrolled::are_too_long(p, columns.iter().map(|column| column.along.taps), inputs) {
+    if columns.iter().any(|column| unrolled::is_phase_too_long(p, column.along.taps, inputs)) {
         return lower_each(p, id, conv);
     }
     let plane = (kh * kw) as i64;

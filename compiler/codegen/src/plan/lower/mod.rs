@@ -69,7 +69,7 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
     if p.seen_through.contains(&id) {
         return Ok(());
     }
-    let (is_f32, is_vector) = (is_f32(p, id), has_kernel(p, id));
+    let (is_f32, has_kernel) = (is_f32(p, id), has_kernel(p, id));
     match p.module.graph[id].op() {
         // What is written for every element type.
         Op::ArgMax(op) => arg_max::lower(p, id, op),
@@ -104,9 +104,9 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),
         op if op.is_elementwise() => map::lower(p, id),
         // What is written for f32 alone, and what there is for the others.
-        Op::Conv(conv) if !is_vector => correlation::lower(p, id, conv),
-        Op::AvgPool(pool) if !is_vector => pool_each::lower_avg(p, id, pool),
-        Op::MaxPool(pool) if !is_vector => pool_each::lower_max(p, id, pool),
+        Op::Conv(conv) if !has_kernel => correlation::lower(p, id, conv),
+        Op::AvgPool(pool) if !has_kernel => pool_each::lower_avg(p, id, pool),
+        Op::MaxPool(pool) if !has_kernel => pool_each::lower_max(p, id, pool),
         Op::ConvTranspose(conv) if !is_f32 => conv_transpose::lower_each(p, id, conv),
         Op::Gemm(gemm) if !is_f32 => gemm::lower_each(p, id, gemm),
         Op::Lrn(op) if !is_f32 => lrn::lower_each(p, id, op),

@@ -33,18 +33,18 @@ pub(super) fn is_too_long(p: &Planner, id: NodeId) -> bool {
     match graph[id].op() {
         Op::Conv(conv) => {
             let w = p.ty(graph.operands(id)[1]);
-            is_too_much(columns(conv.window(w)), factors(p, w.dims()[1]))
+            exceed(columns(conv.window(w)), factors(p, w.dims()[1]))
         }
-        Op::MaxPool(pool) => is_too_much(columns(pool.window()), 1),
-        Op::AvgPool(pool) => is_too_much(columns(pool.window()), 1),
+        Op::MaxPool(pool) => exceed(columns(pool.window()), 1),
+        Op::AvgPool(pool) => exceed(columns(pool.window()), 1),
         _ => false,
     }
 }
 
-/// Whether the phases of a transposed convolution would: they are convolutions by so many taps, which may all leave
-/// the plane.
-pub(super) fn are_too_long(p: &Planner, phases: impl Iterator<Item = usize>, inputs: usize) -> bool {
-    { phases }.any(|taps| is_too_much((2 * taps, taps), factors(p, inputs)))
+/// Whether the kernel of a phase of a transposed convolution would, which is a convolution by so many taps: at both
+/// ends of the plane as many results may leave it.
+pub(super) fn is_phase_too_long(p: &Planner, taps: usize, inputs: usize) -> bool {
+    exceed((2 * taps, taps), factors(p, inputs))
 }
 
 /// What a tap multiplies: the channels of a block by the vectors of a panel.
@@ -52,6 +52,7 @@ fn factors(p: &Planner, inputs: usize) -> usize {
     inputs.min(p.target.lanes) * VECTORS
 }
 
-fn is_too_much((ends, taps): (usize, usize), factors: usize) -> bool {
+/// Whether taps by results at the ends, and inside, are more terms than a kernel has.
+fn exceed((ends, taps): (usize, usize), factors: usize) -> bool {
     (ends + INSIDE).saturating_mul(taps).saturating_mul(factors) > MOST_TERMS
 }
