@@ -13,14 +13,16 @@
 //! address; integer division has constant divisors only, so nothing can trap.
 
 mod entry;
+mod footprint;
 mod nest;
 mod shape;
 mod step;
 mod table;
 
 use crate::kernels::{Code, Spec};
-use crate::plan::Program;
+use crate::plan::{Call, Program};
 use crate::target::Target;
+use crate::vasm::footprint::Outline;
 use crate::vasm::{self, EmitError, Kernel, Size};
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{Function, Signature, UserFuncName};
@@ -94,7 +96,7 @@ struct Emitter<'a> {
     module: &'a mut dyn Module,
     watch: &'a mut dyn Watch,
     target: &'a Target,
-    kernels: HashMap<Spec, FuncId>,
+    kernels: HashMap<Spec, Defined>,
     /// The number of the function of each shape.
     shapes: HashMap<Shape, u32>,
     /// The functions of steps.
@@ -106,14 +108,34 @@ struct Emitter<'a> {
     code: u64,
 }
 
+/// A kernel that has code.
+struct Defined {
+    function: FuncId,
+    name: String,
+    /// What it touches, and its wide twin; none of one that is written in CLIF.
+    outlines: Vec<Outline>,
+}
+
 impl Emitter<'_> {
-    /// The function of a kernel, generated at its first use, and named after the layer that it is.
-    fn kernel(&mut self, spec: &Spec, layer: &str) -> Result<FuncId, EmitError> {
-        if let Some(&id) = self.kernels.get(spec) {
-            return Ok(id);
+    /// The function of the kernel of a call, generated at its first use, and named after the layer that it is.
+    fn kernel(&mut self, call: &Call, layer: &str) -> Result<FuncId, EmitError> {
+        if !self.kernels.contains_key(&call.kernel) {
+            let defined = self.define_kernel(&call.kernel, layer)?;
+            self.kernels.insert(call.kernel.clone(), defined);
         }
+        let Defined { function, name, outlines } = &self.kernels[&call.kernel];
+        let check = |outline| footprint::check(call, outline);
+        outlines
+            .iter()
+            .try_for_each(check)
+            .map_err(|message| EmitError::Invalid { kernel: name.clone(), message })?;
+        Ok(*function)
+    }
+
+    fn define_kernel(&mut self, spec: &Spec, layer: &str) -> Result<Defined, EmitError> {
         let name = format!("{}_{}_{}", spec.kind(), self.kernels.len(), step::symbol(layer));
         let id = self.declare(&name, &vasm::signature())?;
+        let mut outlines = Vec::new();
         let stack = match spec.generate(&name) {
             Code::Vector(mut kernel) => {
                 self.watch.kernel(&mut kernel);
@@ -121,13 +143,13 @@ impl Emitter<'_> {
                 wide.iter_mut().for_each(|kernel| self.watch.kernel(kernel));
                 let size = vasm::define(self.module, id, &kernel, wide.as_ref(), self.target.emitter)?;
                 self.grow(size.code)?;
+                outlines.extend([Some(&kernel), wide.as_ref()].into_iter().flatten().map(Outline::of));
                 size.stack
             }
             Code::Clif(kernel) => self.define(&name, id, vasm::signature(), |_, b| kernel.build(b))?,
         };
         self.deepest_kernel = self.deepest_kernel.max(stack);
-        self.kernels.insert(spec.clone(), id);
-        Ok(id)
+        Ok(Defined { function: id, name, outlines })
     }
 
     fn declare(&mut self, name: &str, signature: &Signature) -> Result<FuncId, EmitError> {

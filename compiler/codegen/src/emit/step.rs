@@ -61,7 +61,7 @@ impl Emitter<'_> {
         layer: &str,
         Shape { step, spaces }: &Shape,
     ) -> Result<FuncId, EmitError> {
-        let kernels = step.calls().map(|c| self.kernel(&c.kernel, layer)).collect::<Result<Vec<_>, _>>()?;
+        let kernels = step.calls().map(|c| self.kernel(c, layer)).collect::<Result<Vec<_>, _>>()?;
         let id = self.declare(name, &step_signature())?;
         let frame = self.define(name, id, step_signature(), |module, b| {
             let kernels: Vec<FuncRef> =

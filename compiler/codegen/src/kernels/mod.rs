@@ -26,6 +26,7 @@ pub mod winograd_input;
 pub mod winograd_output;
 mod winograd_sums;
 
+use crate::scalar::Interval;
 use crate::vasm::Kernel;
 use cranelift_frontend::FunctionBuilder;
 use std::fmt::Debug;
@@ -77,6 +78,20 @@ macro_rules! specs {
                 match self {
                     Spec::Product(product) => product.work(),
                     _ => 1,
+                }
+            }
+
+            /// The bounds of the words at some bytes behind an argument, where they are a list's; see
+            /// [`Words::table`](crate::vasm::footprint::Words::table).
+            pub fn listed(
+                &self,
+                arg: u32,
+                at: Interval,
+                number: &dyn Fn(u32) -> Option<Interval>,
+            ) -> Option<Interval> {
+                match self {
+                    Spec::Product(product) if product.list == Some(arg) => product.listed_terms(at, number),
+                    _ => None,
                 }
             }
 

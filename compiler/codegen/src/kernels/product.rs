@@ -21,6 +21,7 @@
 use super::pointwise::Pointwise;
 use super::row::{self, At, Columns, RowStep, Sum, Tile};
 use super::terms;
+use crate::scalar::Interval;
 use crate::target::Target;
 use crate::vasm::{Bin, Builder, Kernel, LANES, Operand, P, Trips, V, VECTOR};
 
@@ -153,6 +154,23 @@ impl Product {
     /// Multiply-adds of vectors in a row, for an input channel.
     pub fn work(&self) -> u64 {
         [self.pixels, self.vectors, self.taps].map(|n| n.max(1) as u64).iter().product()
+    }
+
+    /// The bounds of the words of a list, of as many terms as its arguments say.
+    pub(super) fn listed_terms(
+        &self,
+        at: Interval,
+        number: &dyn Fn(u32) -> Option<Interval>,
+    ) -> Option<Interval> {
+        let blocks = self.blocks.map_or_else(|| Some(number(8)?.most), |blocks| Some(blocks as i64))?;
+        let terms = blocks * self.block as i64 + self.rest as i64;
+        let most = match at {
+            _ if at.least >= terms::PLACES.into() => 4 * (terms - 1),
+            _ if at == Interval::only(terms::BLOCKS.into()) => blocks,
+            _ if at == Interval::only(terms::REST.into()) => 1,
+            _ => terms,
+        };
+        Some(Interval::new(0, most))
     }
 
     fn columns(&self) -> Columns {

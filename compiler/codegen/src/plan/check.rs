@@ -12,7 +12,8 @@
 //! A range reaches from the first byte to the last that the iterations of one argument touch: bytes that it leaves out
 //! in between count as touched, but for those between the images of a value that lies in another one
 //! (`check/bytes.rs`). What an argument of scalar code touches follows from its body, by the bounds of every place that
-//! it reads.
+//! it reads. What the instructions of other kernels touch is held against their calls when they are emitted: (K10), in
+//! `emit/footprint.rs`.
 
 mod bytes;
 mod rings;

@@ -26,7 +26,7 @@ mod weights;
 pub use decisions::{Decision, Topic};
 pub use print::print;
 pub use program::{
-    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Over, Place, Program, Space, Step, Term,
+    Access, Arg, Buffer, BufferId, Call, Group, Layout, Member, Met, Over, Place, Program, Space, Step, Term,
     Window, Work,
 };
 pub use search::Goal;

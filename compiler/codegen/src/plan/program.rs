@@ -212,6 +212,17 @@ pub enum Over {
     Result,
 }
 
+/// Where a window meets the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// The first row of the image that a tap lies on.
+    pub first_row: u64,
+    /// Taps above the image.
+    pub above: u64,
+    /// Taps on rows of the image.
+    pub taps: u64,
+}
+
 /// A window that slides over an image along one loop of the nest; rows outside the image are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
@@ -240,6 +251,20 @@ impl Window {
         let last = (rows.end.saturating_sub(1) * self.stride + (self.kernel - 1) * self.dilation + 1)
             .saturating_sub(self.pad);
         first.min(self.extent)..last.min(self.extent)
+    }
+
+    /// Where the window of a result row meets the image: what [`Arg`] and [`Term`] say of it, in front of any ring.
+    pub fn meets(&self, row: u64) -> Met {
+        let Window { stride, pad, dilation, kernel, extent, .. } = *self;
+        let top = i128::from(row) * i128::from(stride) - i128::from(pad);
+        let taps_to = |rows: i128| {
+            let taps = (rows.max(0) as u128).div_ceil(dilation.into());
+            taps.min(kernel.into()) as u64
+        };
+        let (above, end) = (taps_to(-top), taps_to(i128::from(extent) - top));
+        let first = top + i128::from(above) * i128::from(dilation);
+        let first_row = first.min(i128::from(extent) - 1).max(0) as u64;
+        Met { first_row, above, taps: end.saturating_sub(above) }
     }
 
     /// The rows that the taps of one row lie on, of those that there are.

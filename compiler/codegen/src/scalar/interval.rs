@@ -33,7 +33,7 @@ impl Interval {
     }
 
     /// One number.
-    fn only(x: i64) -> Interval {
+    pub(crate) fn only(x: i64) -> Interval {
         Interval::new(x, x)
     }
 
@@ -61,8 +61,24 @@ impl Interval {
         }
     }
 
-    fn union(self, other: Interval) -> Interval {
+    /// Both, and what lies between them.
+    pub(crate) fn union(self, other: Interval) -> Interval {
         Interval::new(self.least.min(other.least), self.most.max(other.most))
+    }
+
+    /// The bounds of a sum, if they have 64 bits.
+    pub(crate) fn plus(self, other: Interval) -> Option<Interval> {
+        let (least, most) = (self.least.checked_add(other.least)?, self.most.checked_add(other.most)?);
+        Some(Interval { least, most })
+    }
+
+    /// The bounds of a product, if they have 64 bits.
+    pub(crate) fn times(self, other: Interval) -> Option<Interval> {
+        let product = |x: i64, y: i64| x.checked_mul(y);
+        let first = Interval::only(product(self.least, other.least)?);
+        [(self.least, other.most), (self.most, other.least), (self.most, other.most)]
+            .into_iter()
+            .try_fold(first, |all, (x, y)| Some(all.union(Interval::only(product(x, y)?))))
     }
 }
 

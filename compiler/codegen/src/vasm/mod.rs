@@ -29,6 +29,7 @@
 mod builder;
 pub mod clif;
 mod define;
+pub mod footprint;
 pub mod math;
 mod print;
 mod regalloc;

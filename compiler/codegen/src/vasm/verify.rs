@@ -6,7 +6,7 @@
 //! constant trip count is at least 1. (K6) A constant shift is below 32. (K7) The constant of `groups` is two numbers
 //! 0 to 3. (K8) The vectors of an instruction have the same number of lanes; instructions on halves take wide ones,
 //! those that name lanes or exchange groups of four others. (K9) An offset, and that of every lane from there on, has
-//! 32 bits.
+//! 32 bits. What (K10) asks, that a kernel touches no more than its calls say, is checked where calls are known.
 
 use super::registers::Reg;
 use super::{Addr, EmitError, Inst, Kernel, LANES, Operand, Trips, Un, V, WIDE};

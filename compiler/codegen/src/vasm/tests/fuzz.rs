@@ -9,7 +9,7 @@ use super::interp::Interp;
 use super::{Random, WIDTHS};
 use crate::vasm::{Addr, Builder, EmitError, Inst, Kernel, LANES, Operand, P, Un, V, WIDE};
 
-const SEEDS: u64 = 500;
+pub(super) const SEEDS: u64 = 500;
 
 /// Instructions to a kernel, about.
 const LENGTH: usize = 60;
@@ -24,7 +24,7 @@ const STEP: u64 = 64;
 const TRIPS: u64 = 3;
 
 /// Words of the buffer.
-const WORDS: usize = 32 * 1024;
+pub(super) const WORDS: usize = 32 * 1024;
 
 /// Displacements reach this far, in bytes.
 const REACH: i64 = 512;
@@ -38,13 +38,14 @@ struct Scope {
     counts: Vec<P>,
 }
 
-struct Generator {
+pub(super) struct Generator {
     random: Random,
     left: usize,
 }
 
 impl Generator {
-    fn kernel(seed: u64) -> Kernel {
+    /// The kernel of a seed. Argument 0 is the middle of the buffer, arguments 1 and 2 are numbers below 4.
+    pub(super) fn kernel(seed: u64) -> Kernel {
         let mut g = Generator { random: Random(seed), left: LENGTH };
         let mut k = Builder::new(format!("random{seed}"));
         let middle = k.arg(0);

@@ -3,6 +3,7 @@
 //! A lane is *unsure* when the language leaves its bits open: arithmetic on two different NaNs, a conversion
 //! out of range, and whatever is computed from such lanes. Unsure lanes are not compared.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use crate::vasm::{Addr, Bin, Inst, Kernel, LANES, Operand, P, Trips, Un, V, WIDE};
@@ -29,6 +30,9 @@ pub(super) struct Interp {
     args: Vec<u64>,
     /// Addresses of words whose bits are open.
     pub(super) unsure: HashSet<u64>,
+    /// From the first byte to behind the last of those that were read, and of those that were written.
+    pub(super) read: Cell<Option<[u64; 2]>>,
+    pub(super) written: Cell<Option<[u64; 2]>>,
 }
 
 impl Interp {
@@ -166,6 +170,7 @@ impl Interp {
     }
 
     fn read(&self, address: u64) -> Lane {
+        note(&self.read, address);
         // SAFETY: the caller of `run` vouches for the memory.
         let bits = unsafe { (address as *const u32).read_unaligned() };
         // A word that is not aligned may overlap with others.
@@ -174,6 +179,7 @@ impl Interp {
     }
 
     fn write(&mut self, address: u64, lane: Lane) {
+        note(&self.written, address);
         // SAFETY: the caller of `run` vouches for the memory.
         unsafe { (address as *mut u32).write_unaligned(lane.bits) };
         if lane.unsure {
@@ -182,6 +188,12 @@ impl Interp {
             self.unsure.remove(&address);
         }
     }
+}
+
+/// Takes a word into a range of addresses.
+fn note(range: &Cell<Option<[u64; 2]>>, word: u64) {
+    let [from, to] = range.get().unwrap_or([word; 2]);
+    range.set(Some([from.min(word), to.max(word + 4)]));
 }
 
 fn sure(bits: u32) -> Lane {

@@ -2,6 +2,7 @@
 //! limit, refusals and text; beside: each instruction on special values, random kernels, the functions, and what wide
 //! vectors have of their own.
 
+mod footprint;
 mod fuzz;
 mod host;
 mod instructions;
