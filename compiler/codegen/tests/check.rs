@@ -222,6 +222,13 @@ fn members_in_the_wrong_order() {
 }
 
 #[test]
+fn loops_of_a_group_over_something_else() {
+    caught_in(good_group(), "(P5)", in_group(|g| g.members[2].calls[0].extents[0] = 1));
+    caught_in(good_group(), "(P5)", in_group(|g| *g.members[2].calls[0].extents.last_mut().unwrap() -= 1));
+    caught_in(good_group(), "(P5)", in_group(|g| *g.members[0].calls[0].extents.last_mut().unwrap() -= 1));
+}
+
+#[test]
 fn rings_that_overlap() {
     caught_in(good_group(), "(P5)", |p| {
         for buffer in p.buffers.iter_mut().filter(|b| b.space == Space::Scratch) {

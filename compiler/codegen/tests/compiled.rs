@@ -90,6 +90,15 @@ fn long_windows() {
     );
 }
 
+/// One that has transforms too, by blocks of rows.
+#[test]
+fn long_windows_of_tiles() {
+    agree(
+        "graph @g(%x: f32[1,16,8,40]) {\n  %w: f32[16,16,1,3] = const rand(1)\n  \
+         %y: f32[1,16,8,6038] = conv %x, %w, pad=[0,3000,0,3000]\n  return %y\n}\n",
+    );
+}
+
 #[test]
 fn weights_as_they_are_and_transposed() {
     agree(

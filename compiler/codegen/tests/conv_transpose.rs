@@ -2,6 +2,9 @@
 
 mod common;
 
+use cnnc_codegen::vasm::Kernel;
+use cnnc_codegen::{Origin, Target, Watch, jit_watched, plan::plan};
+use cnnc_ir::text;
 use common::{agree, exact};
 
 /// A transposed convolution between two 1x1 convolutions, with a bias and a pipe behind it.
@@ -59,4 +62,40 @@ fn dilations() {
 fn large_strides() {
     transposed(2, 3, [16, 16], (16, 32), ", stride=8, pad=[4,0,4,0]");
     transposed(2, 2, [9, 3], (18, 12), ", stride=9");
+}
+
+/// Counts the instructions of kernels.
+#[derive(Default)]
+struct Instructions(usize);
+
+impl Watch for Instructions {
+    fn kernel(&mut self, kernel: &mut Kernel) {
+        self.0 += kernel.to_string().lines().count();
+    }
+}
+
+/// Their code does not grow with how many there are.
+#[test]
+fn results_that_no_tap_meets_in_wide_planes() {
+    for (kernel, extra) in [(1, 1), (2, 3000)] {
+        let of = |w: usize| {
+            let graph = graph(
+                [1, 3, 2, w],
+                [1, 5, 2, 2 * (w - 1) + kernel + extra],
+                1,
+                [1, kernel],
+                &format!(", stride=1x2, extra=0x{extra}"),
+            );
+            exact(&graph);
+            let module = text::parse(&graph).unwrap();
+            let target = Target::x86_64_v3();
+            let program = plan(&module, &target).unwrap();
+            let origin = Origin { name: "wide".into(), ..Origin::default() };
+            let mut instructions = Instructions::default();
+            jit_watched(&module, &program, &target, &origin, &mut instructions).unwrap();
+            instructions.0
+        };
+        let (narrow, wide) = (of(200), of(2000));
+        assert!(wide < narrow + narrow / 4, "{narrow} instructions, and {wide}");
+    }
 }

@@ -52,6 +52,16 @@ fn a_member_called_as_what_another_layer_makes() {
 }
 
 #[test]
+fn a_member_called_as_its_bias_in_channels() {
+    grouped(
+        2,
+        "graph @g(%x: f32[1,8,256,256], %b: f32[12]) {\n  %w: f32[12,8,3,3] = const rand(1)\n  \
+         %b.channels: f32[1,12,256,256] = conv %x, %w, %b, pad=1 |> relu\n  \
+         %y: f32[1,12,128,128] = max_pool %b.channels, kernel=2, stride=2\n  return %y\n}\n",
+    );
+}
+
+#[test]
 fn pictures_of_bytes() {
     grouped(
         2,

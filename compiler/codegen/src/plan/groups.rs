@@ -257,9 +257,11 @@ impl Planner<'_> {
     pub(super) fn close(&mut self, last: NodeId) -> Result<(), String> {
         let Some(Members { nodes, block, rows }) = self.groups.remove(&last) else { return Ok(()) };
         let graph = &self.module.graph;
-        // What else is made while a member is lowered has another name, and may have that of another member.
+        // What else is made while a member is lowered has another name, and may have that of another member; what only
+        // moves elements may have any.
         let is_member = |step: &Step, made: &Made| {
-            made.node.is_some_and(|node| nodes.contains(&node) && graph[node].name().as_str() == step.name)
+            let is_named = |node: NodeId| nodes.contains(&node) && graph[node].name().as_str() == step.name;
+            step.op != lower::REORDER && made.node.is_some_and(is_named)
         };
         let first = self.steps.iter().zip(&self.made).position(|(step, made)| is_member(step, made));
         let first = first.ok_or("a member of a group was not computed")?;

@@ -19,7 +19,7 @@
 use super::Planner;
 use super::decisions::Topic;
 use super::live::{self, Live};
-use super::lower::{dims4, winograd_bytes};
+use super::lower::{dims4, is_too_long, winograd_bytes};
 use super::times::DIRECT;
 use crate::kernels::winograd::{Axis, Transform};
 use cnnc_ir::ops::Conv;
@@ -113,6 +113,7 @@ fn why_direct(p: &Planner, id: NodeId, conv: &Conv) -> Option<String> {
         _ if (kh, kw) == (1, 1) => return None,
         _ if !p.target.winograd => "transforms are switched off".into(),
         _ if conv.groups > 1 => "its channels are in groups".into(),
+        _ if is_too_long(p, id) => "its windows reach so far that it is computed element by element".into(),
         _ if inputs.min(outputs) < 2 * p.target.lanes => "it has few channels".into(),
         None => format!("there is no transform of {kh}x{kw} windows that move by {}", conv.stride.0),
         Some(least) if least >= direct => {
@@ -146,6 +147,7 @@ fn transforms(p: &Planner, id: NodeId, conv: &Conv) -> Vec<Transform> {
     let fits = p.ty(id).dtype == DType::F32
         && graph[operands[1]].is_const()
         && conv.groups == 1
+        && !is_too_long(p, id)
         && (conv.dilation.0, conv.dilation.1) == (1, 1)
         && inputs.min(outputs) >= 2 * p.target.lanes;
     let axes = |taps, stride| tiles(taps, stride).iter().map(move |&results| Axis { results, taps, stride });

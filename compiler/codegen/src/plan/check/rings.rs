@@ -2,7 +2,8 @@
 //!
 //! A member reads, of what lies in scratch, the ring of the member before it alone, and every row that its window
 //! sees is in its slot when it is read: whichever block a task starts from, and in every block after. No member
-//! touches, outside of scratch, what another one writes.
+//! touches, outside of scratch, what another one writes. The loops of each go over the images first and over its rows
+//! last, as the blocks of a group ask for them.
 
 use super::bytes::Bytes;
 use crate::plan::program::{Access, Arg, BufferId, Call, Group, Member, Program, Space, Term};
@@ -12,6 +13,7 @@ use std::ops::Range;
 /// Checks a group.
 pub(super) fn check(program: &Program, group: &Group) -> Result<(), String> {
     apart(program, group)?;
+    loops(group)?;
     if let Some(first) = group.members.first()
         && in_scratch(program, first).any(|(.., access)| access.reads())
     {
@@ -23,6 +25,24 @@ pub(super) fn check(program: &Program, group: &Group) -> Result<(), String> {
     // and all from the first, are every case.
     simulate(group, &rings, 0..group.blocks)?;
     (1..group.blocks).try_for_each(|first| simulate(group, &rings, first..group.blocks.min(first + 2)))
+}
+
+/// The nests of members have loops over all images, and over all rows that the member behind sees, or the result has.
+fn loops(group: &Group) -> Result<(), String> {
+    let behind = group.members.iter().skip(1).map(|member| member.window.map(|window| window.extent));
+    for (member, rows) in group.members.iter().zip(behind.chain([Some(group.rows)])) {
+        for Call { extents, .. } in &member.calls {
+            let is_nest = extents.len() > 1 && extents[0] == group.images && extents.last().copied() == rows;
+            if !is_nest {
+                let (images, rows) = (group.images, rows.unwrap_or(0));
+                return Err(format!(
+                    "(P5): the loops of {}, {extents:?}, do not go over {images} images and {rows} rows",
+                    member.name
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The bytes outside of scratch that members write are theirs alone.

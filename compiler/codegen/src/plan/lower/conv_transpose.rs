@@ -34,7 +34,9 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
     let (Some(rows), Some(columns)) = (phases(&rows, oh), phases(&columns, ow)) else {
         return lower_each(p, id, conv);
     };
-    if columns.iter().any(|column| unrolled::is_phase_too_long(p, column.along.taps, inputs)) {
+    let width = p.ty(x).dims()[3];
+    let is_too_long = |c: &Series| !c.is_empty && unrolled::is_phase_too_long(p, &c.along, width, inputs);
+    if columns.iter().any(is_too_long) {
         return lower_each(p, id, conv);
     }
     let plane = (kh * kw) as i64;
@@ -43,8 +45,8 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
     for row in &rows {
         for column in &columns {
             // A tap that meets nothing along one dimension meets nothing at all.
-            let [row, column] =
-                if row.is_empty || column.is_empty { [row.no_rows(), *column] } else { [*row, *column] };
+            let is_empty = row.is_empty || column.is_empty;
+            let [row, column] = if is_empty { [row.none(), column.first()] } else { [*row, *column] };
             list.push(Phase {
                 rows: row.along,
                 columns: column.along,
@@ -84,9 +86,18 @@ struct Series {
 
 impl Series {
     /// The same results, without a tap that meets them.
-    fn no_rows(&self) -> Series {
-        let along =
-            Along { taps: 1, stride: 1, dilation: 1, pad: self.along.count + 1, skip: 0, ..self.along };
+    fn none(&self) -> Series {
+        self.by_one_tap(1, self.along.count + 1)
+    }
+
+    /// The same results, all of the first element: where no row is met, the columns do not matter, and those that are
+    /// alike are a loop.
+    fn first(&self) -> Series {
+        self.by_one_tap(0, 0)
+    }
+
+    fn by_one_tap(&self, stride: usize, pad: usize) -> Series {
+        let along = Along { taps: 1, stride, dilation: 1, pad, skip: 0, ..self.along };
         Series { along, first_tap: 0, tap: 0, next_tap: 0, is_empty: true }
     }
 }
@@ -127,12 +138,12 @@ fn phase(spread: &Spread, first: usize, count: usize, last: Option<usize>) -> Se
         series: 1,
     };
     let phase = Series { along, first_tap: 0, tap: 0, next_tap: 0, is_empty: true };
-    let Some(last) = last else { return phase.no_rows() };
+    let Some(last) = last else { return phase.none() };
     // The last tap meets the first element.
     let element = ((first + before) as i64 - (last * dilation) as i64) / stride as i64;
     let (pad, skip) = (element.min(0).unsigned_abs() as usize, element.max(0) as usize);
     if skip >= extent {
-        return phase.no_rows();
+        return phase.none();
     }
     let period = stride / common;
     let along = Along { taps: last / period + 1, pad, skip, ..along };

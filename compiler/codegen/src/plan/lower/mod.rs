@@ -50,9 +50,10 @@ mod zeros;
 
 pub(super) use cast::{is_picture, seen_through};
 pub(super) use conv::dims4;
-pub(super) use reorder::reorder;
+pub(super) use reorder::{REORDER, reorder};
 pub(super) use strided::copy;
 pub(super) use sums::Sums;
+pub(super) use unrolled::is_too_long;
 pub(super) use winograd::{ByRows, by_rows, bytes as winograd_bytes};
 
 use super::{Home, Layout, Planner};

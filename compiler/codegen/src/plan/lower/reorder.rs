@@ -6,6 +6,9 @@ use crate::kernels::reorder::Reorder;
 use crate::plan::{Call, Home, Layout, Planner, Term};
 use cnnc_ir::Type;
 
+/// What such a step is called.
+pub(in crate::plan) const REORDER: &str = "reorder";
+
 /// Pixels of a unit.
 const PIXELS: usize = 512;
 
@@ -51,6 +54,6 @@ pub(in crate::plan) fn reorder(
         }
     }
     let algorithm = if into_blocks { "plain to blocked" } else { "blocked to plain" };
-    p.step(name, "reorder", algorithm.into(), calls, 0);
+    p.step(name, REORDER, algorithm.into(), calls, 0);
     Ok(())
 }

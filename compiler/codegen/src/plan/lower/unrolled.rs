@@ -8,6 +8,7 @@
 //! a window of a thousand columns on as much padding would take a million taps.
 
 use super::conv;
+use super::direct::Along;
 use crate::plan::Planner;
 use cnnc_ir::ops::{Sliding, Window};
 use cnnc_ir::{NodeId, Op};
@@ -22,7 +23,7 @@ const INSIDE: usize = 32;
 const VECTORS: usize = 4;
 
 /// Whether the kernel of a node would take too much code.
-pub(super) fn is_too_long(p: &Planner, id: NodeId) -> bool {
+pub(in crate::plan) fn is_too_long(p: &Planner, id: NodeId) -> bool {
     let graph = &p.module.graph;
     let columns = |window: Window| {
         let [.., height, width] = conv::dims4(p, graph.operands(id)[0]);
@@ -41,10 +42,13 @@ pub(super) fn is_too_long(p: &Planner, id: NodeId) -> bool {
     }
 }
 
-/// Whether the kernel of a phase of a transposed convolution would, which is a convolution by so many taps: at both
-/// ends of the plane as many results may leave it.
-pub(super) fn is_phase_too_long(p: &Planner, taps: usize, inputs: usize) -> bool {
-    exceed((2 * taps, taps), factors(p, inputs))
+/// Whether the kernel of a phase of a transposed convolution over so many columns would, which is a convolution.
+pub(super) fn is_phase_too_long(p: &Planner, columns: &Along, extent: usize, inputs: usize) -> bool {
+    let Along { taps, stride, dilation, pad, skip, count, .. } = *columns;
+    let reach = (taps - 1).saturating_mul(dilation);
+    let behind = (extent - skip + pad).saturating_sub(reach).div_ceil(stride).min(count);
+    let inside = behind.saturating_sub(pad.div_ceil(stride));
+    exceed((count - inside, taps), factors(p, inputs))
 }
 
 /// What a tap multiplies: the channels of a block by the vectors of a panel.
