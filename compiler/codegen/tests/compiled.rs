@@ -2,6 +2,8 @@
 
 mod common;
 
+use cnnc_codegen::{Origin, Target, jit, plan::plan};
+use cnnc_ir::text;
 use common::{agree, exact};
 
 fn conv(x: &str, w: &str, y: &str, attrs: &str) {
@@ -155,4 +157,17 @@ fn weights_that_are_computed() {
         "graph @g(%x: f32[1,6,3,4], %w: f32[6,5,3,3], %b: f32[10]) {\n  \
          %y: f32[1,10,7,9] = conv_transpose %x, %w, %b, stride=2, groups=2\n  return %y\n}\n",
     );
+}
+
+/// Its symbols are other than those of its steps and kernels.
+#[test]
+fn a_network_called_as_a_step_of_it() {
+    let graph = "graph @g(%x: f32[4]) {\n  %model: f32[4] = sin %x\n  return %model\n}\n";
+    let module = text::parse(graph).unwrap();
+    let target = Target::x86_64_v3();
+    let program = plan(&module, &target).unwrap();
+    for name in ["step0", "map_0"] {
+        let origin = Origin { name: name.into(), ..Origin::default() };
+        jit(&module, &program, &target, &origin).unwrap();
+    }
 }

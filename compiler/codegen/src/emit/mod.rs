@@ -133,7 +133,7 @@ impl Emitter<'_> {
     }
 
     fn define_kernel(&mut self, spec: &Spec, layer: &str) -> Result<Defined, EmitError> {
-        let name = format!("{}_{}_{}", spec.kind(), self.kernels.len(), step::symbol(layer));
+        let name = format!("{}_{}.{}", spec.kind(), self.kernels.len(), step::symbol(layer));
         let id = self.declare(&name, &vasm::signature())?;
         let mut outlines = Vec::new();
         let stack = match spec.generate(&name) {

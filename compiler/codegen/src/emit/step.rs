@@ -42,7 +42,7 @@ impl Emitter<'_> {
         let function = match self.shapes.get(&shape) {
             Some(&function) => function,
             None => {
-                let name = format!("step{index}_{}", symbol(&step.name));
+                let name = format!("step{index}.{}", symbol(&step.name));
                 let id = self.shape(program, &name, &step.name, &shape)?;
                 let function = self.steps.len() as u32;
                 self.steps.push(id);
