@@ -109,13 +109,20 @@ pub fn ways(module: &Module, target: &Target) -> BTreeMap<String, Vec<String>> {
 struct Constants<'a> {
     module: &'a Module,
     values: RefCell<HashMap<NodeId, Arc<Tensor>>>,
+    /// Whether all elements are finite, of those where somebody asked: looking takes longer than planning.
+    finite: RefCell<HashMap<NodeId, bool>>,
     /// Whether there was no memory for one.
     no_memory: Cell<bool>,
 }
 
 impl<'a> Constants<'a> {
     fn of(module: &'a Module) -> Constants<'a> {
-        Constants { module, values: RefCell::default(), no_memory: Cell::default() }
+        Constants {
+            module,
+            values: RefCell::default(),
+            finite: RefCell::default(),
+            no_memory: Cell::default(),
+        }
     }
 
     fn value(&self, id: NodeId) -> Option<Result<Arc<Tensor>, String>> {
@@ -130,6 +137,16 @@ impl<'a> Constants<'a> {
             Err(error) => self.no_memory.set(matches!(error, ValueError::NoMemory(..))),
         }
         Some(value.map_err(|error| error.to_string()))
+    }
+
+    /// Whether all elements of an f32 constant are finite.
+    fn is_finite(&self, id: NodeId) -> Option<Result<bool, String>> {
+        if let Some(&known) = self.finite.borrow().get(&id) {
+            return Some(Ok(known));
+        }
+        let is_finite = self.value(id)?.map(|value| value.slice::<f32>().iter().all(|x| x.is_finite()));
+        self.finite.borrow_mut().extend(is_finite.iter().map(|&known| (id, known)));
+        Some(is_finite)
     }
 }
 

@@ -183,6 +183,11 @@ impl<'a> Planner<'a> {
         self.constants.value(id)
     }
 
+    /// Whether all elements of an f32 constant are finite.
+    pub(super) fn is_finite(&self, id: NodeId) -> Option<Result<bool, String>> {
+        self.constants.is_finite(id)
+    }
+
     /// The layout of a value's home; constants have none.
     pub(super) fn layout(&self, id: NodeId) -> Option<Layout> {
         self.homes.get(&id).map(|h| h.layout)

@@ -44,11 +44,12 @@ pub(super) fn list(
     if bytes < LEAST_BYTES || terms < LEAST_TERMS || !p.target.does(Topic::Zeros) {
         return Ok(None);
     }
-    let weights = p.constant(matrix).ok_or("the matrix must be a constant")??;
-    let hindrance = match () {
-        () if !may_have_zeros(graph, vector) => Some("nothing says that there are zeros in the vector"),
-        () if !weights.slice::<f32>().iter().all(|w| w.is_finite()) => Some("some weights are not finite"),
-        () => None,
+    let hindrance = if !may_have_zeros(graph, vector) {
+        Some("nothing says that there are zeros in the vector")
+    } else if !p.is_finite(matrix).ok_or("the matrix must be a constant")?? {
+        Some("some weights are not finite")
+    } else {
+        None
     };
     if let Some(why) = hindrance {
         p.decisions.left(Topic::Zeros, p.name(id), why);
