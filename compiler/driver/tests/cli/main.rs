@@ -5,6 +5,7 @@ mod arch;
 mod compile;
 mod examples;
 mod files;
+mod receptive;
 mod report;
 mod run;
 mod show;

@@ -24,7 +24,7 @@ graph @three(%x: f32[1,4,32,32]) {
 ";
 
 /// The report of one network.
-fn report(folder: &Folder, arguments: &str) -> Value {
+pub(crate) fn report(folder: &Folder, arguments: &str) -> Value {
     let json = folder.cnnc(&format!("report {arguments} --json")).json();
     assert_eq!(json["networks"].as_array().unwrap().len(), 1);
     json["networks"][0].clone()
