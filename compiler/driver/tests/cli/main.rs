@@ -3,6 +3,7 @@
 
 mod arch;
 mod compile;
+mod elements;
 mod examples;
 mod files;
 mod receptive;
