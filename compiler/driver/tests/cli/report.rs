@@ -66,6 +66,17 @@ fn statistics_are_no_parameters() {
 }
 
 #[test]
+fn a_transpose_has_weights_and_a_bias() {
+    let folder = Folder::with(
+        "ct.cnn",
+        "graph @ct(%x: f32[1,3,8,8]) {\n  %w: f32[3,4,4,4] = const rand(1)\n  %b: f32[4] = const rand(2)\n  \
+         %y: f32[1,4,16,16] = conv_transpose %x, %w, %b, stride=2, pad=1\n  return %y\n}\n",
+    );
+    let layer = &report(&folder, "ct.cnn")["layers"][0];
+    assert_eq!((&layer["weights"], &layer["biases"]), (&json!(192), &json!(4)));
+}
+
+#[test]
 fn three_small_windows_see_what_a_large_one_does() {
     let folder = Folder::with("three.cnn", THREE);
     let json = report(&folder, "three.cnn");
