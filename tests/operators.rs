@@ -75,7 +75,7 @@ fn opsets() -> BTreeMap<String, String> {
     rows.map(|(name, versions)| (name.to_string(), list(versions))).collect()
 }
 
-/// The element types that an element-wise operator takes for all its operands.
+/// The element types that an element-wise operator takes for all its operands; those of `select` differ.
 fn element_types(name: &str) -> Option<String> {
     let op = Op::from_name(name)?;
     let takes = |dtype: &DType| {
@@ -83,7 +83,8 @@ fn element_types(name: &str) -> Option<String> {
         op.infer(&vec![&ty; op.arity().0]).ok()
     };
     let types: Vec<&str> = DType::ALL.iter().filter(|d| takes(d).is_some()).map(|d| d.name()).collect();
-    (op.is_elementwise() && op.arity().0 > 0 && !types.is_empty()).then(|| types.join(", "))
+    let alike = op.is_elementwise() && !matches!(op, Op::Select(_));
+    (alike && op.arity().0 > 0 && !types.is_empty()).then(|| types.join(", "))
 }
 
 fn document() -> String {

@@ -1,6 +1,7 @@
 //! What compiled networks take in a file: code and packed weights. These figures depend on the compiler alone, not on
 //! the machine.
 
+use cnnc_codegen::artifact::Kind;
 use cnnc_codegen::{Origin, Target, artifact, pack};
 use cnnc_frontends::arch::{Arch, ArchOptions, find, list};
 use cnnc_ir::Module;
@@ -9,6 +10,7 @@ use cnnc_tests::count::say;
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSection, SectionKind};
 use rayon::prelude::*;
+use std::io::Cursor;
 
 const KB: u64 = 1000;
 
@@ -45,10 +47,9 @@ fn code(module: Module, target: &Target) -> u64 {
     let weights = pack(&program).unwrap_or_else(|e| panic!("{e}"));
     let origin = Origin { name: "net".into(), ..Origin::default() };
     let artifact = artifact(&module, &program, &weights, target, &origin).unwrap_or_else(|e| panic!("{e}"));
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("net.o");
-    artifact.write(&path).unwrap_or_else(|e| panic!("{e}"));
-    let bytes = std::fs::read(path).unwrap();
+    let mut bytes = Vec::new();
+    let written = artifact.write_to(Kind::Object, "net", Cursor::new(&mut bytes));
+    written.unwrap_or_else(|e| panic!("{e}")).unwrap();
     let file = ElfFile64::<Endianness>::parse(&*bytes).unwrap();
     file.sections().filter(|section| section.kind() == SectionKind::Text).map(|section| section.size()).sum()
 }

@@ -76,12 +76,31 @@ pub fn read_text(path: &Path, most: u64) -> Result<String, Diagnostic> {
 /// # Errors
 /// What the system refuses.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
-    let refused = |error: Error| unwritable(path, &error);
+    write_by(path, false, |file| Ok(file.write_all(bytes)))
+}
+
+/// Writes a file as [`write`](write()) does, by what knows its bytes. With `sync` it lies on the disk before it takes
+/// its name: it is whole even when the power fails.
+///
+/// # Errors
+/// Those of `bytes`, and what the system refuses, to it too.
+pub fn write_by<E: From<Diagnostic>>(
+    path: &Path,
+    sync: bool,
+    bytes: impl FnOnce(&mut File) -> Result<Result<(), Error>, E>,
+) -> Result<(), E> {
+    let refused = |error: Error| E::from(unwritable(path, &error));
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_file() && !found.is_dir() => std::fs::write(path, bytes).map_err(refused),
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            let mut file = OpenOptions::new().write(true).open(path).map_err(refused)?;
+            bytes(&mut file)?.map_err(refused)
+        }
         _ => {
             let mut draft = Draft::of(path).map_err(refused)?;
-            draft.write_all(bytes).and_then(|()| draft.keep()).map_err(refused)
+            let file = draft.file.as_file_mut();
+            bytes(file)?.map_err(refused)?;
+            let synced = if sync { file.sync_all() } else { Ok(()) };
+            synced.and_then(|()| draft.keep()).map_err(refused)
         }
     }
 }
@@ -96,7 +115,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// An empty file that is to stand at `path`, with the permissions of the one that stands there.
     pub(crate) fn of(path: &Path) -> Result<Draft, Error> {
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let path = place(path);
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -126,6 +145,19 @@ impl Write for Draft {
     fn flush(&mut self) -> Result<(), Error> {
         self.file.as_file_mut().flush()
     }
+}
+
+/// Where the links at a path lead, be there a file or none.
+fn place(path: &Path) -> PathBuf {
+    let mut place = path.to_path_buf();
+    // As many as the system follows.
+    for _ in 0..40 {
+        match std::fs::read_link(&place) {
+            Ok(to) => place = place.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => break,
+        }
+    }
+    place
 }
 
 fn unreadable(path: &Path, error: &Error) -> Diagnostic {
@@ -214,10 +246,22 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(mode(&path) & 0o777, 0o640);
         assert!(link.is_symlink(), "links stay");
+        let (far, new) = (folder.path().join("far"), folder.path().join("new"));
+        std::os::unix::fs::symlink("new", &far).unwrap();
+        write(&far, b"where it leads").unwrap();
+        assert_eq!(std::fs::read(&new).unwrap(), b"where it leads");
+        assert!(far.is_symlink() && !new.is_symlink(), "and lead somewhere now");
+        let interrupted = write_by(&path, false, |file| {
+            file.write_all(b"half").unwrap();
+            Err(problem(&path, "stops", "never"))
+        });
+        assert!(interrupted.is_err() && std::fs::read(&path).unwrap() == b"new");
+        write_by(&path, true, |file| Ok::<_, Diagnostic>(file.write_all(b"synced"))).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"synced");
         for (path, help) in [(folder.path(), "help: "), (&path.join("x"), "help: make its folder first")] {
             let problem = write(path, b"").unwrap_err().to_string();
             assert!(problem.contains(help) && !problem.contains(".cnnc-"), "{problem}");
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 }

@@ -47,7 +47,8 @@ pub fn from_bytes(module: &mut Module, bytes: &[u8], ignore_extra: bool) -> Resu
     let extra = left.into_iter().filter(|name| !name.ends_with(".num_batches_tracked"));
     for name in extra.filter(|_| !ignore_extra) {
         let message = format!("{} is in the file, the network has no such constant", quoted(name));
-        problems.push(problem(E_WEIGHTS, message));
+        let help = Some("leave it out of the file, or skip such tensors: --ignore-extra".into());
+        problems.push(Diagnostic { help, ..problem(E_WEIGHTS, message) });
     }
     if !problems.is_empty() {
         return Err(problems);

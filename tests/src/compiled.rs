@@ -2,12 +2,13 @@
 
 use crate::count::say;
 use crate::guarded::run_both_ends;
-use cnnc_codegen::artifact::c_identifier;
+use cnnc_codegen::artifact::{Kind, c_identifier};
 use cnnc_codegen::plan::{Program, check::check, plan, print};
 use cnnc_codegen::{Machine, Origin, Target};
 use cnnc_ir::{Module, Tensor};
 use cnnc_passes::PassOptions;
 use cnnc_runtime::{Model, Workspace};
+use std::io::BufWriter;
 use std::path::Path;
 
 /// A module after all passes, verified after each.
@@ -58,7 +59,10 @@ pub fn write(module: Module, target: &Target, paths: &[&Path]) {
     let artifact = cnnc_codegen::artifact(&module, &program, &weights, target, &origin(&stem))
         .unwrap_or_else(|e| panic!("{e}"));
     for path in paths {
-        artifact.write(path).unwrap_or_else(|e| panic!("{e}"));
+        let (kind, stem) = (Kind::of(path), path.file_stem().unwrap().to_string_lossy());
+        let file = std::fs::File::create(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let written = kind.and_then(|kind| artifact.write_to(kind, &stem, BufWriter::new(file)));
+        written.unwrap_or_else(|e| panic!("{e}")).unwrap_or_else(|e| panic!("{e}"));
     }
 }
 

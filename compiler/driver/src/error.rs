@@ -11,7 +11,6 @@ use std::io::ErrorKind;
 
 use cnnc_codegen::artifact;
 use cnnc_codegen::plan::PlanError;
-use cnnc_frontends::file;
 use cnnc_frontends::onnx::Diagnostic;
 use cnnc_ir::Mismatch;
 use cnnc_passes::Failure;
@@ -95,7 +94,7 @@ fn with_way_out(diagnostic: Diagnostic) -> Diagnostic {
         E_MEMORY => "free some memory, or use smaller shapes",
         E_OPTION => "`cnnc help COMMAND` lists what a command takes",
         E_RUN => "`cnnc inspect` prints what the model takes and gives",
-        E_WEIGHTS => "`cnnc arch show` lists the tensors of a network, --ignore-extra skips others",
+        E_WEIGHTS => "`cnnc arch show` lists the tensors of a network: give them all, by these names",
         E_INTERNAL => "this is a bug in cnnc: report it with the network and the options",
         E_PARSE => "the file is damaged or no network: copy or export it again",
         E_MODEL => "the file breaks a rule of ONNX: correct it where it is made, and export it again",
@@ -133,7 +132,6 @@ impl From<artifact::Error> for Error {
     fn from(error: artifact::Error) -> Error {
         let code = match error {
             artifact::Error::Invalid(_) => E_OPTION,
-            artifact::Error::Io { path, error } => return file::unwritable(&path, &error).into(),
             artifact::Error::Memory(_) => E_MEMORY,
             artifact::Error::Limit(_) => {
                 let help = "raise --max-code, or compile a network with fewer layers that differ";

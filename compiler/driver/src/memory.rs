@@ -101,5 +101,9 @@ fn peak(program: &Program) -> String {
     let largest = buffers.iter().take(LARGEST).map(|&id| program.buffer(id));
     let there: Vec<String> = largest.map(|b| format!("%{} with {}", b.name, b.bytes)).collect();
     let Step { name, op, .. } = &program.steps[step];
-    format!("; the workspace is fullest at %{name} ({op}), with {}", there.join(", "))
+    let scratch = match program.scratch_bytes {
+        0 => String::new(),
+        bytes => format!("; {bytes} are scratch memory of steps"),
+    };
+    format!("; the workspace is fullest at %{name} ({op}), with {}{scratch}", there.join(", "))
 }

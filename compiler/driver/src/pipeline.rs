@@ -8,12 +8,14 @@
 //! INVARIANT: memory and files come from one program by one path. Refuses networks that do not fit together, and
 //! those with nodes that have no plan; all of them are reported.
 
+use std::io::BufWriter;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use cnnc_codegen::artifact::{Kind, Weights, c_identifier};
+use cnnc_codegen::artifact::{Artifact, Kind, Weights, c_identifier};
 use cnnc_codegen::plan::{self, Goal, Program, check};
 use cnnc_codegen::{self as codegen, Origin};
+use cnnc_frontends::file;
 use cnnc_ir::Module;
 use cnnc_passes::{self as passes, Event, PassOptions, Report};
 use cnnc_runtime::Model;
@@ -145,13 +147,27 @@ impl Compiled {
     /// # Errors
     /// Another extension, the name `cnnc`, and what the file system refuses.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        Kind::of(path)?;
-        let origin = self.origin(&path.file_stem().unwrap_or_default().to_string_lossy());
+        let (kind, stem) = (Kind::of(path)?, path.file_stem().unwrap_or_default().to_string_lossy());
+        let origin = self.origin(&stem);
         if origin.name == "cnnc" {
             let error = Error::new(E_OPTION, "cnnc_model is a type of cnnc.h, no function can have its name");
             return Err(error.with_help("give another name: --name NAME"));
         }
-        let target = self.options.target();
+        let artifact = self.artifact(&origin)?;
+        file::write_by(path, self.options.sync, |file| {
+            Ok(artifact.write_to(kind, &stem, BufWriter::with_capacity(1 << 16, file))?)
+        })
+    }
+
+    /// Makes what files are written of, for whatever machine, and throws it away.
+    ///
+    /// # Errors
+    /// What else [`write`](Self::write) would report, but for names and files.
+    pub fn check(&self) -> Result<(), Error> {
+        self.artifact(&self.origin(&self.module.graph.name)).map(drop)
+    }
+
+    fn artifact(&self, origin: &Origin) -> Result<Artifact<'_>, Error> {
         let weights = match self.weights.get() {
             Some(weights) => weights,
             None => {
@@ -159,8 +175,7 @@ impl Compiled {
                 self.weights.get_or_init(|| packed)
             }
         };
-        let artifact = codegen::artifact(&self.module, &self.program, weights, &target, &origin)?;
-        Ok(if self.options.sync { artifact.write_synced(path) } else { artifact.write(path) }?)
+        Ok(codegen::artifact(&self.module, &self.program, weights, &self.options.target(), origin)?)
     }
 
     /// What the artifact says of itself; `stem` names it where the options do not.

@@ -102,6 +102,20 @@ fn a_compilation_takes_three_times_its_model() {
 }
 
 #[test]
+fn a_long_picture_is_cut_before_it_is_resized() {
+    let folder = tempfile::tempdir().unwrap();
+    let net = "graph @net(%x: f32[1,3,224,224]) {\n  %y: f32[1,3,224,224] = relu %x\n  return %y\n}\n";
+    std::fs::write(folder.path().join("net.cnn"), net).unwrap();
+    for (name, [w, h]) in [("thin.png", [1, 8000]), ("flat.png", [8000, 1])] {
+        image::RgbImage::from_pixel(w, h, image::Rgb([7; 3])).save(folder.path().join(name)).unwrap();
+        let (status, most) =
+            most_bytes(&mut cnnc(folder.path(), &["run", "net.cnn", "--image", name, "--fit", "crop"]));
+        assert!(status.success(), "{name}: {status}");
+        assert!(most <= 200_000_000, "{name} has {w}x{h} pixels and takes {most} bytes");
+    }
+}
+
+#[test]
 fn a_refused_allocation_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);

@@ -175,15 +175,23 @@ impl Module {
         parameters.fold(0, |sum, &id| sum.saturating_add(self.graph.ty(id).elements() as u64))
     }
 
-    /// Whether a node is a parameter: a real constant that training would learn. Running statistics of batch
-    /// norms are none, nor are single numbers, which are parts of formulas.
+    /// Whether a node is a parameter: a constant that training would learn, real or quantised since. Running
+    /// statistics of batch norms are none, nor are scales and zero points, nor single numbers, which are parts of
+    /// formulas.
     pub fn is_parameter(&self, id: NodeId) -> bool {
         let node = &self.graph[id];
-        let real = node.is_const() && node.ty().dtype.is_float() && node.ty().rank() > 0;
-        let statistic = |reader: NodeId| match self.graph[reader].op() {
-            Op::BatchNorm(_) => !self.graph.operands(reader)[..3].contains(&id),
-            _ => false,
+        let real = node.ty().dtype.is_float();
+        // Whether it stands in a place of learnt operands.
+        let learnt = |reader: NodeId| {
+            let among = |first: usize| self.graph.operands(reader).iter().take(first).any(|&x| x == id);
+            match self.graph[reader].op() {
+                Op::BatchNorm(_) => real && among(3),
+                Op::Quantize(_) | Op::Dequantize(_) | Op::Requantize(_) => among(1),
+                Op::ConvInteger(_) | Op::MatmulInteger(_) => among(2),
+                _ => real,
+            }
         };
-        real && (self.graph.readers(id).next().is_none() || !self.graph.readers(id).all(statistic))
+        let unread = self.graph.readers(id).next().is_none();
+        node.is_const() && node.ty().rank() > 0 && (self.graph.readers(id).any(learnt) || (unread && real))
     }
 }

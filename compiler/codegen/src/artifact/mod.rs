@@ -16,25 +16,24 @@ mod features;
 mod header;
 mod jit;
 mod jitdump;
+mod kind;
 #[rustfmt::skip]
 pub mod manifest;
 mod model;
 mod object;
 mod weights;
-mod write;
 
 use std::fmt::{Display, Formatter};
-use std::path::PathBuf;
 
 use cranelift_module::ModuleError;
 
 pub use features::CpuFeatures;
 pub use header::header;
 pub use jit::Jit;
+pub use kind::Kind;
 pub use model::{Interface, TensorDesc, Variant, c_identifier, define_model};
 pub use object::Artifact;
 pub use weights::{Weights, WeightsMut};
-pub use write::Kind;
 
 /// The symbol of the weights while a module is built; local in what is written.
 const WEIGHTS: &str = "cnnc_weights";
@@ -44,13 +43,6 @@ const WEIGHTS: &str = "cnnc_weights";
 pub enum Error {
     /// What the caller asked for cannot be: a name, a size, an extension, a target.
     Invalid(String),
-    /// The file system refused.
-    Io {
-        /// What was to be written.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
     /// The system refused memory, or memory for code.
     Memory(String),
     /// What is made is larger than the caller lets it be.
@@ -63,20 +55,12 @@ impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
             Error::Invalid(message) | Error::Memory(message) | Error::Limit(message) => f.write_str(message),
-            Error::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Internal(message) => write!(f, "internal error: {message}"),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Error::Io { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<ModuleError> for Error {
     fn from(error: ModuleError) -> Self {

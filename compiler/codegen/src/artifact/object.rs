@@ -83,11 +83,11 @@ impl<'w> Artifact<'w> {
         &self.interface
     }
 
-    /// Writes the file of this kind. `stem` is the name that a shared library and an archive's member bear.
+    /// Writes the bytes of a file of this kind. `stem` is the name that a shared library and an archive's member bear.
     ///
     /// # Errors
     /// [`Error::Internal`] when the object breaks a rule; the inner error is that of `out`.
-    pub(super) fn write_to<W: Write + Seek>(
+    pub fn write_to<W: Write + Seek>(
         &self,
         kind: Kind,
         stem: &str,

@@ -4,11 +4,11 @@
 mod elf;
 mod toy;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
-use cnnc_codegen::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, Variant};
+use cnnc_codegen::artifact::{Artifact, CpuFeatures, Error, Interface, Jit, Kind, Variant};
 use cnnc_runtime::abi::CnncEntry;
 use cnnc_runtime::{Call, Model, RunError, Workspace};
 use cranelift_module::Module;
@@ -33,8 +33,14 @@ fn write(interface: Interface, factor: f32, features: CpuFeatures, paths: &[&Pat
     let embedded = if interface.weights_external { &[] } else { weights.bytes() };
     let artifact = Artifact::finish(module, interface, &[Variant { run, features }], embedded).unwrap();
     for path in paths {
-        artifact.write(path).unwrap();
+        write_to(&artifact, path).unwrap();
     }
+}
+
+/// Writes what the extension of the path asks for.
+fn write_to(artifact: &Artifact, path: &Path) -> Result<(), Error> {
+    let stem = path.file_stem().unwrap().to_string_lossy();
+    artifact.write_to(Kind::of(path)?, &stem, fs::File::create(path).unwrap()).map(Result::unwrap)
 }
 
 fn jit(interface: &Interface, factor: f32, features: CpuFeatures) -> Model {
@@ -112,7 +118,8 @@ fn a_model_without_weights() {
     let mut module = Artifact::module(toy::isa(true)).unwrap();
     let run = toy::emit(&mut module, 4);
     let variant = Variant { run, features: CpuFeatures::NONE };
-    Artifact::finish(module, toy::interface("toy", 0), &[variant], &[]).unwrap().write(&so).unwrap();
+    let artifact = Artifact::finish(module, toy::interface("toy", 0), &[variant], &[]).unwrap();
+    write_to(&artifact, &so).unwrap();
     assert!(Model::open(&so).unwrap().weights().is_empty());
     elf::audit(&fs::read(&so).unwrap(), &["cnnc_model_v1", "toy_model"]);
 }
@@ -260,28 +267,15 @@ fn files_hold_what_they_should_and_nothing_else() {
 }
 
 #[test]
-fn nothing_is_left_of_a_failed_write() {
-    let folder = folder("failed");
-    let interface = toy::interface("net", WEIGHTS);
-    let weights = toy::weights(WEIGHTS, 1.0).share().unwrap();
-    let mut module = Artifact::module(toy::isa(true)).unwrap();
-    let run = toy::emit(&mut module, WEIGHTS);
-    let artifact =
-        Artifact::finish(module, interface, &[Variant { run, features: avx2() }], weights.bytes()).unwrap();
-
-    fs::create_dir_all(folder.join("net.so/full")).unwrap();
-    assert!(matches!(artifact.write(&folder.join("net.so")), Err(Error::Io { .. })));
-    assert!(matches!(artifact.write(&folder.join("absent/net.so")), Err(Error::Io { .. })));
-    assert!(matches!(artifact.write(&folder.join("net.dll")), Err(Error::Invalid(_))));
-    let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["net.so"]);
-
-    // A link is followed.
-    let (held, link) = (folder.join("held.h"), folder.join("link.h"));
-    fs::write(&held, "before").unwrap();
-    std::os::unix::fs::symlink("held.h", &link).unwrap();
-    artifact.write(&link).unwrap();
-    assert!(link.is_symlink() && fs::read_to_string(&held).unwrap().contains("net_model"));
+fn extensions_name_the_kinds() {
+    for (name, kind) in
+        [("a.so", Kind::Shared), ("a.o", Kind::Object), ("a.a", Kind::Archive), ("a.h", Kind::Header)]
+    {
+        assert_eq!(Kind::of(Path::new(name)).unwrap(), kind);
+    }
+    for name in ["net.dll", "net", ".so"] {
+        assert!(matches!(Kind::of(Path::new(name)), Err(Error::Invalid(_))), "{name}");
+    }
 }
 
 #[test]
@@ -312,7 +306,6 @@ fn wrong_interfaces_are_refused() {
 
 #[test]
 fn code_that_needs_something_from_outside_is_refused() {
-    let so = folder("outside").join("net.so");
     let spoilers: [fn(&mut dyn Module); 3] = [toy::call_outside, toy::call_library, toy::write_data];
     for (i, spoil) in spoilers.into_iter().enumerate() {
         let weights = toy::weights(WEIGHTS, 1.0).share().unwrap();
@@ -322,8 +315,8 @@ fn code_that_needs_something_from_outside_is_refused() {
         let interface = toy::interface("net", WEIGHTS);
         let variant = [Variant { run, features: avx2() }];
         let artifact = Artifact::finish(module, interface.clone(), &variant, weights.bytes()).unwrap();
-        assert!(matches!(artifact.write(&so), Err(Error::Internal(_))), "{i}");
-        assert!(!so.exists());
+        let written = artifact.write_to(Kind::Shared, "net", io::Cursor::new(Vec::new()));
+        assert!(matches!(written, Err(Error::Internal(_))), "{i}");
 
         if i < 2 {
             let mut jit = Jit::new(toy::isa(false), toy::weights(WEIGHTS, 1.0).share().unwrap()).unwrap();

@@ -41,7 +41,12 @@ pub(super) fn main(args: &Args) -> Result<(), Error> {
         progress.say(format!("compiling without {}", without.unwrap_or("nothing left out")));
         let mut options = options.clone();
         without.into_iter().for_each(|name| options.leave_out(name));
-        match (cnnc::jit(&module, &options), without) {
+        let model = cnnc::jit(&module, &options).or_else(|error| match options.times.take() {
+            // Times are those of the layers that all passes make.
+            Some(_) if without.is_some() => cnnc::jit(&module, &options),
+            _ => Err(error),
+        });
+        match (model, without) {
             (Ok(model), _) => models.push((without, model)),
             // Code knows not every operator of a network as a file has it.
             (Err(_), Some(pass)) => needed.push(pass),

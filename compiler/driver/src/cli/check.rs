@@ -41,6 +41,6 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
 fn check(args: &Args) -> Result<Compiled, Error> {
     let options = args.pictures.options(&args.source.compilation)?;
     let compiled = cnnc::compile(&cnnc::load(&args.source.input, &options)?, &options)?;
-    compiled.jit()?;
+    compiled.check()?;
     Ok(compiled)
 }

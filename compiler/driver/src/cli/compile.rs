@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cnnc::{Error, Options};
+use cnnc::{E_OPTION, Error, Options};
 use cnnc_codegen::artifact::{Kind, c_identifier};
 
 use super::args::{Pictures, Source};
@@ -40,6 +40,14 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     options.name = args.name.clone();
     options.sync = args.sync;
 
+    let source = path.canonicalize().ok();
+    if let Some(output) =
+        args.output.iter().find(|output| source.is_some() && output.canonicalize().ok() == source)
+    {
+        let error =
+            Error::new(E_OPTION, format!("{}: the network itself would be overwritten", output.display()));
+        return Err(error.with_help("give another name: -o NAME.so"));
+    }
     progress.say(format!("reading {}", path.display()));
     let (module, digest) = cnnc::load_digested(path, &options)?;
     let (module, _) =

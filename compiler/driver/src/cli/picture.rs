@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use cnnc::{E_OPTION, Error, Picture};
 use cnnc_frontends::file;
 use cnnc_ir::{DType, Tensor, Type};
-use image::imageops::{self, FilterType};
+use image::imageops::FilterType;
 use image::{DynamicImage, GenericImageView, ImageReader, RgbImage};
 
 use super::values::fault;
@@ -148,12 +148,25 @@ impl Preprocessing {
         if picture.dimensions() == (w, h) {
             return Ok(picture.into_rgb8());
         }
-        let resized = match self.fit {
-            Fit::Stretch => picture.resize_exact(w, h, FilterType::Triangle),
-            Fit::Crop => picture.resize_to_fill(w, h, FilterType::Triangle),
+        let picture = match self.fit {
+            Fit::Stretch => picture,
+            Fit::Crop => middle(&picture, w, h),
         };
-        Ok(imageops::crop_imm(&resized.into_rgb8(), 0, 0, w, h).to_image())
+        Ok(picture.resize_exact(w, h, FilterType::Triangle).into_rgb8())
     }
+}
+
+/// The middle of a picture, in the proportions of `w` and `h`. It is cut out before it is resized: all of a long
+/// picture, as wide as a model wants it, may be larger than the memory.
+fn middle(picture: &DynamicImage, w: u32, h: u32) -> DynamicImage {
+    let (width, height) = picture.dimensions();
+    // One extent, for the other one to be all of the picture's.
+    let fitting = |other: u32, ratio: u32, to: u32, most: u32| {
+        let wanted = (u64::from(other) * u64::from(ratio) + u64::from(to / 2)) / u64::from(to.max(1));
+        wanted.clamp(1, most.max(1).into()) as u32
+    };
+    let (w, h) = (fitting(height, w, h, width), fitting(width, h, w, height));
+    picture.crop_imm((width - w.min(width)) / 2, (height - h.min(height)) / 2, w, h)
 }
 
 /// What a model does itself is not asked for again.

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use cnnc::{E_OPTION, Error, Model, Options};
 use cnnc_frontends::file;
-use cnnc_ir::Tensor;
+use cnnc_ir::{Data, Tensor};
 use cnnc_runtime::TensorInfo;
 use serde_json::{Value, json};
 
 use super::args::{Compilation, Input};
+use super::element::Element;
 use super::picture::{self, Preprocessing};
 use super::session::Session;
-use super::{open, output, values};
+use super::{inputs, open, output, values};
 
 /// How many elements of an output are shown.
 const SHOWN: usize = 8;
@@ -60,9 +61,15 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         let (given, has) = (args.outputs.len(), model.outputs().len());
         return Err(Error::new(E_OPTION, format!("{given} files for outputs, the model has {has}")));
     }
+    if let Some(path) =
+        (1..args.outputs.len()).find_map(|k| args.outputs[..k].iter().find(|p| **p == args.outputs[k]))
+    {
+        let error = Error::new(E_OPTION, format!("--output names {} twice", path.display()));
+        return Err(error.with_help("give each output a file of its own"));
+    }
     let labels = args.labels.as_ref().map(|path| labels(path)).transpose()?;
     let inputs = match (&args.image, &given[..]) {
-        (None, _) => inputs(&model, &given, &args.preprocessing)?,
+        (None, _) => values_of(&model, &given, &args.preprocessing)?,
         (Some(path), []) => {
             let (info, pictures) = (only_input(&model)?, open::pictures(&model)?);
             vec![args.preprocessing.read(path, &open::ty(info)?, pictures.get(&info.name))?]
@@ -79,28 +86,29 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         values::write(path, &info.name, tensor)?;
     }
     let top = args.top.or(labels.as_ref().map(|_| 5)).unwrap_or(0);
-    let best = best(&results[0], top);
+    let scores = results[0].data();
+    let best: Vec<(usize, Element)> =
+        best(scores, top).into_iter().map(|at| (at, Element::of(scores, at))).collect();
     let label = |class: usize| labels.as_ref().and_then(|l| l.get(class)).map(String::as_str);
     if args.json {
         output::json(&json!({
             "model": model.name(),
             "outputs": outputs_json(&model, &results),
             "top": best.iter().map(|&(class, score)| json!({
-                "class": class, "score": score, "label": label(class),
+                "class": class, "score": score.json(), "label": label(class),
             })).collect::<Vec<Value>>(),
         }));
         return Ok(());
     }
     for &(class, score) in &best {
         output::line(
-            format_args!("{score:12.6}  {class:5}  {}", label(class).unwrap_or("")).to_string().trim_end(),
+            format_args!("{score:>12}  {class:5}  {}", label(class).unwrap_or("")).to_string().trim_end(),
         );
     }
     if top == 0 {
         for (info, tensor) in model.outputs().iter().zip(&results) {
-            let elements = tensor.data().to_f64();
-            let shown: Vec<String> = elements.iter().take(SHOWN).map(|x| format!("{x:.6}")).collect();
-            let more = if elements.len() > SHOWN { ", .." } else { "" };
+            let shown: Vec<String> = first(tensor.data()).map(|x| x.to_string()).collect();
+            let more = if tensor.data().len() > SHOWN { ", .." } else { "" };
             output::line(format_args!(
                 "{}: {} = [{}{more}]",
                 output::name(&info.name),
@@ -112,31 +120,10 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The values of the inputs, in order: those that are named, and the others in the order in which they are given.
-fn inputs(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Result<Vec<Tensor>, Error> {
-    let mut values: Vec<Option<&str>> = vec![None; model.inputs().len()];
-    let mut unnamed = Vec::new();
-    for text in given {
-        let named =
-            model.inputs().iter().zip(&mut values).find_map(|(info, value)| {
-                Some((info, value, text.strip_prefix(&info.name)?.strip_prefix('=')?))
-            });
-        match named {
-            Some((info, Some(_), _)) => {
-                let error = Error::new(E_OPTION, format!("--input gives {:?} two values", info.name));
-                return Err(error.with_help("give one"));
-            }
-            Some((_, value, text)) => *value = Some(text),
-            None => unnamed.push(text),
-        }
-    }
-    for text in unnamed {
-        let has = values.len();
-        let free = values.iter_mut().find(|value| value.is_none()).ok_or_else(|| {
-            Error::new(E_OPTION, format!("no input is left for {text:?}, the model has {has}"))
-        })?;
-        *free = Some(text);
-    }
+/// The values of the inputs, in order.
+fn values_of(model: &Model, given: &[String], preprocessing: &Preprocessing) -> Result<Vec<Tensor>, Error> {
+    let names: Vec<&str> = model.inputs().iter().map(|info| info.name.as_str()).collect();
+    let values = inputs::placed(&names, given)?;
     let pictures = open::pictures(model)?;
     let missing = |info: &TensorInfo| {
         let ty = output::typed(info.dtype, &info.shape);
@@ -163,17 +150,22 @@ fn only_input(model: &Model) -> Result<&TensorInfo, Error> {
     }
 }
 
-/// The `count` largest elements, the largest first, with their places.
-fn best(tensor: &Tensor, count: usize) -> Vec<(usize, f64)> {
-    let mut scores: Vec<(usize, f64)> = tensor.data().to_f64().into_iter().enumerate().collect();
-    scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    scores.truncate(count);
-    scores
+/// The places of the `count` largest elements, the largest first.
+fn best(data: &Data, count: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..data.len()).collect();
+    places.sort_by(|&a, &b| Element::of(data, b).order(Element::of(data, a)));
+    places.truncate(count);
+    places
+}
+
+/// The elements that are shown.
+fn first(data: &Data) -> impl Iterator<Item = Element> {
+    (0..data.len().min(SHOWN)).map(|at| Element::of(data, at))
 }
 
 fn outputs_json(model: &Model, results: &[Tensor]) -> Vec<Value> {
     let one = |(info, tensor): (&TensorInfo, &Tensor)| {
-        let values: Vec<f64> = tensor.data().to_f64().into_iter().take(SHOWN).collect();
+        let values: Vec<Value> = first(tensor.data()).map(Element::json).collect();
         json!({ "name": info.name, "dtype": info.dtype.name(), "shape": info.shape, "first": values })
     };
     model.outputs().iter().zip(results).map(one).collect()

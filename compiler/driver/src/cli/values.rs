@@ -5,7 +5,7 @@
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use cnnc::{E_IO, E_MEMORY, E_OPTION, Error};
+use cnnc::{Diagnostic, E_IO, E_MEMORY, E_OPTION, Error};
 use cnnc_frontends::file;
 use cnnc_frontends::onnx::{tensor_from_pb, tensor_to_pb};
 use cnnc_ir::ops::Init;
@@ -21,6 +21,11 @@ const SAVE_AGAIN: &str = "save it again by numpy.save, with the shape and type o
 /// What is wrong with a file.
 pub(crate) fn fault(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(E_IO, format!("{}: {what}", path.display()))
+}
+
+/// A problem of one file among others.
+pub(crate) fn of(path: &Path, problem: &Diagnostic) -> Diagnostic {
+    Diagnostic { message: format!("{}: {}", path.display(), problem.message), ..problem.clone() }
 }
 
 /// Seeded numbers: reals uniform in -1..1, bytes in 0..256, other integers 0 or 1.
@@ -43,7 +48,9 @@ pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
     let path = Path::new(text);
     let tensor = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npy") => npy(path, ty)?,
-        Some("pb") => tensor_from_pb(&file::read(path, LARGEST_MESSAGE)?)?,
+        Some("pb") => {
+            tensor_from_pb(&file::read(path, LARGEST_MESSAGE)?).map_err(|error| of(path, &error))?
+        }
         _ => {
             let help = "give a .npy, .pb or .rgb file, or random:SEED; other pictures are for --image";
             return Err(fault(path, "no file of a tensor").with_help(help));

@@ -11,22 +11,22 @@
 
 use std::collections::HashMap;
 
-use cnnc::{Compiled, Diagnostic, E_OPTION, E_RUN, Error, Module, Options, Program};
+use cnnc::{Compiled, Diagnostic, E_RUN, Error, Module, Options, Program};
 use cnnc_codegen::plan::{Buffer, Layout, Space, Step, Work};
 use cnnc_ir::eval::{Precision, evaluate, evaluate_with};
-use cnnc_ir::{DType, Data, Op, Tensor};
+use cnnc_ir::{DType, Data, NodeId, Op, Tensor};
 use serde_json::{Value, json};
 
 use super::args::{Input, Source};
 use super::progress::Progress;
 use super::session::Session;
-use super::{output, values};
+use super::{inputs, output, values};
 
 /// Hold a compiled model against the evaluator, and find the first node where they part
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The value of an input, in order: .npy, .pb or random:SEED, random unless given; or what it takes,
-    /// NAME=u8,nhwc,.., as of compile
+    /// The value of an input: [NAME=]x.npy, x.pb or random:SEED, random unless given; repeatable, without a name in the
+    /// model's order. Or what it takes: NAME=u8,nhwc,.., as of compile
     #[arg(long = "input", value_name = "VALUE", value_parser = Input::parse)]
     inputs: Vec<Input>,
     /// The seed of random inputs
@@ -62,7 +62,7 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let compiled = cnnc::compile(&module, &options)?;
     let model = compiled.jit()?;
     // Not before: what is over the limits is refused by then.
-    let inputs = inputs(&given, args.seed, &module)?;
+    let inputs = values_of(&given, args.seed, &module)?;
     let mut session = Session::new(&model, &inputs, args.threads)?;
     let (program, lanes) = (compiled.program(), options.features.target().lanes);
     let mut steps = HashMap::new();
@@ -146,18 +146,16 @@ fn rounding(module: &Module) -> f64 {
     }
 }
 
-fn inputs(given: &[String], seed: u64, module: &Module) -> Result<Vec<Tensor>, Error> {
-    let has = module.graph.inputs().len();
-    if let Some(text) = given.get(has) {
-        return Err(Error::new(E_OPTION, format!("no input is left for {text:?}, the network has {has}"))
-            .with_help("give a value for each input, in order"));
-    }
-    let ids = module.graph.inputs().iter().enumerate();
-    ids.map(|(i, &id)| match given.get(i) {
-        Some(text) => values::read(text, module.graph.ty(id)),
-        None => values::random(module.graph.ty(id), seed.wrapping_add(i as u64)),
-    })
-    .collect()
+/// The values of the inputs, in order; random ones where none is given.
+fn values_of(given: &[String], seed: u64, module: &Module) -> Result<Vec<Tensor>, Error> {
+    let (graph, ids) = (&module.graph, module.graph.inputs());
+    let names: Vec<&str> = ids.iter().map(|&id| graph[id].name().as_str()).collect();
+    let given = inputs::placed(&names, given)?.into_iter().enumerate();
+    let read = |((i, value), &id): ((usize, Option<&str>), &NodeId)| match value {
+        Some(text) => values::read(text, graph.ty(id)),
+        None => values::random(graph.ty(id), seed.wrapping_add(i as u64)),
+    };
+    given.zip(ids).map(read).collect()
 }
 
 /// The values that a step computes, and where each lies.

@@ -213,6 +213,7 @@ fn all_that_is_wrong_with_weights_is_said_at_once() {
     for (line, parts) in lines.iter().zip(parts) {
         assert!(parts.iter().all(|part| line.contains(part)), "{line}");
     }
+    assert!(!lines[0].contains("--ignore-extra"), "what is missing is no extra: {}", lines[0]);
     assert_eq!(folder.cnnc("check resnet20 --weights w.safetensors --ignore-extra").bad().len(), 2);
     folder.write("i.safetensors", weights(&shown, Dtype::I32, |_| {}));
     let lines = folder.cnnc("check resnet20 --weights i.safetensors").bad();

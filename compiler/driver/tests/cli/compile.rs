@@ -41,6 +41,8 @@ fn another_machine_gets_files_alone() {
             "no manifest in {file}"
         );
     }
+    let checked = folder.cnnc("check net.cnn --target aarch64-unknown-linux-gnu").good();
+    assert!(checked.starts_with("net.cnn compiles, in "), "{checked}");
     folder.cnnc("inspect net.so").refuses(&["E_RUN", "net.so: a library for another machine"]);
     let here = "run net.cnn --input random:1 --target aarch64-unknown-linux-gnu";
     folder.cnnc(here).refuses(&["E_OPTION", "aarch64-unknown-linux-gnu", "write it to a file"]);

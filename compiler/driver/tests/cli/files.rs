@@ -1,9 +1,9 @@
 //! Files that are none, output that is lost, text that is not what it seems.
 
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
 use crate::{CLASSIFIER, Folder, onnx};
@@ -62,6 +62,36 @@ fn pipe(path: &std::path::Path) {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the path ends in a NUL.
     assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
+#[test]
+fn what_is_written_goes_where_links_lead() {
+    let folder = Folder::with("net.cnn", CLASSIFIER);
+    let at = |name: &str| folder.path(name);
+    // A pipe, as a device, gets the bytes and stays.
+    std::fs::create_dir(at("devices")).unwrap();
+    pipe(&at("devices/null"));
+    symlink("devices/null", at("pipe.so")).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = at("devices/null");
+        move || std::fs::read(pipe).unwrap()
+    });
+    folder.cnnc("compile net.cnn -o pipe.so --name net").good();
+    assert!(std::fs::metadata(at("devices/null")).unwrap().file_type().is_fifo(), "it is no pipe any more");
+    assert_eq!(reader.join().unwrap()[..4], *b"\x7fELF");
+    // A link to nothing leads to a file then, which keeps its permissions.
+    symlink("new.so", at("link.so")).unwrap();
+    folder.cnnc("compile net.cnn -o link.so").good();
+    assert!(at("link.so").is_symlink() && !at("new.so").is_symlink());
+    std::fs::set_permissions(at("new.so"), Permissions::from_mode(0o600)).unwrap();
+    folder.cnnc("compile net.cnn -o link.so --no-winograd").good();
+    assert_eq!(std::fs::metadata(at("new.so")).unwrap().permissions().mode() & 0o777, 0o600);
+    // No network is lost to its library.
+    folder.write("source.so", onnx(&[("Relu", "x", "y")], "x", &["y"]));
+    symlink("source.so", at("other.so")).unwrap();
+    for output in ["source.so", "./source.so", "other.so"] {
+        folder.cnnc(&format!("compile source.so -o {output}")).refuses(&["E_OPTION", output, "overwritten"]);
+    }
 }
 
 #[test]

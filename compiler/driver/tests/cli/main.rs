@@ -3,8 +3,10 @@
 
 mod arch;
 mod compile;
+mod elements;
 mod examples;
 mod files;
+mod receptive;
 mod report;
 mod run;
 mod show;

@@ -24,7 +24,7 @@ graph @three(%x: f32[1,4,32,32]) {
 ";
 
 /// The report of one network.
-fn report(folder: &Folder, arguments: &str) -> Value {
+pub(crate) fn report(folder: &Folder, arguments: &str) -> Value {
     let json = folder.cnnc(&format!("report {arguments} --json")).json();
     assert_eq!(json["networks"].as_array().unwrap().len(), 1);
     json["networks"][0].clone()
@@ -63,6 +63,17 @@ fn statistics_are_no_parameters() {
     assert_eq!(json["parameters"], 12);
     assert_eq!(json["layers"].as_array().unwrap().len(), 1);
     assert_eq!((&json["layers"][0]["weights"], &json["layers"][0]["biases"]), (&json!(6), &json!(6)));
+}
+
+#[test]
+fn a_transpose_has_weights_and_a_bias() {
+    let folder = Folder::with(
+        "ct.cnn",
+        "graph @ct(%x: f32[1,3,8,8]) {\n  %w: f32[3,4,4,4] = const rand(1)\n  %b: f32[4] = const rand(2)\n  \
+         %y: f32[1,4,16,16] = conv_transpose %x, %w, %b, stride=2, pad=1\n  return %y\n}\n",
+    );
+    let layer = &report(&folder, "ct.cnn")["layers"][0];
+    assert_eq!((&layer["weights"], &layer["biases"]), (&json!(192), &json!(4)));
 }
 
 #[test]

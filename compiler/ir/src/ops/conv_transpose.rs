@@ -133,9 +133,13 @@ impl Operator for ConvTranspose {
         with_real!(operands[0], T => self.transpose::<T>(operands, result))
     }
 
-    fn cost(&self, operands: &[&Type], _: &Type) -> Cost {
-        let taps: usize = operands[1].dims()[1..].iter().product();
-        Cost { macs: (operands[0].elements() as u64).saturating_mul(taps as u64), flops: 0 }
+    /// Each element of x meets all taps of its channel, but each of y no more than it has: padding cuts off others.
+    fn cost(&self, operands: &[&Type], result: &Type) -> Cost {
+        let (x, w) = (operands[0], operands[1].dims());
+        let met = |elements: usize, channels: usize| {
+            [elements, channels, w[2], w[3]].into_iter().fold(1u64, |all, n| all.saturating_mul(n as u64))
+        };
+        Cost { macs: met(x.elements(), w[1]).min(met(result.elements(), w[0] / self.groups)), flops: 0 }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //!     y = condition ? a : b
 //!
+//! Of every element type.
+//!
 //! (C1) The condition is bool. (C2) The others have one element type. (C3) The shapes broadcast.
 
 use super::{Operator, elementwise};

@@ -184,3 +184,26 @@ fn costs() {
     assert_eq!((total.macs, total.flops), (6 * 64 * 18, 6 * 64 + 6 * 16 * 4));
     assert_eq!(module.parameters(), 6 * 18 + 6);
 }
+
+#[test]
+fn padding_cuts_what_a_transpose_costs() {
+    for (pad, size, macs) in [("pad=6", 2, 8 * 4 * 16 * 49), ("pad=0", 14, 16 * 64 * 8 * 49)] {
+        let module = text::parse(&format!(
+            "graph @g(%x: f32[1,16,8,8]) {{\n  %w: f32[16,8,7,7] = const rand(1)\n  \
+             %y: f32[1,8,{size},{size}] = conv_transpose %x, %w, {pad}\n  return %y\n}}\n",
+        ));
+        assert_eq!(module.unwrap().total_cost().macs, macs, "{pad}");
+    }
+}
+
+#[test]
+fn quantised_weights_are_parameters() {
+    let module = text::parse(
+        "graph @g(%x: u8[1,4,8,8], %r: f32[1,4,8,8]) {\n  %v: i8[2,4,3,3] = const splat(1)\n  \
+         %a: u8[] = const splat(0)\n  %b: i8[2,1,1,1] = const splat(0)\n  %s: f32[2,1,1,1] = const splat(0.5)\n  \
+         %y: i32[1,2,6,6] = conv_integer %x, %v, %a, %b\n  %w: i8[2,4,3,3] = const splat(2)\n  \
+         %d: f32[2,4,3,3] = dequantize %w, %s, %b\n  %z: f32[1,2,6,6] = conv %r, %d\n  return %y, %z\n}\n",
+    )
+    .unwrap();
+    assert_eq!(module.parameters(), 2 * 72, "without scales and zero points");
+}

@@ -10,8 +10,8 @@
 //!     RMSNormalization(X, scale, axis=-1, epsilon=1e-5)       = X / sqrt(mean of X^2 + epsilon) * scale
 //!     MeanVarianceNormalization(X, axes=[0,2,3])              = (X - mean) / (sqrt(variance) + 1e-9)
 //!
-//! `InstanceNormalization` of opset 1, 6, 22; `GroupNormalization` of opset 18, where scale and bias are one
-//! number a group, and of opset 21, where they are one a channel.
+//! `InstanceNormalization` of opset 1, 6, 22; `GroupNormalization` of opset 18, deprecated since, whose scale and
+//! bias are one number a group, and of opset 21, where they are one a channel.
 //!
 //! Of f16, `normal` is computed in f32 and rounded before it is scaled. The outputs Mean and InvStdDev are f32.
 //!

@@ -27,7 +27,7 @@ const PHASES: usize = 32;
 pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result<(), String> {
     let expr = p.module.graph.expr(id);
     let (x, w) = (expr.operands[0], expr.operands[1]);
-    let [n, channels, oh, ow] = dims4(p, id);
+    let [_, _, oh, ow] = dims4(p, id);
     let [all, outputs, kh, kw] = dims4(p, w);
     let (groups, inputs) = (conv.groups, all / conv.groups);
     let [rows, columns] = conv.spread(p.ty(x), p.ty(w));
@@ -68,7 +68,7 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, conv: &ConvTranspose) -> Result
             });
         }
     }
-    let macs = p.module.graph.cost(id).macs.min((n * channels * oh * ow * inputs * kh * kw) as u64);
+    let macs = p.module.graph.cost(id).macs;
     direct::lower(p, id, Direct { op: "conv_transpose", groups, inputs, outputs, phases: list, macs })
 }
 

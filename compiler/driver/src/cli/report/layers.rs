@@ -99,7 +99,7 @@ fn host(graph: &Graph, id: NodeId) -> Option<NodeId> {
 /// Whether a constant in that place is added, not multiplied.
 fn is_shift(op: &Op, slot: usize) -> bool {
     match op {
-        Op::Conv(_) | Op::Gemm(_) | Op::BatchNorm(_) => slot == 2,
+        Op::Conv(_) | Op::ConvTranspose(_) | Op::Gemm(_) | Op::BatchNorm(_) => slot == 2,
         Op::Add(_) | Op::Sub(_) => true,
         _ => false,
     }

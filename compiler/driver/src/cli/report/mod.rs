@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::value_parser;
-use cnnc::{Compiled, Diagnostic, Error, Module};
+use cnnc::{Compiled, Error, Module};
 use cnnc_frontends::{arch, file};
 use cnnc_ir::Cost;
 use serde_json::{Value, json};
@@ -158,14 +158,9 @@ fn report(args: &Args, path: &Path, name: String) -> Result<(Report, Option<Erro
         }
     }
     let named = |error: Error| {
-        Error::from(error.diagnostics().iter().map(|d| in_network(path, d)).collect::<Vec<_>>())
+        Error::from(error.diagnostics().iter().map(|d| values::of(path, d)).collect::<Vec<_>>())
     };
     Ok((report, compiled.err().map(named)))
-}
-
-/// A problem of one network among others.
-fn in_network(path: &Path, problem: &Diagnostic) -> Diagnostic {
-    Diagnostic { message: format!("{}: {}", path.display(), problem.message), ..problem.clone() }
 }
 
 fn measure(args: &Args, compiled: &Compiled) -> Result<Time, Error> {

@@ -1,26 +1,29 @@
 //! Receptive fields: what part of the input an element depends on, along height and width.
 //!
-//! Element i of a value sees the columns `first + i * jump ..= last + i * jump` of the input. A window of k taps at
-//! distance d, stride s, padding p makes of that
+//! Element i of a value sees the columns `first + i * jump ..= last + i * jump` of the input. What takes the elements
+//! `from ..= to` of it for its first, and moves on by a step, sees
 //!
-//!     first - p * jump,  last + ((k - 1) * d - p) * jump,  jump * s
+//!     first + min(from * jump, to * jump) ..= last + max(from * jump, to * jump),  jump * step
 //!
-//! A sum of two values sees what either does. A matrix product, and what mixes elements across a plane, sees what all
-//! elements of its operand do. Fields count padding: they may be larger than the input. Values that do not come from
-//! planes have none.
+//! A window of k taps at distance d, stride s, padding p takes `-p ..= (k - 1) * d - p` and moves on by s; a transposed
+//! one takes every s-th tap of as many and moves on by 1 / s. A sum of two values sees what either does. A matrix
+//! product, and what else mixes elements across a plane, sees what all elements of its operands do. Fields count
+//! padding: they may be larger than the input. Values that do not come from planes have none.
 
 use std::collections::HashMap;
 
-use cnnc_ir::ops::{ResizeMode, Window};
-use cnnc_ir::{Graph, NodeId, Op};
+use cnnc_ir::ops::{
+    ArgMax, ConvTranspose, ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, Window,
+};
+use cnnc_ir::{Graph, NodeId, Op, Type};
 
 /// The part of the input that an element depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Field {
     /// Height and width.
     spans: [Span; 2],
-    /// The dimensions of the value that are height and width; none are left in a vector.
-    axes: Option<[usize; 2]>,
+    /// The dimensions of the value that are height and width, as far as they are left.
+    axes: [Option<usize>; 2],
 }
 
 /// Columns, or rows, that element 0 sees, and how far apart those of its neighbour are.
@@ -31,6 +34,14 @@ struct Span {
     jump: f64,
 }
 
+impl Span {
+    /// What the elements `from ..= to` see together, for one that is moved on by `step` of them.
+    fn over(self, from: f64, to: f64, step: f64) -> Span {
+        let (from, to) = (from * self.jump, to * self.jump);
+        Span { first: self.first + from.min(to), last: self.last + from.max(to), jump: self.jump * step }
+    }
+}
+
 impl Field {
     /// Rows and columns.
     pub(super) fn size(&self) -> [u64; 2] {
@@ -39,50 +50,81 @@ impl Field {
 
     /// Rows and columns between the fields of neighbours.
     pub(super) fn jump(&self) -> [f64; 2] {
-        self.spans.map(|span| span.jump)
+        self.spans.map(|span| span.jump.abs())
     }
 
-    /// The same with each dimension changed; `change` gets the place among height and width and the dimension.
-    fn along(mut self, change: impl Fn(usize, usize, Span) -> Span) -> Field {
-        for (k, &axis) in self.axes.iter().flatten().enumerate() {
-            self.spans[k] = change(k, axis, self.spans[k]);
+    /// The same with each dimension changed that is left; `change` gets the dimension.
+    fn along(mut self, change: impl Fn(usize, Span) -> Span) -> Field {
+        for (span, axis) in self.spans.iter_mut().zip(self.axes) {
+            *span = axis.map_or(*span, |axis| change(axis, *span));
         }
         self
     }
 
-    /// What a window sees that slides over the value.
+    /// The same, of a value whose dimensions stand elsewhere or are gone.
+    fn moved(self, to: impl Fn(usize) -> Option<usize>) -> Field {
+        Field { axes: self.axes.map(|axis| axis.and_then(&to)), ..self }
+    }
+
+    /// What all elements along some dimensions see together, as each of the result does.
+    fn whole(self, x: &Type, of: impl Fn(usize) -> bool) -> Field {
+        self.along(|axis, span| match x.dims().get(axis) {
+            Some(&extent) if of(axis) => span.over(0.0, extent.saturating_sub(1) as f64, 0.0),
+            _ => span,
+        })
+    }
+
+    /// What all elements see together.
+    fn all(self, x: &Type) -> Field {
+        self.whole(x, |_| true).moved(|_| None)
+    }
+
+    /// What a window sees that slides over the planes.
     fn slide(self, window: &Window) -> Field {
-        let kernel = [window.kernel.0, window.kernel.1];
-        let dilation = [window.dilation.0, window.dilation.1];
-        let (stride, pad) = ([window.stride.0, window.stride.1], [window.pad.top, window.pad.left]);
-        self.along(|k, _, span| {
-            let reach = (kernel[k] as f64 - 1.0) * dilation[k] as f64;
-            let pad = pad[k] as f64;
-            Span {
-                first: span.first - pad * span.jump,
-                last: span.last + (reach - pad) * span.jump,
-                jump: span.jump * stride[k] as f64,
-            }
+        let Window { kernel, stride, pad, dilation, .. } = *window;
+        let over = |span: Span, kernel: usize, dilation: usize, pad: usize, stride: usize| {
+            let (reach, pad) = ((kernel as f64 - 1.0) * dilation as f64, pad as f64);
+            span.over(-pad, reach - pad, stride as f64)
+        };
+        self.along(|axis, span| match axis {
+            2 => over(span, kernel.0, dilation.0, pad.top, stride.0),
+            3 => over(span, kernel.1, dilation.1, pad.left, stride.1),
+            _ => span,
         })
     }
 
-    /// What all elements along some dimensions see together; `extents` are those of the value.
-    fn whole(self, extents: &[usize], of: impl Fn(usize) -> bool) -> Field {
-        self.along(|_, axis, span| match of(axis) {
-            true => {
-                let extent = extents[axis] as f64;
-                Span { last: span.last + (extent - 1.0) * span.jump, jump: span.jump * extent, ..span }
+    /// What an element sees that planes are spread over.
+    fn spread(self, conv: &ConvTranspose, x: &Type, w: &Type) -> Field {
+        let spread = conv.spread(x, w);
+        self.along(|axis, span| match axis.checked_sub(2).and_then(|plane| spread.get(plane)) {
+            Some(s) => {
+                let (reach, stride) = ((s.kernel as f64 - 1.0) * s.dilation as f64, s.stride as f64);
+                let last = (s.before as f64 / stride).floor();
+                span.over(last - (reach / stride).floor(), last, stride.recip())
             }
-            false => span,
+            None => span,
         })
     }
 
-    /// What either sees. Neighbours are as far apart as in `self`.
+    /// What the same elements see where x is stretched to the result: its innermost dimensions are those of x.
+    fn stretched(self, x: &Type, result: &Type) -> Field {
+        let more = result.rank().saturating_sub(x.rank());
+        let same = |axis: usize| x.dims().get(axis) == result.dims().get(axis + more);
+        let field = self.along(|axis, span| if same(axis) { span } else { Span { jump: 0.0, ..span } });
+        field.moved(|axis| Some(axis + more))
+    }
+
+    /// What either sees.
     fn join(self, other: Field) -> Field {
         let mut joined = self;
         for (span, other) in joined.spans.iter_mut().zip(other.spans) {
             span.first = span.first.min(other.first);
             span.last = span.last.max(other.last);
+            // What is stretched says nothing of neighbours.
+            span.jump = if span.jump == 0.0 { other.jump } else { span.jump };
+        }
+        for (axis, other) in joined.axes.iter_mut().zip(other.axes) {
+            *axis = axis.or(other);
         }
         joined
     }
@@ -92,77 +134,108 @@ impl Field {
 pub(super) fn fields(graph: &Graph) -> HashMap<NodeId, Field> {
     let mut fields: HashMap<NodeId, Field> = HashMap::new();
     for &id in graph.order() {
-        if let Some(field) = field(graph, id, &fields) {
-            fields.insert(id, field);
-        }
+        let operands = graph.operands(id).into_iter().enumerate();
+        let seen = operands.filter_map(|(slot, x)| Some(through(graph, id, slot, fields.get(&x).copied()?)));
+        let field = match graph[id].op() {
+            Op::Input(_) => input(graph.ty(id)),
+            _ => seen.reduce(Field::join),
+        };
+        fields.extend(field.map(|field| (id, field)));
     }
     fields
 }
 
-fn field(graph: &Graph, id: NodeId, fields: &HashMap<NodeId, Field>) -> Option<Field> {
-    let ty = graph.ty(id);
-    if let Op::Input(_) = graph[id].op() {
-        let span = Span { first: 0.0, last: 0.0, jump: 1.0 };
-        return (ty.rank() == 4).then_some(Field { spans: [span; 2], axes: Some([2, 3]) });
-    }
-    let operands = graph.operands(id);
-    // Operands of the result's own extents come first: others are stretched to it.
-    let stretched = |&&operand: &&NodeId| graph.ty(operand).dims() != ty.dims();
-    let (alike, others): (Vec<_>, Vec<_>) = operands.iter().partition(|operand| !stretched(operand));
-    let seen = alike.iter().chain(&others).filter_map(|operand| fields.get(operand).copied());
-    let x = seen.reduce(Field::join)?;
-    let extents = operands.first().map(|&x| graph.ty(x).dims()).unwrap_or_default();
-    let on = |axis: i64| move |d: usize| d as i64 == axis;
-    Some(match graph[id].op() {
-        Op::Conv(conv) => x.slide(&conv.window(graph.ty(*operands.get(1)?))),
-        Op::MaxPool(pool) => x.slide(&pool.window()),
-        Op::AvgPool(pool) => x.slide(&pool.window()),
-        Op::ReduceMean(r) => reduced(x, extents, &r.axes, r.keep),
-        Op::ReduceMax(r) => reduced(x, extents, &r.axes, r.keep),
-        Op::ReduceSum(r) => reduced(x, extents, &r.axes, r.keep),
-        Op::Slice(s) => x.along(|_, axis, span| {
-            let moved = s.starts[axis] as f64 * span.jump;
-            let step = s.steps.get(axis).copied().unwrap_or(1) as f64;
-            Span { first: span.first + moved, last: span.last + moved, jump: span.jump * step }
-        }),
-        Op::Padding(p) => x.along(|_, axis, span| {
-            let moved = p.before[axis] as f64 * span.jump;
-            Span { first: span.first - moved, last: span.last - moved, ..span }
-        }),
-        Op::Resize(r) => x.along(|_, axis, span| {
-            let between = if r.mode == ResizeMode::Linear { span.jump } else { 0.0 };
-            Span { last: span.last + between, jump: span.jump / f64::from(r.scales[axis]), ..span }
-        }),
-        Op::DepthToSpace(d) => x.along(|_, _, span| Span { jump: span.jump / d.block as f64, ..span }),
-        Op::Transpose(t) => {
-            let new = |old: usize| t.perm.iter().position(|&axis| axis == old as i64);
-            let axes = x.axes.and_then(|[h, w]| Some([new(h)?, new(w)?]));
-            Field { axes, ..x }
-        }
-        Op::Reshape(_) => match x.axes {
-            // Planes that stay planes, whatever becomes of the channels.
-            Some([h, _])
-                if extents.len() == h + 2 && ty.rank() >= 2 && ty.dims()[ty.rank() - 2..] == extents[h..] =>
-            {
-                Field { axes: Some([ty.rank() - 2, ty.rank() - 1]), ..x }
-            }
-            _ => Field { axes: None, ..x.whole(extents, |_| true) },
-        },
-        Op::Concat(c) => x.whole(extents, on(c.axis)),
-        Op::Gather(g) => x.whole(extents, on(g.axis)),
-        Op::Softmax(s) => x.whole(extents, on(s.axis)),
-        Op::Gemm(_) | Op::Matmul(_) => Field { axes: None, ..x.whole(extents, |_| true) },
-        _ => x,
-    })
+/// Elements of a plane see themselves.
+fn input(ty: &Type) -> Option<Field> {
+    let span = Span { first: 0.0, last: 0.0, jump: 1.0 };
+    (ty.rank() == 4).then_some(Field { spans: [span; 2], axes: [Some(2), Some(3)] })
 }
 
-fn reduced(x: Field, extents: &[usize], axes: &[i64], keep: bool) -> Field {
+/// What the result of a node sees through the operand in that place; what is not known to see less sees all of it.
+fn through(graph: &Graph, id: NodeId, slot: usize, field: Field) -> Field {
+    let (op, result, operands) = (graph[id].op(), graph.ty(id), graph.operands(id));
+    let types: Vec<&Type> = operands.iter().map(|&operand| graph.ty(operand)).collect();
+    let x = types[slot];
+    let on = |axis: i64| move |d: usize| d as i64 == axis;
+    let channels = || field.whole(x, |d| d == 1);
+    match op {
+        op if op.is_elementwise() => field.stretched(x, result),
+        Op::Quantize(_) | Op::Dequantize(_) | Op::Requantize(_) => field.stretched(x, result),
+        Op::Concat(c) => field.whole(x, on(c.axis)),
+        _ if slot > 0 => field.all(x),
+        Op::Cast(_) | Op::Expand(_) | Op::BatchNorm(_) | Op::Identity(_) | Op::Dropout(_) => {
+            field.stretched(x, result)
+        }
+        Op::Conv(conv) => channels().slide(&conv.window(types[1])),
+        Op::ConvInteger(c) => channels().slide(&c.conv.window(types[1])),
+        Op::ConvTranspose(conv) => channels().spread(conv, x, types[1]),
+        Op::MaxPool(pool) => field.slide(&pool.window()),
+        Op::ArgMaxPool(arg) => field.slide(&arg.pool.window()),
+        Op::AvgPool(pool) => field.slide(&pool.window()),
+        Op::ReduceSum(ReduceSum { axes, keep })
+        | Op::ReduceSumSquare(ReduceSumSquare { axes, keep })
+        | Op::ReduceMean(ReduceMean { axes, keep })
+        | Op::ReduceProd(ReduceProd { axes, keep })
+        | Op::ReduceMax(ReduceMax { axes, keep })
+        | Op::ReduceMin(ReduceMin { axes, keep }) => reduced(field, x, axes, *keep),
+        Op::ArgMax(ArgMax { axis, keep, .. }) => reduced(field, x, &[*axis], *keep),
+        Op::Lrn(_) => channels(),
+        Op::Softmax(s) => field.whole(x, on(s.axis)),
+        Op::CumSum(s) => field.whole(x, on(s.axis)),
+        Op::TopK(k) => field.whole(x, on(k.axis)),
+        Op::GatherElements(g) => field.whole(x, on(g.axis)),
+        // Dimensions behind the axis stand behind those of the indices.
+        Op::Gather(g) => reduced(field, x, &[g.axis], false)
+            .moved(|axis| Some(axis + if axis as i64 >= g.axis { types[1].rank() } else { 0 })),
+        Op::Slice(s) => field.along(|axis, span| {
+            let [start, step] = [(&s.starts, 0), (&s.steps, 1)]
+                .map(|(all, default)| all.get(axis).copied().unwrap_or(default) as f64);
+            span.over(start, start, step)
+        }),
+        Op::Padding(p) => field.along(|axis, span| {
+            let before = p.before.get(axis).map_or(0.0, |&before| before as f64);
+            span.over(-before, -before, 1.0)
+        }),
+        Op::Resize(r) => {
+            let resized = r.order(x.dims());
+            field.along(|axis, span| match (resized.contains(&axis), x.dims().get(axis)) {
+                (true, Some(&extent)) if extent > 0 => {
+                    let taps = r.taps(axis, extent).count;
+                    span.over(
+                        -(((taps - 1) / 2) as f64),
+                        (taps / 2) as f64,
+                        f64::from(r.scales[axis]).recip(),
+                    )
+                }
+                _ => span,
+            })
+        }
+        Op::DepthToSpace(d) => channels().along(|axis, span| match axis {
+            2 | 3 => span.over(0.0, 0.0, (d.block as f64).recip()),
+            _ => span,
+        }),
+        Op::Transpose(t) => field.moved(|axis| t.perm.iter().position(|&old| old == axis as i64)),
+        Op::Reshape(_) if is_plane(field, x, result) => {
+            field.moved(|axis| (axis + result.rank()).checked_sub(x.rank()))
+        }
+        _ => field.all(x),
+    }
+}
+
+/// Whether a value of another shape still ends in the planes of x, whatever becomes of the channels.
+fn is_plane(field: Field, x: &Type, result: &Type) -> bool {
+    let last = |ty: &Type| ty.dims().last_chunk::<2>().copied();
+    last(x).is_some()
+        && last(x) == last(result)
+        && field.axes.iter().flatten().all(|axis| axis + 2 >= x.rank())
+}
+
+/// What folds some dimensions of x sees; they go away unless they are kept.
+fn reduced(field: Field, x: &Type, axes: &[i64], keep: bool) -> Field {
     let is_reduced = |d: usize| axes.contains(&(d as i64));
-    let whole = x.whole(extents, is_reduced);
     let gone = |before: usize| (0..before).filter(|&d| is_reduced(d)).count();
-    let axes = match keep {
-        true => whole.axes,
-        false => whole.axes.filter(|a| !a.iter().any(|&d| is_reduced(d))).map(|a| a.map(|d| d - gone(d))),
-    };
-    Field { axes, ..whole }
+    field.whole(x, is_reduced).moved(|axis| match keep {
+        true => Some(axis),
+        false => (!is_reduced(axis)).then(|| axis - gone(axis)),
+    })
 }
