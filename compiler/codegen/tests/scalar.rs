@@ -80,6 +80,23 @@ fn stages_over_what_is_computed() {
     );
 }
 
+/// As many stages as a pipe may have, each with an operand of its own.
+#[test]
+fn pipes_of_many_stages() {
+    let names: Vec<String> = (0..64).map(|k| format!("%k{k}")).collect();
+    for t in ["f32", "f64"] {
+        let ty = format!("{t}[1,8,3,5]");
+        let inputs: Vec<String> = names.iter().map(|name| format!("{name}: {ty}")).collect();
+        let stages: String = names.iter().map(|name| format!(" |> add {name}")).collect();
+        for node in ["neg %x", "max_pool %x, kernel=1", "identity %x"] {
+            exact(&format!(
+                "graph @g(%x: {ty}, {}) {{\n  %y: {ty} = {node}{stages}\n  return %y\n}}\n",
+                inputs.join(", ")
+            ));
+        }
+    }
+}
+
 #[test]
 fn casts() {
     for from in ["f32", "f64", "f16", "i64", "i32", "i8", "u8", "bool"] {
