@@ -5,8 +5,8 @@
 //!   110x110         55x55           26x26            13x13           13x13       13x13        13x13      6x6
 //! ```
 //!
-//! The normalisation is that of the AlexNet paper, which its Caffe release kept: 2 + 1e-4 times the sum of squares, which
-//! is 5e-4 times their mean.
+//! The normalisation is that of the AlexNet paper, which its Caffe release kept: 2 + 1e-4 times the sum of squares,
+//! which is 5e-4 times their mean.
 
 use super::Head;
 use super::alexnet::classifier;
