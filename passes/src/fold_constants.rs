@@ -13,7 +13,7 @@
 //! the network would, in its own types; its result then begins another tree.
 //!
 //! Declines what would take more memory or arithmetic than is reasonable for the constants that are there, and
-//! constants without elements.
+//! constants without elements. So it does where one number would be an i64 that f64, in which splats are held, rounds.
 
 use crate::{Edits, Patch, Rule, facts};
 use cnnc_ir::eval::apply;
@@ -224,7 +224,14 @@ impl<'m> Folder<'m> {
         if !expr.op.is_elementwise() {
             expr.op = Identity.into();
         }
-        Ok(Known::Splat(apply(&expr, &scalar(&ty)).data().to_f64()[0]))
+        let value = apply(&expr, &scalar(&ty));
+        let x = value.data().to_f64()[0];
+        match value.data() {
+            Data::I64(whole) if whole[0] != x as i64 => {
+                Err(Mismatch(format!("every element is {}, which no splat holds", whole[0])))
+            }
+            _ => Ok(Known::Splat(x)),
+        }
     }
 
     /// The elements of an operand; a splat has those that are asked for.

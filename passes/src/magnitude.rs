@@ -42,7 +42,7 @@ impl Magnitude {
         match op {
             _ if !stages.is_empty() => Magnitude::evaluated(module, id),
             Op::Reshape(_) | Op::Transpose(_) | Op::Expand(_) => of(0),
-            Op::Padding(_) => Magnitude { least: 0.0, ..of(0) },
+            Op::Padding(pad) => of(0).or(Magnitudes::of([pad.value.into()]).into()),
             Op::Mul(_) => of(0).times(of(1)),
             Op::Div(_) => of(0).times(of(1).inverse()),
             Op::Add(_) | Op::Sub(_) => of(0).plus(of(1)),
@@ -62,6 +62,11 @@ impl Magnitude {
             Ok(tensor) => Magnitudes::of(tensor.data().to_f64()).into(),
             Err(_) => Magnitude::UNKNOWN,
         }
+    }
+
+    /// Of elements of either.
+    fn or(self, other: Magnitude) -> Magnitude {
+        Magnitude { least: self.least.min(other.least), most: self.most.max(other.most) }
     }
 
     /// Of products.

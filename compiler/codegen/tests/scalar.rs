@@ -42,6 +42,61 @@ fn stages_of_other_types() {
     );
 }
 
+/// What moves elements, and a result that is no vector's, take no stages: they run over what was computed.
+#[test]
+fn stages_over_what_is_computed() {
+    let moves = [
+        ("identity %a", "2,8,3,5"),
+        ("dropout %a", "2,8,3,5"),
+        ("cast %a, to=TYPE", "2,8,3,5"),
+        ("reshape %a, shape=[6,8,5]", "6,8,5"),
+        ("concat %a, %a, axis=2", "2,8,6,5"),
+        ("slice %a, starts=[0,1,0,0], ends=[2,7,3,5]", "2,6,3,5"),
+        ("pad %a, before=[0,0,1,0], after=[0,0,0,2]", "2,8,4,7"),
+        ("transpose %a, perm=[0,2,1,3]", "2,3,8,5"),
+        ("expand %a, shape=[2,8,3,5]", "2,8,3,5"),
+        ("depth_to_space %a, block=2", "2,2,6,10"),
+    ];
+    for t in ["i64", "u8", "f64", "f16"] {
+        for (op, dims) in moves {
+            let (a, y) = (format!("{t}[2,8,3,5]"), format!("{t}[{dims}]"));
+            node(
+                &[&a, &format!("{t}[5]").replace('5', &dims[dims.rfind(',').unwrap() + 1..])],
+                &y,
+                &format!("{} |> add %b |> mul %b", op.replace("TYPE", t)),
+            );
+        }
+    }
+    // Of one run, of several, and with a rest; a result, and what others read.
+    for n in [1, 4096, 8192, 8195] {
+        exact(&format!(
+            "graph @g(%x: i32[{n}], %k: i32[{n}]) {{\n  %a: i32[{n}] = identity %x |> add %k\n  \
+             %b: i32[{n}] = identity %a |> sub %k |> mul %a\n  return %b\n}}\n"
+        ));
+    }
+    exact(
+        "graph @g(%x: f32[1,5,30,40], %k: f32[1,1,30,40]) {\n  %w: f32[8,5,1,1] = const rand(3)\n  \
+         %a: f32[1,8,30,40] = conv %x, %w |> mod %k, truncated=true |> relu\n  return %a\n}\n",
+    );
+}
+
+/// As many stages as a pipe may have, each with an operand of its own.
+#[test]
+fn pipes_of_many_stages() {
+    let names: Vec<String> = (0..64).map(|k| format!("%k{k}")).collect();
+    for t in ["f32", "f64"] {
+        let ty = format!("{t}[1,8,3,5]");
+        let inputs: Vec<String> = names.iter().map(|name| format!("{name}: {ty}")).collect();
+        let stages: String = names.iter().map(|name| format!(" |> add {name}")).collect();
+        for node in ["neg %x", "max_pool %x, kernel=1", "identity %x"] {
+            exact(&format!(
+                "graph @g(%x: {ty}, {}) {{\n  %y: {ty} = {node}{stages}\n  return %y\n}}\n",
+                inputs.join(", ")
+            ));
+        }
+    }
+}
+
 #[test]
 fn casts() {
     for from in ["f32", "f64", "f16", "i64", "i32", "i8", "u8", "bool"] {

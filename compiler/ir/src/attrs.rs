@@ -54,7 +54,9 @@ pub trait Keyword: Copy + PartialEq + 'static {
 
 /// A walk over the attributes of an operator: each call names one, gives its place and its default.
 pub trait Attrs {
-    /// A count or an index.
+    /// A count.
+    fn count(&mut self, name: &'static str, value: &mut usize, default: usize);
+    /// An integer that may be negative, such as an index.
     fn int(&mut self, name: &'static str, value: &mut i64, default: i64);
     /// A real number.
     fn float(&mut self, name: &'static str, value: &mut f32, default: f32);
@@ -81,14 +83,4 @@ pub fn keyword<K: Keyword>(attrs: &mut dyn Attrs, name: &'static str, value: &mu
     let mut index = at(*value);
     attrs.word(name, &words, &mut index, at(default));
     *value = K::WORDS[index].1;
-}
-
-/// Visits an attribute that is a count; a negative one in the text becomes 0, which inference refuses.
-pub fn count(attrs: &mut dyn Attrs, name: &'static str, value: &mut usize, default: usize) {
-    let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let mut visited = signed(*value);
-    attrs.int(name, &mut visited, signed(default));
-    if visited != signed(*value) {
-        *value = usize::try_from(visited).unwrap_or(0);
-    }
 }

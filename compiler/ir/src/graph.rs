@@ -12,7 +12,7 @@ use crate::{Cost, Mismatch, Type};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -78,6 +78,9 @@ pub struct Stage<V = NodeId> {
     /// Its operands after the first.
     pub operands: Vec<V>,
 }
+
+/// The most stages of a pipe: a kernel keeps an address for each.
+const LONGEST: usize = 64;
 
 /// What a node computes: an operator, its operands, and the stages its result runs through.
 #[derive(Clone, Debug, PartialEq)]
@@ -343,7 +346,7 @@ impl Graph {
         let operands: Vec<NodeId> = expr.all_operands().copied().collect();
         let stages = expr.stages.into_iter().map(|s| (s.op, s.operands.len() as u32)).collect();
         let id = NodeId(self.nodes.add_node(Node { name: name.clone(), op: expr.op, stages, ty }));
-        self.read(id, &operands);
+        self.read(id, (0..).zip(operands));
         self.order.insert(place, id);
         self.names.insert(name, id);
         Ok(id)
@@ -356,21 +359,33 @@ impl Graph {
         let node = &self[id];
         require!(ty == node.ty, "%{} of type {} cannot compute {ty}", node.name, node.ty);
         require!(!self.inputs.contains(&id), "%{} is an input of the graph", node.name);
-        let edges: Vec<_> = self.nodes.edges_directed(id.0, Direction::Incoming).map(|e| e.id()).collect();
-        for edge in edges {
-            self.nodes.remove_edge(edge);
+        let mut slots: BTreeMap<NodeId, Vec<Slot>> = BTreeMap::new();
+        for (slot, operand) in expr.all_operands().enumerate() {
+            slots.entry(*operand).or_default().push(slot as Slot);
         }
-        self.read(id, &expr.all_operands().copied().collect::<Vec<_>>());
+        // Edges of operands that stay are kept: to find one takes as long as its operand has readers.
+        let edges = self.nodes.edges_directed(id.0, Direction::Incoming);
+        for (edge, operand) in edges.map(|e| (e.id(), NodeId(e.source()))).collect::<Vec<_>>() {
+            match slots.get_mut(&operand).and_then(Vec::pop) {
+                Some(slot) => self.nodes[edge] = slot,
+                None => {
+                    self.nodes.remove_edge(edge);
+                }
+            }
+        }
+        for (operand, slots) in slots {
+            self.read(id, slots.into_iter().map(|slot| (slot, operand)));
+        }
         let node = &mut self.nodes[id.0];
         node.op = expr.op;
         node.stages = expr.stages.into_iter().map(|s| (s.op, s.operands.len() as u32)).collect();
         Ok(())
     }
 
-    /// Lets a node without operands read these.
-    fn read(&mut self, id: NodeId, operands: &[NodeId]) {
-        for (slot, operand) in operands.iter().enumerate() {
-            self.nodes.add_edge(operand.0, id.0, slot as Slot);
+    /// Lets a node read these in slots that it does not read yet.
+    fn read(&mut self, id: NodeId, operands: impl IntoIterator<Item = (Slot, NodeId)>) {
+        for (slot, operand) in operands {
+            self.nodes.add_edge(operand.0, id.0, slot);
         }
     }
 
@@ -388,6 +403,8 @@ impl Graph {
     /// The type an expression over values of this graph has.
     pub fn infer(&self, expr: &Expr) -> Result<Type, Mismatch> {
         let ty = self.infer_op(&expr.op, &expr.operands.iter().map(|&o| self.ty(o)).collect::<Vec<_>>())?;
+        let count = expr.stages.len();
+        require!(count <= LONGEST, "a pipe of {count} stages, the most are {LONGEST}");
         expr.stages.iter().try_fold(ty, |ty, stage| {
             require!(
                 stage.op.is_elementwise(),
@@ -466,7 +483,8 @@ impl Graph {
 
     /// Keeps the nodes for which `keep` holds; those dropped must not be read by those kept.
     pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
-        for &id in self.order.iter().filter(|&&id| !keep(id)) {
+        // petgraph finds an edge from the newest on.
+        for &id in self.order.iter().rev().filter(|&&id| !keep(id)) {
             if let Some(node) = self.nodes.remove_node(id.0) {
                 self.names.remove(&node.name);
             }

@@ -152,7 +152,7 @@ impl Module {
             // Drawn elements are as many as a text says: none is made for this.
             Init::Rand { min, max, .. } => {
                 let ends = Magnitudes::of([min, max]);
-                if min < 0.0 && max > 0.0 { Magnitudes { least: 0.0, ..ends } } else { ends }
+                if (min < 0.0) != (max < 0.0) { Magnitudes { least: 0.0, ..ends } } else { ends }
             }
             Init::Weights | Init::List(_) => match self.value(id)? {
                 Ok(tensor) => match tensor.data() {

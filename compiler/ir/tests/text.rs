@@ -39,6 +39,40 @@ fn errors_name_the_place() {
 }
 
 #[test]
+fn integers_are_meant_to_the_unit() {
+    let graph =
+        |init: &str| format!("graph @g(%x: i64[1]) {{\n  %k: i64[1] = const {init}\n  return %k\n}}\n");
+    for init in ["[9007199254740993]", "splat(-9007199254740993)"] {
+        let error = text::parse(&graph(init)).unwrap_err();
+        assert!(error.message.contains("9007199254740993 would become"), "{error}");
+    }
+    for init in ["[9007199254740994]", "splat(9223372036854775807)", "[9007199254740993.0]"] {
+        text::parse(&graph(init)).unwrap();
+    }
+}
+
+#[test]
+fn pipes_have_an_end() {
+    let pipe = |stages: usize| {
+        let stages = " |> relu".repeat(stages);
+        text::parse(&format!("graph @g(%x: f32[1]) {{\n  %y: f32[1] = abs %x{stages}\n  return %y\n}}\n"))
+    };
+    pipe(64).unwrap();
+    assert_eq!(pipe(65).unwrap_err().message, "a pipe of 65 stages, the most are 64");
+}
+
+/// Every token of a line of blanks would walk over all of them.
+#[test]
+fn blanks_behind_a_line_take_no_time() {
+    let blanks = " ".repeat(1 << 20);
+    let start = std::time::Instant::now();
+    let graph = BLOCK.replace("add %x |> relu", &format!("add %x |> relu{}{blanks}", " |> relu".repeat(60)));
+    assert!(graph.len() > 1 << 20);
+    text::parse(&graph).unwrap();
+    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+}
+
+#[test]
 fn convolution_by_hand() {
     let module = text::parse(
         "graph @g(%x: f32[1,1,2,2]) {\n  %w: f32[1,1,2,2] = const [1,2,3,4]\n  \

@@ -28,6 +28,19 @@ fn refused(module: &Module, rule: &str) {
 }
 
 #[test]
+fn magnitudes_of_drawn_elements() {
+    for (range, least) in
+        [("min=-1, max=2", 0.0), ("min=2, max=-1", 0.0), ("min=1, max=2", 1.0), ("min=-2, max=-1", 1.0)]
+    {
+        let graph =
+            format!("graph @g(%x: f32[9]) {{\n  %w: f32[9] = const rand(1, {range})\n  return %w\n}}\n");
+        let module = text::parse(&graph).unwrap();
+        let magnitudes = module.magnitudes(module.graph.outputs()[0]).unwrap();
+        assert_eq!((magnitudes.least, magnitudes.largest), (least, 2.0), "{range}");
+    }
+}
+
+#[test]
 fn modules_that_are_not_whole() {
     verify(&module(2)).unwrap();
     refused(&text::parse(WHOLE).unwrap(), "(V3): %w has no weights");

@@ -5,7 +5,9 @@
 //! conv4 384 3x3 (2 groups)   conv5 256 3x3 (2 groups) -> pool   4096   4096   classes
 //! ```
 //!
-//! Groups are the two processors of the paper. Parameters of the grouped form are named as in its Caffe release.
+//! Groups are the two processors of the paper. Parameters of the grouped form are named as in its Caffe release, whose
+//! normalisation it has, for the weights were trained with it: 1 + 1e-4 times the mean square. The paper's is
+//! 2 + 1e-4 times the sum of squares.
 
 use super::Head;
 use super::net::{Filter, Net, Value, filter, pool};
@@ -13,7 +15,7 @@ use super::net::{Filter, Net, Value, filter, pool};
 /// Two groups and local response normalisation.
 pub(super) fn grouped(n: &mut Net, x: Value, head: &Head) -> Vec<Value> {
     let normed_and_pooled = |n: &mut Net, x| {
-        let x = n.lrn(x, 5, 1e-4, 2.0);
+        let x = n.lrn(x, 5, 1e-4, 1.0);
         n.max_pool(x, pool(3, 2))
     };
     let x = conv(n, "conv1", x, filter(96, 11).stride(4));

@@ -43,7 +43,8 @@ pub(super) const E: Column = [
 pub(super) enum Norm {
     /// Nothing.
     None,
-    /// Local response normalisation behind the first rectifier (column A-LRN).
+    /// Local response normalisation behind the first rectifier (column A-LRN), that of the AlexNet paper: 2 + 1e-4
+    /// times the sum of squares, which is 5e-4 times their mean.
     FirstResponse,
     /// A batch norm before each rectifier.
     Batch,
@@ -63,7 +64,7 @@ pub(super) fn build(n: &mut Net, mut x: Value, head: &Head, column: &Column, nor
             x = n.relu(x);
             layer += 1;
             if norm == Norm::FirstResponse && layer == 2 {
-                x = n.lrn(x, 5, 1e-4, 2.0);
+                x = n.lrn(x, 5, 5e-4, 2.0);
             }
         }
         x = n.max_pool(x, pool(2, 2));

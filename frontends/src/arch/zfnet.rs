@@ -4,6 +4,9 @@
 //! conv1 96 7x7/2 -> pool -> LRN   conv2 256 5x5/2 -> pool -> LRN   conv3 512   conv4 1024   conv5 512 -> pool
 //!   110x110         55x55           26x26            13x13           13x13       13x13        13x13      6x6
 //! ```
+//!
+//! The normalisation is that of the AlexNet paper, which its Caffe release kept: 2 + 1e-4 times the sum of squares,
+//! which is 5e-4 times their mean.
 
 use super::Head;
 use super::alexnet::classifier;
@@ -16,7 +19,7 @@ pub(super) fn build(n: &mut Net, x: Value, head: &Head) -> Vec<Value> {
     };
     let pooled_and_normed = |n: &mut Net, x| {
         let x = n.max_pool(x, pool(3, 2).pad(1));
-        n.lrn(x, 5, 1e-4, 2.0)
+        n.lrn(x, 5, 5e-4, 2.0)
     };
     let x = conv(n, "conv1", x, filter(96, 7).stride(2).pad(1));
     let x = pooled_and_normed(n, x);

@@ -2,9 +2,9 @@
 //!
 //!     y = the first i whose x[i] is greatest
 //!
-//! With `least` it is that of the least element, with `last` the last such i. NaN is never chosen, unless
-//! there is nothing else: then it is the first i. With `keep` the extent of the axis becomes 1, otherwise it
-//! goes away. Result of type i64.
+//! With `least` it is that of the least element, with `last` the last such i. NaN is passed over, and without
+//! `last` so is -inf, with `least` inf: where there is nothing else, it is the first i. With `keep` the extent
+//! of the axis becomes 1, otherwise it goes away. Result of type i64.
 //!
 //! (C1) axis is a dimension of x, counted from 0. (C2) It has elements.
 

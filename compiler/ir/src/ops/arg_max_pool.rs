@@ -3,8 +3,8 @@
 //!     y[n,c,i,j] = the place in x of the first element that max_pool finds for the window
 //!
 //! A place counts the elements of x in row-major order, or, with `column_major`, those of each plane column
-//! by column. NaN is never chosen; a window of nothing else has the place of its first element. Result of
-//! type i64.
+//! by column. NaN and -inf are passed over; a window of nothing else has the place of its first element.
+//! Result of type i64.
 //!
 //! Operand and rules are those of `max_pool`: x `[N, C, H, W]`. (C1) x is of numbers and of rank 4. (C2) H
 //! and W are positive. And the rules of [windows](super::Window): (W1) kernel, stride and dilation are

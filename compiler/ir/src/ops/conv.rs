@@ -16,7 +16,7 @@
 
 use super::product::{LANES, add_product};
 use super::{Cost, Operator, Window};
-use crate::attrs::{self, Attrs, Hw, Pad};
+use crate::attrs::{Attrs, Hw, Pad};
 use crate::error::require;
 use crate::tensor::with_real;
 use crate::{Mismatch, Real, Tensor, Type};
@@ -49,7 +49,7 @@ impl Operator for Conv {
         a.hw("stride", &mut self.stride, Hw(1, 1));
         a.pad("pad", &mut self.pad);
         a.hw("dilation", &mut self.dilation, Hw(1, 1));
-        attrs::count(a, "groups", &mut self.groups, 1);
+        a.count("groups", &mut self.groups, 1);
     }
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {

@@ -16,7 +16,7 @@
 
 use super::window::LARGEST;
 use super::{Cost, Operator};
-use crate::attrs::{self, Attrs, Hw, Pad};
+use crate::attrs::{Attrs, Hw, Pad};
 use crate::error::{mismatch, require};
 use crate::tensor::with_real;
 use crate::{Mismatch, Real, Tensor, Type};
@@ -87,7 +87,7 @@ impl Operator for ConvTranspose {
         a.pad("pad", &mut self.pad);
         a.hw("dilation", &mut self.dilation, Hw(1, 1));
         a.hw("extra", &mut self.extra, Hw(0, 0));
-        attrs::count(a, "groups", &mut self.groups, 1);
+        a.count("groups", &mut self.groups, 1);
     }
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {

@@ -11,7 +11,7 @@
 
 use super::view::row_major;
 use super::{Cost, Operator, index};
-use crate::attrs::{self, Attrs};
+use crate::attrs::Attrs;
 use crate::error::{mismatch, require};
 use crate::{Mismatch, Tensor, Type};
 
@@ -27,7 +27,7 @@ impl Operator for GatherNd {
     const ARITY: (usize, usize) = (2, 2);
 
     fn attrs(&mut self, a: &mut dyn Attrs) {
-        attrs::count(a, "batch", &mut self.batch, 0);
+        a.count("batch", &mut self.batch, 0);
     }
 
     fn infer(&self, operands: &[&Type]) -> Result<Type, Mismatch> {

@@ -8,7 +8,7 @@
 //! (C1) x is real, of rank 2 at least. (C2) size is positive.
 
 use super::{Cost, Operator};
-use crate::attrs::{self, Attrs};
+use crate::attrs::Attrs;
 use crate::error::require;
 use crate::tensor::with_real;
 use crate::{Mismatch, Real, Tensor, Type};
@@ -37,7 +37,7 @@ impl Operator for Lrn {
     const ARITY: (usize, usize) = (1, 1);
 
     fn attrs(&mut self, a: &mut dyn Attrs) {
-        attrs::count(a, "size", &mut self.size, 0);
+        a.count("size", &mut self.size, 0);
         a.float("alpha", &mut self.alpha, 1e-4);
         a.float("beta", &mut self.beta, 0.75);
         a.float("bias", &mut self.bias, 1.0);

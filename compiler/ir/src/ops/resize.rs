@@ -273,16 +273,25 @@ impl Resize {
         })
     }
 
-    /// What the results along dimension d are made of; x has `extent` elements there, one at least.
-    pub fn taps(&self, d: usize, extent: usize) -> Taps {
+    /// How a kernel is scaled along dimension d, and how many elements it then reaches on either side.
+    fn reach(&self, d: usize) -> (f32, usize) {
         let scale = if self.antialias { self.scales[d].min(1.0) } else { 1.0 };
         let radius = match self.mode {
             ResizeMode::Nearest => 0.5,
             ResizeMode::Linear => 1.0,
             ResizeMode::Cubic => 2.0,
         };
-        let reach = (radius / scale).ceil() as usize;
-        let count = if self.mode == ResizeMode::Nearest { 1 } else { 2 * reach };
+        (scale, (radius / scale).ceil() as usize)
+    }
+
+    /// From how many elements of x a result is made along dimension d.
+    pub fn count(&self, d: usize) -> usize {
+        if self.mode == ResizeMode::Nearest { 1 } else { self.reach(d).1.saturating_mul(2) }
+    }
+
+    /// What the results along dimension d are made of; x has `extent` elements there, one at least.
+    pub fn taps(&self, d: usize, extent: usize) -> Taps {
+        let ((scale, reach), count) = (self.reach(d), self.count(d));
         let mut entries = Vec::with_capacity(self.sizes[d] as usize * count);
         for i in 0..self.sizes[d] as usize {
             let t = self.coordinate_of(i, d, extent);
@@ -311,9 +320,10 @@ impl Resize {
 
     /// The element nearest to a coordinate.
     fn nearest(&self, t: f32, extent: usize) -> usize {
+        // A half added to the coordinate itself would be rounded.
         let rounded = match self.nearest {
-            NearestMode::RoundPreferFloor => (t - 0.5).ceil(),
-            NearestMode::RoundPreferCeil => (t + 0.5).floor(),
+            NearestMode::RoundPreferFloor => t.floor() + f32::from(t - t.floor() > 0.5),
+            NearestMode::RoundPreferCeil => t.floor() + f32::from(t - t.floor() >= 0.5),
             NearestMode::Floor => t.floor(),
             NearestMode::Ceil => t.ceil(),
         };

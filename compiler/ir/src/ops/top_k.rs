@@ -10,7 +10,7 @@
 use super::elementwise::with_scalar;
 use super::lines::Lines;
 use super::{Cost, Operator, dimension};
-use crate::attrs::{self, Attrs};
+use crate::attrs::Attrs;
 use crate::error::require;
 use crate::scalar::Scalar;
 use crate::{DType, Mismatch, Tensor, Type};
@@ -41,7 +41,7 @@ impl Operator for TopK {
 
     fn attrs(&mut self, a: &mut dyn Attrs) {
         a.int("axis", &mut self.axis, -1);
-        attrs::count(a, "k", &mut self.k, 1);
+        a.count("k", &mut self.k, 1);
         a.flag("least", &mut self.least, false);
         a.flag("places", &mut self.places, false);
     }

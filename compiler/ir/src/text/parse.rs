@@ -62,7 +62,7 @@ pub fn parse_with(text: &str, weights: Weights) -> Result<File, ParseError> {
             directives.push(Directive { key: key.trim().into(), text: text.trim().into() });
             continue;
         }
-        let mut cursor = Cursor { text: line.split("//").next().unwrap_or(""), at: 0 };
+        let mut cursor = Cursor { text: line.split("//").next().unwrap_or("").trim_end(), at: 0 };
         if cursor.at_end() {
             continue;
         }
@@ -158,7 +158,7 @@ fn value(c: &mut Cursor, graph: &Graph) -> Result<NodeId, String> {
 fn init(c: &mut Cursor) -> Result<Init, String> {
     if c.take("splat") {
         c.expect("(")?;
-        let x = c.number()?;
+        let x = c.element()?;
         c.expect(")")?;
         return Ok(Init::Splat(x));
     }
@@ -179,7 +179,7 @@ fn init(c: &mut Cursor) -> Result<Init, String> {
         return Ok(Init::Rand { seed, min, max });
     }
     if c.rest().starts_with('[') {
-        return Ok(Init::List(c.list(Cursor::number)?));
+        return Ok(Init::List(c.list(Cursor::element)?));
     }
     Ok(Init::Weights)
 }
@@ -263,6 +263,10 @@ impl<'a> Attribute<'a> {
 }
 
 impl Attrs for Filler<'_> {
+    fn count(&mut self, name: &'static str, value: &mut usize, default: usize) {
+        *value = self.fill(name, "a count", Attribute::one).unwrap_or(default);
+    }
+
     fn int(&mut self, name: &'static str, value: &mut i64, default: i64) {
         *value = self.fill(name, "an integer", Attribute::one).unwrap_or(default);
     }
@@ -315,7 +319,7 @@ impl Attrs for Filler<'_> {
     }
 }
 
-/// A place in a line.
+/// A place in a line that ends in no blank.
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -326,7 +330,7 @@ impl<'a> Cursor<'a> {
         let rest = &self.text[self.at..];
         let trimmed = rest.trim_start();
         self.at += rest.len() - trimmed.len();
-        trimmed.trim_end()
+        trimmed
     }
 
     fn at_end(&mut self) -> bool {
@@ -378,6 +382,19 @@ impl<'a> Cursor<'a> {
             self.at = start;
             "expected a number".to_string()
         })
+    }
+
+    /// An element of a constant; an integer is meant to the unit.
+    fn element(&mut self) -> Result<f64, String> {
+        let start = self.at;
+        let x: f64 = self.number()?;
+        match self.text[start..self.at].trim().parse::<i64>() {
+            Ok(whole) if whole != x as i64 => {
+                self.at = start;
+                Err(format!("{whole} would become {x:.0}: what a text says of a constant is held as f64"))
+            }
+            _ => Ok(x),
+        }
     }
 
     /// `[`, items, `]`.

@@ -97,6 +97,12 @@ impl Printer {
 }
 
 impl Attrs for Printer {
+    fn count(&mut self, name: &'static str, value: &mut usize, default: usize) {
+        if *value != default {
+            self.put(name, value.to_string());
+        }
+    }
+
     fn int(&mut self, name: &'static str, value: &mut i64, default: i64) {
         if *value != default {
             self.put(name, value.to_string());

@@ -17,10 +17,7 @@ const WRONG: &[(&str, &str)] = &[
         "conv %x, %w, groups=2",
         "conv: (C2): input f32[1,4,8,8] has 4 channels, weight f32[6,4,3,3] with groups=2 expects 8",
     ),
-    (
-        "conv %x, %w, groups=-1",
-        "conv: (C2): input f32[1,4,8,8] has 4 channels, weight f32[6,4,3,3] with groups=0 expects 0",
-    ),
+    ("conv %x, %w, groups=-1", "groups must be a count"),
     ("conv %x, %w, %v", "conv: (C3): bias f32[4] must be [6], one element for each output channel"),
     (
         "conv %x, %w, stride=0",
@@ -213,6 +210,8 @@ const WRONG: &[(&str, &str)] = &[
         "resize %v, coordinate=crop, crop=[0], scales=[0.5], sizes=[2]",
         "resize: (C1): crop=[0.0], cubic=-0.75: there must be 2 corners, all finite",
     ),
+    ("top_k %x, axis=1, k=-3", "k must be a count"),
+    ("gather_nd %x, %n, batch=-1", "batch must be a count"),
     ("resize %x, mode=sharp", "mode must be one of nearest, linear, cubic"),
     ("expand %m, shape=[2]", "expand: (C1): x f32[2,3] does not broadcast to [2]"),
     (
@@ -261,7 +260,7 @@ const WRONG: &[(&str, &str)] = &[
      of one type",
     ),
     ("transpose %x, perm=[0,1.5]", "perm must be a list of integers"),
-    ("lrn %x, size=9223372036854775808", "size must be an integer"),
+    ("lrn %x, size=18446744073709551616", "size must be a count"),
 ];
 
 #[test]

@@ -38,6 +38,10 @@ impl Random {
 }
 
 impl Attrs for Random {
+    fn count(&mut self, _: &'static str, value: &mut usize, default: usize) {
+        *value = self.or(&[0, 1, 2, default], COUNTS);
+    }
+
     fn int(&mut self, _: &'static str, value: &mut i64, default: i64) {
         *value = self.or(&[0, 1, 2, default], EXTREME);
     }

@@ -117,6 +117,8 @@ fn resize_nearest() {
     );
     row("coordinate=asymmetric, nearest=floor, scales=[1,4]", 8, &[1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
     row("coordinate=asymmetric, nearest=ceil, scales=[1,4]", 8, &[1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
+    // Coordinates 0, 0.16666666, 0.3333333, 0.49999997: the last and a half are 1 in f32.
+    row("coordinate=asymmetric, nearest=round_prefer_ceil, scales=[1,6.0000005]", 4, &[1.0, 1.0, 1.0, 1.0]);
     // Coordinates -0.25, 0.25, 0.75, 1.25.
     row("scales=[1,2]", 4, &[1.0, 1.0, 2.0, 2.0]);
     // Coordinates 0, 0.5, 1.

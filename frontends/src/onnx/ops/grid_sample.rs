@@ -13,6 +13,8 @@ use cnnc_ir::{DType, Data, Shape, Tensor};
 
 pub(super) fn grid_sample(node: &mut Node) -> Outcome {
     let ([x, grid], []) = node.inputs(["X", "grid"], [])?;
+    let ty = node.ty(x);
+    ensure!(ty.rank() <= 5, E_UNSUPPORTED, "X {ty}: at most three spatial dimensions are supported");
     let mode = node.attributes.word(
         "mode",
         &[

@@ -122,6 +122,10 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
 /// Adds the resize, and casts around it where elements that are not real are interpolated.
 fn resized(node: &mut Node, x: NodeId, op: Resize) -> Outcome {
     let ty = node.ty(x);
+    // Code has tables of the elements that each result is made from, and of their shares.
+    let entries = |&d: &usize| usize::try_from(op.sizes[d]).unwrap_or(0).saturating_mul(op.count(d));
+    let entries = op.order(ty.dims()).iter().map(entries).fold(0, usize::saturating_add);
+    node.builder.spend(entries.saturating_mul(DType::I64.bytes() + DType::F32.bytes()))?;
     if ty.dtype.is_float() || op.mode == ResizeMode::Nearest {
         return node.result(op, &[x]);
     }

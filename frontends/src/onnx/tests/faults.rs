@@ -51,7 +51,22 @@ fn attributes_are_known_of_their_type_and_unique() {
 }
 
 #[test]
+fn tables_of_a_resize_have_a_limit() {
+    let sizes = tensor(&[4], &[1i64, 1, 1, 1 << 24]);
+    let model = Model::new(18).input("x", &[1, 1, 1, 4]).weight("n", sizes);
+    let model = model.node("Resize", &["x", "", "", "n"], &["y"], &[("mode", Text("cubic"))]).output("y");
+    // Four taps each, of an i64 and an f32.
+    let bytes = (1 << 24) * 4 * 12;
+    assert!(
+        problem(&model).starts_with("E_LIMIT") && problem(&model).contains(&format!("takes {bytes} bytes"))
+    );
+}
+
+#[test]
 fn no_file_is_blamed_for_what_the_ir_lacks() {
+    let model = Model::new(20).input("x", &[1, 1, 2, 2, 2, 2]).input("grid", &[1, 1, 1, 1, 1, 4]);
+    let model = model.node("GridSample", &["x", "grid"], &["y"], &[]).output("y");
+    assert!(problem(&model).starts_with("E_UNSUPPORTED"), "{}", problem(&model));
     let model = Model::new(13).weight("x", tensor(&[1], &[1i32])).node("Erf", &["x"], &["y"], &[]);
     let model = model.node("Cast", &["y"], &["z"], &[("to", Int(1))]).output("z");
     assert!(problem(&model).contains("help: the file breaks a rule of ONNX, or cnnc supports less"));

@@ -108,7 +108,7 @@ fn is_blend(resize: &ops::Resize, x: &Type) -> bool {
     x.rank() == 4
         && x.dtype == DType::F32
         && order.iter().all(|&d| d >= 2)
-        && order.iter().all(|&d| resize.taps(d, x.dims()[d]).count <= 2)
+        && order.iter().all(|&d| resize.count(d) <= 2)
         && resize.mode != ResizeMode::Cubic
         && resize.coordinate != Coordinate::Crop
 }

@@ -39,11 +39,11 @@
 pub(super) mod lines;
 
 use super::elementwise;
-use super::pieces::pieces;
+use super::pieces::{Pieces, pieces};
 use super::pipe::{read, write};
 use crate::kernels::scalar::Scalar;
 use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
-use crate::scalar::{Builder, Interval, Value};
+use crate::scalar::{Body, Builder, Interval, Value};
 use cnnc_ir::{DType, Data, NodeId, Stage, Tensor, Type};
 use std::ops::Deref;
 
@@ -84,11 +84,20 @@ where
 pub(super) fn lower_rest(p: &mut Planner, id: NodeId, home: Place, stages: &[Stage]) -> Result<(), String> {
     let values = stages.iter().flat_map(|stage| &stage.operands);
     let others = values.map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
-    let own = Source { ty: p.ty(id).clone(), from: From::Place(home), is_table: false };
+    let own = Source { ty: p.ty(id).clone(), from: From::Run, is_table: false };
     let sources: Vec<Source> = std::iter::once(own).chain(others).collect();
-    // An element is read where it is written, and nowhere else.
     let to = To { place: home, ty: p.ty(id).clone(), name: p.name(id) };
-    compute(p, &to, &sources, (&words("map", stages), 0), |e| staged(e, e.operand(0).here(), stages, 1))
+    let mut calls = Vec::new();
+    for piece @ (first, count, _) in pieces(to.ty.elements(), RUN) {
+        // An element is read where it is written, and nowhere else: by its place in its run.
+        let body = body(&to.ty, &sources, |e| {
+            let place = if count > 1 { e.index() % RUN } else { e.index() - first * RUN };
+            staged(e, e.operand(0).flat(place), stages, 1)
+        })?;
+        calls.push(call(&to, &sources, &body, piece, RUN));
+    }
+    p.step(&to.name, "map", format!("scalar {}", words("map", stages)), calls, 0);
+    Ok(())
 }
 
 /// What a step is called: its operator and the stages.
@@ -136,6 +145,8 @@ struct Source {
 
 enum From {
     Place(Place),
+    /// Where the run goes that is computed.
+    Run,
     /// Of one element that is known.
     Number(Data),
 }
@@ -150,11 +161,12 @@ impl Source {
         Ok(Source { ty, from, is_table: false })
     }
 
-    /// The argument that names it.
-    fn arg(&self) -> Arg {
-        match self.from {
-            From::Place(place) => read(place, Vec::new(), 0..self.ty.bytes() as i64),
-            From::Number(_) => Arg::Unread,
+    /// The argument that names it, beside the one that is written.
+    fn arg(&self, written: &Arg) -> Arg {
+        match (&self.from, written) {
+            (&From::Place(place), _) => read(place, Vec::new(), 0..self.ty.bytes() as i64),
+            (From::Run, Arg::Address { place, terms, span, .. }) => read(*place, terms.clone(), span.clone()),
+            _ => Arg::Unread,
         }
     }
 }
@@ -197,48 +209,51 @@ fn compute<F>(
 where
     F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
 {
-    let ty = &to.ty;
+    let body = body(&to.ty, sources, formula)?;
+    let index = Interval::new(0, (to.ty.elements() as i64 - 1).max(0));
+    let run = match body.carries() {
+        // What is carried along a line goes from its start to its end.
+        true => to.ty.dims().last().copied().unwrap_or(1).max(1),
+        false => usize::try_from(WORK / body.cost(index).max(1)).unwrap_or(RUN).clamp(1, RUN),
+    };
+    let pieces = pieces(to.ty.elements(), run);
+    let calls = pieces.map(|piece| call(to, sources, &body, piece, run)).collect();
+    let op = words.split(' ').next().unwrap_or(words);
+    p.step(&to.name, op, format!("scalar {words}"), calls, macs);
+    Ok(())
+}
+
+/// What a formula computes for an element of that type.
+fn body<F>(ty: &Type, sources: &[Source], formula: F) -> Result<Body, String>
+where
+    F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
+{
     let values = sources.iter().filter(|source| !source.is_table).count();
     let element = Element { builder: Builder::new(), ty, sources, values };
     let value = stored(formula(&element)?, ty.dtype);
     if value.dtype() != ty.dtype {
         return Err(format!("computed as {}, but it is {}", value.dtype(), ty.dtype));
     }
-    let body = element.builder.finish(value)?;
-    let (total, bytes) = (ty.elements(), ty.dtype.bytes() as i64);
-    if total == 0 {
-        return Ok(());
-    }
-    let index = Interval::new(0, total as i64 - 1);
-    let (cost, loads) = (body.cost(index).max(1), body.loads(index));
-    let run = match body.carries() {
-        // What is carried along a line goes from its start to its end.
-        true => ty.dims().last().copied().unwrap_or(1),
-        false => usize::try_from(WORK / cost).unwrap_or(RUN).clamp(1, RUN),
+    element.builder.finish(value)
+}
+
+/// The call for a piece of the runs of that many elements.
+fn call(to: &To, sources: &[Source], body: &Body, (first, count, length): Pieces, run: usize) -> Call {
+    let bytes = to.ty.dtype.bytes();
+    let first = first * run;
+    let moved = vec![Term::Index { dim: 0, stride: (bytes * run) as i64 }];
+    let to = write(to.place.moved((bytes * first) as i64), moved, 0..(bytes * length) as i64);
+    let index = Interval::new(first as i64, (first + (count - 1) * run + length) as i64 - 1);
+    let loads = body.loads(index);
+    let operand = |(number, source): (usize, &Source)| match loads.iter().any(|load| load.operand == number) {
+        true => source.arg(&to),
+        false => Arg::Unread,
     };
-    let kernel = Scalar { body, stride: bytes };
-    let operands: Vec<Arg> = (sources.iter().enumerate())
-        .map(|(number, source)| match loads.iter().any(|load| load.operand == number) {
-            true => source.arg(),
-            false => Arg::Unread,
-        })
-        .collect();
-    let mut calls = Vec::new();
-    for (first, count, length) in pieces(total, run) {
-        let first = first * run;
-        let moved = vec![Term::Index { dim: 0, stride: bytes * run as i64 }];
-        let mut args = vec![
-            write(to.place.moved(bytes * first as i64), moved, 0..bytes * length as i64),
-            Arg::Number { from: first as i64, dim: 0, step: run as i64 },
-            Arg::Number { from: length as i64, dim: 0, step: 0 },
-        ];
-        args.extend(operands.iter().cloned());
-        let kernel = kernel.clone().into();
-        calls.push(Call { kernel, extents: vec![count as u64], window: None, args });
-    }
-    let op = words.split(' ').next().unwrap_or(words);
-    p.step(&to.name, op, format!("scalar {words}"), calls, macs);
-    Ok(())
+    let operands: Vec<Arg> = sources.iter().enumerate().map(operand).collect();
+    let number = |from: usize, step: usize| Arg::Number { from: from as i64, dim: 0, step: step as i64 };
+    let args = [to, number(first, run), number(length, 0)].into_iter().chain(operands).collect();
+    let kernel = Scalar { body: body.clone(), stride: bytes as i64 };
+    Call { kernel: kernel.into(), extents: vec![count as u64], window: None, args }
 }
 
 /// One element of a node's result: a [`Builder`] that knows where it stands and what it is computed from.
@@ -355,7 +370,7 @@ impl<'e> Operand<'e> {
     /// The element at a place in row-major order.
     pub(super) fn flat(self, place: Value<'e>) -> Value<'e> {
         let element = match &self.source.from {
-            From::Place(_) => self.element.load(self.number, self.ty().dtype, place),
+            From::Place(_) | From::Run => self.element.load(self.number, self.ty().dtype, place),
             From::Number(data) => self.element.constant(data),
         };
         element.to(self.dtype())

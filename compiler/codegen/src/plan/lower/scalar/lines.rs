@@ -61,7 +61,8 @@ where
         write(place, vec![Term::Index { dim: 0, stride: bytes }], 0..bytes),
         Arg::Number { from: 0, dim: 0, step: n as i64 },
     ];
-    args.extend(sources.iter().map(Source::arg));
+    let operands = sources.each_ref().map(|source| source.arg(&args[0]));
+    args.extend(operands);
     if let Some(count) = ty.elements().checked_div(k) {
         let kernel = Order { key, n: n as i64, k: k as i64 }.into();
         let call = Call { kernel, extents: vec![count as u64], window: None, args };
