@@ -184,6 +184,9 @@ fn resizes() {
             resize((5, 7), (10, 14), &attrs);
             resize((5, 7), (3, 9), &attrs);
             resize((6, 4), (1, 1), &attrs);
+            // One dimension that stays.
+            resize((5, 7), (10, 7), &attrs);
+            resize((5, 7), (5, 9), &attrs);
         }
     }
 }

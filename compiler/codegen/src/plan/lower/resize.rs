@@ -30,7 +30,12 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, resize: &ops::Resize) -> Result
     let blocks = channels.div_ceil(lanes);
     let vector = 4 * lanes as i64;
     let (source, result) = (Image::blocked(p, x), Image::blocked(p, id));
-    let (rows, columns) = (resize.taps(2, height), resize.taps(3, width));
+    let order = resize.order(p.ty(x).dims());
+    let taps = |d: usize, extent: usize| match order.contains(&d) {
+        true => resize.taps(d, extent),
+        false => themselves(extent, if linear { 2 } else { 1 }),
+    };
+    let (rows, columns) = (taps(2, height), taps(3, width));
 
     let name = p.name(id);
     let entries = each(&columns).map(|taps| entry(taps, vector)).collect::<Result<Vec<_>, _>>()?;
@@ -111,6 +116,12 @@ fn is_blend(resize: &ops::Resize, x: &Type) -> bool {
         && order.iter().all(|&d| resize.count(d) <= 2)
         && resize.mode != ResizeMode::Cubic
         && resize.coordinate != Coordinate::Crop
+}
+
+/// The taps of results that are the elements: of each as many equal shares.
+fn themselves(extent: usize, count: usize) -> Taps {
+    let entries = (0..extent).flat_map(|i| std::iter::repeat_n((i, 1.0 / count as f32), count));
+    Taps { count, entries: entries.collect() }
 }
 
 /// The taps of each result.
