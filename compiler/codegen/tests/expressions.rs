@@ -351,39 +351,55 @@ fn folds() {
 /// Functions over their whole range, relative to their own size.
 #[test]
 fn functions() {
-    let near = |want: f64, got: f64| {
-        want.is_nan() && got.is_nan() || want == got || (want - got).abs() <= 1e-13 * want.abs()
-    };
+    let near =
+        |want: f64, got: f64| same_f64(want, got) || (want - got).abs() <= 1e-13 * want.abs() && got != 0.0;
     let x: Vec<f64> = (-400..=400)
         .map(|i| f64::from(i) / 37.0)
-        .chain([
-            -1e-9,
-            1e-20,
-            -0.0,
-            700.0,
-            -745.0,
-            1e6,
-            -1e9,
-            1e300,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            f64::NAN,
-        ])
+        .chain([5e-324, -1e-310, -1e-9, 1e-20, -0.0, 690.3, -709.9, 700.0, -745.0, 1e6, -1e9, 1e13, -3e26])
+        .chain([f64::INFINITY, f64::NEG_INFINITY, f64::NAN])
         .collect();
     let y = [0.0, 0.5, -2.0, 3.0, -1.5, f64::INFINITY, f64::NAN];
     macro_rules! functions {
         ($($f:ident $of:expr;)*) => { [$(compare(&x, &y[..1], |_, [a, _]| math::$f(a), |x, _| $of(x), near)),*] };
     }
-    let bounded = |f: fn(f64) -> f64| move |x: f64| if x.abs() > 2f64.powi(40) { f64::NAN } else { f(x) };
     let counts = functions! {
-        exp f64::exp; exp_m1 f64::exp_m1; log f64::ln; log_1p f64::ln_1p; erf libm::erf; sin bounded(f64::sin);
-        cos bounded(f64::cos); tan bounded(f64::tan); asin f64::asin; acos f64::acos; atan f64::atan;
+        exp f64::exp; exp_m1 f64::exp_m1; log f64::ln; log_1p f64::ln_1p; erf libm::erf; sin f64::sin;
+        cos f64::cos; tan f64::tan; asin f64::asin; acos f64::acos; atan f64::atan;
         sinh f64::sinh; cosh f64::cosh; tanh f64::tanh; asinh f64::asinh; acosh f64::acosh; atanh f64::atanh;
     };
     assert!(counts.iter().all(|&n| n == 2 * x.len()), "{counts:?}");
     assert_eq!(compare(&x, &y, |_, [a, b]| math::pow(a, b), f64::powf, near), 2 * x.len() * 7);
+    let x: Vec<f64> = x.into_iter().chain([2.5e-323, 2.5e-308, -f64::MIN_POSITIVE, f64::MAX]).collect();
     let exact = compare(&x, &x, |_, [a, b]| math::remainder(a, b), |x, y| x % y, same_f64);
     assert_eq!(exact, 2 * x.len() * x.len());
+}
+
+/// Sines of angles that hold no place behind the point any more are numbers still, and of infinite ones none.
+#[test]
+fn sines_of_the_greatest() {
+    let x = [1e30, -1e100, f64::MAX, f64::INFINITY];
+    let bounded = |want: f64, got: f64| if want.is_nan() { got.is_nan() } else { got.abs() <= 1.0 };
+    for f in [math::sin, math::cos] {
+        assert_eq!(compare(&x, &[0.0], |_, [a, _]| f(a), |x, _: f64| f64::sin(x), bounded), 2 * x.len());
+    }
+}
+
+/// Powers with whole exponents that f64 can hold are exact.
+#[test]
+fn whole_powers() {
+    fn power<'k>(_: &'k Builder, [a, b]: [Value<'k>; 2]) -> Value<'k> {
+        math::pow(a, b)
+    }
+    let (x, y): (Vec<f64>, Vec<f64>) =
+        ((-60..=60).map(f64::from).collect(), (0..=40).map(f64::from).collect());
+    let fits =
+        |want: f64, got: f64| want == got || want.abs() > 2f64.powi(53) && (want / got - 1.0).abs() < 1e-14;
+    assert_eq!(compare(&x, &y, power, f64::powf, fits), 2 * x.len() * y.len());
+    let y: Vec<f64> = (-1022..=1023).map(f64::from).collect();
+    assert_eq!(compare(&[2.0, -2.0, 0.5], &y, power, f64::powf, same_f64), 2 * 3 * y.len());
+    // One over a power that is out of range is not.
+    let denormal = |want: f64, got: f64| (want - got).abs() <= 1e-13 * want && want > 0.0;
+    compare(&[2f64.powi(30)], &[-35.0, -34.5], power, f64::powf, denormal);
 }
 
 #[test]

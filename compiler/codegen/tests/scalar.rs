@@ -334,6 +334,7 @@ fn long_lines() {
         node(&[&x], &half, "top_k %a, axis=0, k=150000");
         node(&[&x], "i64[300000]", "top_k %a, axis=0, k=300000, places=true, least=true");
     }
+    agree("graph @g(%a: f64[300000]) {\n  %y: f64[300000] = softmax %a, axis=0\n  return %y\n}\n");
 }
 
 #[test]
@@ -353,7 +354,13 @@ fn pools() {
             "graph @g(%a: f64[2,3,8,5]) {{\n  %y: f64[2,3,5,5] = avg_pool %a, {window}{flag}\n  return %y\n}}\n"
         ));
     }
-    agree("graph @g(%a: f64[2,5,7]) {\n  %y: f64[2,5,7] = softmax %a, axis=1\n  return %y\n}\n");
+    for axis in 0..3 {
+        agree(&format!(
+            "graph @g(%a: f64[2,5,7]) {{\n  %y: f64[2,5,7] = softmax %a, axis={axis} |> mul %a\n  return %y\n}}\n"
+        ));
+    }
+    agree("graph @g(%a: f64[2,0,7]) {\n  %y: f64[2,0,7] = softmax %a, axis=1\n  return %y\n}\n");
+    agree("graph @g(%a: f16[3,5]) {\n  %y: f16[3,5] = softmax %a, axis=1\n  return %y\n}\n");
 }
 
 #[test]

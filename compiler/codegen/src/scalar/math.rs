@@ -6,14 +6,16 @@
 //! e^x - 1 = 2^n p(r) + (2^n - 1)
 //! tanh(x) = t / (t + 2)                           t = e^2x - 1
 //! erf(x)  = e^(-x^2) sum of a_n                   a_0 = 2x / sqrt(pi), a_n = a_(n-1) 2x^2 / (2n + 1)
-//! sin(x)  = +- sin(r) or cos(r)                   r = x - n pi/2
+//! sin(x)  = +- sin(r) or cos(r)                   r = x - n pi/2, many whole turns taken off before
 //! atan(x) = 4 atan(t)                             atan(x) = 2 atan(x / (1 + sqrt(1 + x^2))), twice
+//! x^y     = x x^2 x^4 ..                          those that y has bits for, where it is whole and below 2^10
+//!         = exp(y log x)                          of others
 //! ```
 //!
-//! Relative errors are below 1e-14, denormal numbers and infinities included; a NaN gives a NaN. Angles beyond
-//! 2^40, whose quarters can no longer be taken off exactly, give NaN, and powers lose as many places as the
-//! exponent has. Series are those of Taylor, long enough for the reduced argument: this is code for what is
-//! computed seldom.
+//! Relative errors are below 1e-14, denormal numbers and infinities included; a NaN gives a NaN. Angles beyond 2^90
+//! have no turn left that could be told: what they give is a sine, of no angle in particular. Powers lose as many
+//! places as the exponent has, but those that are exact by squaring none. Series are those of Taylor, long enough for
+//! the reduced argument: this is code for what is computed seldom.
 
 use super::Value;
 use cnnc_ir::DType;
@@ -25,8 +27,11 @@ const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
 /// `pi / 2` as a sum of three numbers, each the nearest to what is left.
 const QUARTER: [f64; 3] = [FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
 
-/// Greater ones have too few bits behind the point.
-const GREATEST_ANGLE: f64 = (1u64 << 40) as f64;
+/// The f64 near 2^41 that is nearest to a number of whole turns, and what it is more than that.
+const TURNS: [f64; 2] = [2_253_666_990_800.898_4, -6.004489456758327e-17];
+
+/// Squarings for whole exponents: so many bits hold all that a power of two can have and be finite.
+const SQUARINGS: usize = 10;
 
 /// Bits of the mantissa of an f64.
 const MANTISSA: i32 = 52;
@@ -36,12 +41,7 @@ const BIAS: i32 = 1023;
 
 /// `e^x`
 pub fn exp(x: Value) -> Value {
-    in_f64(x, |x| {
-        let (p, n) = reduced_exp_m1(x, -746.0, 710.0);
-        // In two factors: one alone would be out of range for the largest and for denormal results.
-        let half = n >> 1;
-        (p + 1) * power(half) * power(n - half)
-    })
+    in_f64(x, |x| halved_exp(x, 0))
 }
 
 /// `e^x - 1`, without what the difference of two numbers near one would lose.
@@ -96,8 +96,7 @@ pub fn log_1p(x: Value) -> Value {
 /// `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to x.
 pub fn erf(x: Value) -> Value {
     in_f64(x, |x| {
-        let bounded = x.like(-6.0).max(x);
-        let bounded = x.like(6.0).min(bounded);
+        let bounded = between(-6.0, x, 6.0);
         let square = bounded * bounded;
         let first = bounded * FRAC_2_SQRT_PI;
         // The sum of all terms, all of one sign, is that of x.
@@ -111,7 +110,8 @@ pub fn erf(x: Value) -> Value {
 
 /// The sine.
 pub fn sin(x: Value) -> Value {
-    in_f64(x, |x| turned(x, 0))
+    // The sign of a zero is lost on the way.
+    in_f64(x, |x| x.equals(0).select(x, turned(x, 0)))
 }
 
 /// The cosine.
@@ -121,14 +121,18 @@ pub fn cos(x: Value) -> Value {
 
 /// The tangent.
 pub fn tan(x: Value) -> Value {
-    in_f64(x, |x| turned(x, 0) / turned(x, 1))
+    in_f64(x, |x| x.equals(0).select(x, turned(x, 0) / turned(x, 1)))
 }
 
 /// The sine of x and so many right angles.
 fn turned(x: Value, quarters: i32) -> Value {
-    let x = x.abs().gt(GREATEST_ANGLE).select(x.like(f64::NAN), x);
+    let [turns, more] = TURNS;
+    let far = (x * turns.recip()).round_even();
+    let x = far.mul_add(-turns, x);
     let n = (x * FRAC_2_PI).round_even();
     let r = QUARTER.iter().fold(x, |r, &part| n.mul_add(-part, r));
+    // Of the greatest nothing right is left; what is left must not reach beyond the series.
+    let r = between(-1.0, far.mul_add(more, r), 1.0);
     let square = r * r;
     let terms = |first: u32| -> Vec<f64> {
         let inverse = |n: u32| (1..=n).map(f64::from).product::<f64>().recip();
@@ -152,8 +156,8 @@ pub fn atan(x: Value) -> Value {
         let y = t * horner(t * t, &terms);
         let y = is_steep.select(-y + FRAC_PI_2, y);
         let y = x.lt(0).select(-y, y);
-        // A zero keeps its sign.
-        x.equals(0).select(x, y)
+        // Halves of denormal numbers lose places, and zeros their sign.
+        x.abs().lt(2f64.powi(-30)).select(x, y)
     })
 }
 
@@ -172,7 +176,7 @@ pub fn sinh(x: Value) -> Value {
     in_f64(x, |x| {
         let t = bounded_exp_m1(x.abs(), -1.0, 40.0);
         let near = (t + t / (t + 1)) * 0.5;
-        let y = x.abs().lt(30).select(near, exp(x.abs() - LN_2));
+        let y = x.abs().lt(30).select(near, halved_exp(x.abs(), 1));
         let y = x.lt(0).select(-y, y);
         x.equals(0).select(x, y)
     })
@@ -181,7 +185,7 @@ pub fn sinh(x: Value) -> Value {
 /// The hyperbolic cosine.
 pub fn cosh(x: Value) -> Value {
     in_f64(x, |x| {
-        let half = exp(x.abs() - LN_2);
+        let half = halved_exp(x.abs(), 1);
         half + half.like(0.25) / half
     })
 }
@@ -223,17 +227,31 @@ pub fn atanh(x: Value) -> Value {
 pub fn pow<'k>(x: Value<'k>, y: Value<'k>) -> Value<'k> {
     let wide = y.to(DType::F64);
     in_f64(x, |x| {
-        let size = x.abs().equals(1).select(x.like(1), exp(log(x.abs()) * wide));
+        let size = x.abs();
+        let power = size.equals(1).select(x.like(1), exp(log(size) * wide));
         let is_whole = wide.trunc().equals(wide);
+        let product = whole_power(size, wide.abs().to(DType::I64), SQUARINGS);
+        let exact = wide.lt(0).select(x.like(1) / product, product);
+        // One over what is out of range need not be zero.
+        let fits = wide.abs().lt(1 << SQUARINGS) & (wide.ge(0) | product.lt(f64::INFINITY));
+        let power = (is_whole & fits).select(exact, power);
         let half = wide * 0.5;
         let is_odd = is_whole & half.trunc().differs(half);
         let is_negative = x.bits(DType::I64).lt(0);
-        let signed = (is_negative & is_odd).select(-size, size);
+        let signed = (is_negative & is_odd).select(-power, power);
         let is_none = x.lt(0) & x.gt(f64::NEG_INFINITY) & !is_whole;
         let y = is_none.select(x.like(f64::NAN), signed);
         let y = (x.differs(x) | wide.differs(wide)).select(x + wide, y);
         (wide.equals(0) | x.equals(1)).select(x.like(1), y)
     })
+}
+
+/// `x^n`, n not negative and of so many bits: the product of the squares of squares of x that n has bits for.
+pub fn whole_power<'k>(x: Value<'k>, n: Value<'k>, bits: usize) -> Value<'k> {
+    let [product, ..] = x.builder().fold(bits, [x.like(1), x, n], |_, [product, x, n]| {
+        [(n & 1).equals(1).select(product * x, product), x * x, n >> 1]
+    });
+    product
 }
 
 /// What is left of `x / y` truncated, exactly, with the sign of x.
@@ -245,10 +263,14 @@ pub fn remainder<'k>(x: Value<'k>, y: Value<'k>) -> Value<'k> {
     in_f64(x, |x| {
         let exponent = |x: Value<'k>| x.bits(DType::I64) >> MANTISSA;
         let size = x.abs();
-        let steps = exponent(size) - exponent(divisor);
-        let [rest] = x.builder().fold(steps + 1, [size], |i, [rest]| {
+        // The exponent of a denormal divisor is seen when it is raised; the last steps lower it again.
+        let is_denormal = divisor.lt(f64::MIN_POSITIVE);
+        let raised = is_denormal.select(divisor * 2f64.powi(MANTISSA), divisor);
+        let steps = exponent(size) - exponent(raised);
+        let trips = steps + 1 + is_denormal.to(DType::I64) * MANTISSA;
+        let [rest] = x.builder().fold(trips, [size], |i, [rest]| {
             let shift = steps - i;
-            let part = divisor * power(shift >> 1) * power(shift - (shift >> 1));
+            let part = raised * power(shift >> 1) * power(shift - (shift >> 1));
             [rest.ge(part).select(rest - part, rest)]
         });
         let rest = x.lt(0).select(-rest, rest);
@@ -266,6 +288,15 @@ fn in_f64<'k>(x: Value<'k>, f: impl FnOnce(Value<'k>) -> Value<'k>) -> Value<'k>
     f(x.to(DType::F64)).to(x.dtype())
 }
 
+/// `e^x / 2^halvings`
+fn halved_exp(x: Value, halvings: i32) -> Value {
+    let (p, n) = reduced_exp_m1(x, -746.0, 711.0);
+    let n = n - halvings;
+    // In two factors: one alone would be out of range for the largest and for denormal results.
+    let half = n >> 1;
+    (p + 1) * power(half) * power(n - half)
+}
+
 /// `e^x - 1` of x moved between the bounds.
 fn bounded_exp_m1(x: Value, least: f64, most: f64) -> Value {
     let (p, n) = reduced_exp_m1(x, least, most);
@@ -274,9 +305,7 @@ fn bounded_exp_m1(x: Value, least: f64, most: f64) -> Value {
 
 /// `e^r - 1` and n, where x, moved between the bounds, is `r + n ln 2`.
 fn reduced_exp_m1(x: Value, least: f64, most: f64) -> (Value, Value) {
-    // A NaN stays: it is the second operand.
-    let x = x.like(least).max(x);
-    let x = x.like(most).min(x);
+    let x = between(least, x, most);
     let n = (x * LOG2_E).round_even();
     let r = n.mul_add(-LN2[0], x);
     let r = n.mul_add(-LN2[1], r);
@@ -287,6 +316,12 @@ fn reduced_exp_m1(x: Value, least: f64, most: f64) -> (Value, Value) {
         })
         .collect();
     (r * horner(r, &terms), n.to(DType::I64))
+}
+
+/// `x`, or the bound it passes; a NaN stays, for it is the second operand.
+fn between(least: f64, x: Value, most: f64) -> Value {
+    let x = x.like(least).max(x);
+    x.like(most).min(x)
 }
 
 /// `2^n` for a normal result.

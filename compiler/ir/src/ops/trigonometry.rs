@@ -2,7 +2,8 @@
 //!
 //!     sin cos tan asin acos atan sinh cosh asinh acosh atanh
 //!
-//! Angles are in radians. Where a function is not defined, it is NaN.
+//! Angles are in radians. Where a function is not defined, it is NaN. Compiled, sines, cosines and tangents are right
+//! for angles up to 2^36; beyond that they may be those of any angle.
 //!
 //! (C1) The operand is real.
 

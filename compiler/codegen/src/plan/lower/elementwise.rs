@@ -100,11 +100,8 @@ fn modulo<'k>(a: Value<'k>, b: Value<'k>, truncated: bool) -> Value<'k> {
 /// `a^b`, wrapped: by squaring, and for a negative power 0 unless a is 1 or -1.
 fn integer_pow<'k>(a: Value<'k>, b: Value<'k>) -> Value<'k> {
     let (x, y) = (a.to(DType::I64), b.to(DType::I64));
-    let k = a.builder();
     let is_unit = x.abs().equals(1);
     let power = y.lt(0).select(is_unit.select(y & 1, y.like(0)), y);
-    let [product, ..] = k.fold(63, [x.like(1), x, power], |_, [product, x, y]| {
-        [(y & 1).equals(1).select(product * x, product), x * x, y >> 1]
-    });
+    let product = math::whole_power(x, power, 63);
     (y.ge(0) | is_unit).select(product, product.like(0)).to(a.dtype())
 }

@@ -2,7 +2,7 @@
 
 use super::pieces::pieces;
 use super::pipe::{read, write};
-use super::scalar;
+use super::scalar::{self, lines};
 use crate::kernels::fold::Lines;
 use crate::kernels::softmax::Softmax;
 use crate::plan::{Call, Layout, Planner, Term};
@@ -42,18 +42,21 @@ pub(super) fn lower(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Resu
     super::finish(p, id, to, expr.stages)
 }
 
-/// Lowers a softmax of other types than f32 and the pipe behind it, element by element.
+/// Lowers a softmax of other types than f32 and the pipe behind it, element by element: a line is walked before, once
+/// for its maximum and once for its sum.
 pub(super) fn lower_each(p: &mut Planner, id: NodeId, softmax: &ops::Softmax) -> Result<(), String> {
-    scalar::lower(p, id, |e| {
-        let (x, axis) = (e.operand(0), softmax.axis as usize);
-        let (own, extent) = (e.coordinates(), x.dims()[axis]);
-        let along = |j| {
-            let mut at = own.clone();
-            at[axis] = j;
-            x.at(&at)
-        };
-        let [max] = e.fold(extent, [e.least(x.dtype())], |j, [max]| [along(j).max(max)]);
-        let sum = e.sum(extent, e.number(x.dtype(), 0), |j| math::exp(along(j) - max));
-        Ok(math::exp(x.here() - max) / sum)
+    let axis = softmax.axis as usize;
+    let max = lines::fold(p, id, axis, ("max", &[]), |e, extent, along| {
+        let least = e.least(e.operand(0).dtype());
+        e.fold(extent, [least], |j, [max]| [along(j).max(max)])[0]
+    })?;
+    let tables = [max];
+    let sum = lines::fold(p, id, axis, ("sum", &tables), |e, extent, along| {
+        let max = e.table(0).here();
+        e.sum(extent, max.like(0), |j| math::exp(along(j) - max))
+    })?;
+    let [max] = tables;
+    scalar::lower_by(p, id, vec![max, sum], |e| {
+        Ok(math::exp(e.operand(0).here() - e.table(0).here()) / e.table(1).here())
     })
 }

@@ -1,8 +1,9 @@
 //! Functions of one f32 vector, and powers.
 //!
 //! INVARIANT: within 4 units in the last place of the true value for every x, denormal results, zeros with their
-//! signs and infinities included; a NaN gives a NaN. At most nine registers live beside the operands. The sine, cosine
-//! and tangent of numbers beyond a million are less precise the larger those are, and the first two never beyond 1.
+//! signs and infinities included; a NaN gives a NaN. At most nine registers live beside the operands. Of numbers
+//! beyond a million the sine, cosine and tangent are those of an angle within 2^-22 of them, of those beyond 2^36 of no
+//! angle in particular.
 //! Polynomials are minimax fits, rounded to f32 from the lowest power up, each lower one taken into account.
 
 mod error;

@@ -1,7 +1,7 @@
 //! Sine, cosine, tangent and their inverses.
 //!
 //! ```text
-//! x        = n pi/2 + r              n = round(x / (pi/2)): pi/2 as a sum of three f32
+//! x        = m 2pi + n pi/2 + r      m in thousands; n = round(x / (pi/2)): pi/2 as a sum of three f32
 //! sin(r)   = r + r^3 p(r^2)          cos(r) = 1 - r^2/2 + r^4 q(r^2)        tan(r) = r + r^3 t(r^2)
 //! sin(x)   = sin r, cos r, -sin r, -cos r       for n = 0, 1, 2, 3 mod 4; cos(x) is one step ahead
 //! tan(x)   = tan r, -1 / tan r                  for n = 0, 1 mod 2
@@ -45,6 +45,9 @@ const ATAN: [f32; 9] = [
 /// `pi/2` as a sum of three f32, each below the precision of the one before; none is negative, so that -0 stays.
 const HALF_PI: [f32; 3] = [FRAC_PI_2.next_down(), 7.549_789_4e-8, 5.390_302_5e-15];
 
+/// The f32 near 2^20 that is nearest below a number of whole turns, and what it is more than that: its sign keeps -0.
+const TURNS: [f32; 2] = [4_272_943.0 / 4.0, -1.373_948_7e-7];
+
 /// The sine.
 pub fn sin(k: &mut Builder, x: V) -> V {
     wave(k, x, 0)
@@ -85,13 +88,19 @@ fn wave(k: &mut Builder, x: V, ahead: u32) -> V {
 
 /// `r` from about -pi/4 to pi/4, and an integer whose last two bits are those of n.
 fn quarters(k: &mut Builder, x: V) -> (V, V) {
-    let n = k.splat(MAGIC);
-    k.fma(n, x, FRAC_2_PI);
-    let whole = k.bin(Bin::Sub, n, MAGIC);
+    let [turns, more] = TURNS;
+    let far = k.splat(MAGIC);
+    k.fma(far, x, turns.recip());
+    k.bin_to(Bin::Sub, far, far, MAGIC);
     let r = k.mov(x);
+    k.fma(r, far, -turns);
+    let n = k.splat(MAGIC);
+    k.fma(n, r, FRAC_2_PI);
+    let whole = k.bin(Bin::Sub, n, MAGIC);
     for part in HALF_PI {
         k.fma(r, whole, -part);
     }
+    k.fma(r, far, more);
     // Of the largest x nothing right is left; what is left must not reach beyond the polynomials.
     (between(k, -1.0, r, 1.0), n)
 }

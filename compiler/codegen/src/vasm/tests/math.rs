@@ -40,6 +40,27 @@ fn check_up_to(name: &str, function: Function, exact: impl Fn(f64) -> f64, bend:
     assert!(worst.numbers > least);
 }
 
+/// Asserts that angles from a million up to 2^36 are off by no more than the last places of a right angle.
+fn check_far(name: &str, function: Function, exact: impl Fn(f64) -> f64) {
+    let mut random = Random(36);
+    let bits = |x: f32| x.to_bits() as usize;
+    let (least, most) = (bits(1e6), bits(2_f32.powi(36)));
+    let mut point =
+        || f32::from_bits((least + random.below(most - least)) as u32) * [1.0, -1.0][random.below(2)];
+    let points: Vec<f32> = (0..POINTS).map(|_| point()).collect();
+    let results = run(name, &[&points], |k, x| function(k, x[0]));
+    let mut worst = 0.0_f64;
+    for (i, &x) in points.iter().enumerate() {
+        let (got, want) = (results[0][i], exact(x.into()));
+        assert!(results.iter().all(|of| of[i].to_bits() == got.to_bits()), "{name}({x}) of each emitter");
+        // The slope of the tangent, and more than that of the sine.
+        let error = (f64::from(got) - want).abs() / (1.0 + want * want);
+        assert!(error <= 2_f64.powi(-22), "{name}({x}) = {got}, not {want}");
+        worst = worst.max(error);
+    }
+    eprintln!("{name}: the angle is off by at most 2^{:.2}", worst.log2());
+}
+
 /// The results of a function by the emitters for either width, at points of as many coordinates as it has operands.
 fn run(name: &str, points: &[&[f32]], function: impl Fn(&mut Builder, &[V]) -> V) -> Vec<Vec<f32>> {
     let mut all = Vec::new();
@@ -161,6 +182,9 @@ fn functions_are_within_four_ulps() {
     check_up_to("cos near zero", math::cos, f64::cos, 7.0, 1e6);
     check_up_to("tan", math::tan, f64::tan, 1e6, 1e6);
     check_up_to("tan near zero", math::tan, f64::tan, 7.0, 1e6);
+    check_far("far sin", math::sin, f64::sin);
+    check_far("far cos", math::cos, f64::cos);
+    check_far("far tan", math::tan, f64::tan);
     check("asin", math::asin, f64::asin, 1.0);
     check("acos", math::acos, f64::acos, 1.0);
     check("atan", math::atan, f64::atan, 10.0);
