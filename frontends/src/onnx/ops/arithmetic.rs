@@ -10,7 +10,7 @@
 use super::elementwise::pair;
 use crate::onnx::diagnostic::Fault;
 use crate::onnx::node::{Node, Outcome};
-use cnnc_ir::ops::{Cast, Div, Identity, Mul, Pow};
+use cnnc_ir::ops::{Cast, Div, Equal, Floor, Identity, Mul, Pow, Select};
 use cnnc_ir::{DType, NodeId, Tensor};
 
 pub(super) fn reciprocal(node: &mut Node) -> Outcome {
@@ -46,9 +46,14 @@ pub(super) fn pow(node: &mut Node) -> Outcome {
     }
     let mut power = node.step("power", Pow, &[base, exponent])?;
     if common.is_float() {
-        // The cast truncates: a power that rounding left just below an integer must not fall to the next.
-        let up = node.number("up", &node.ty(power), 1.0 + 2f64.powi(-46))?;
-        power = node.step("up", Mul, &[power, up])?;
+        // The cast truncates: a power that rounding left just below an integer must not fall to the next. With a whole
+        // exponent it is exact.
+        let floor = node.step("floor", Floor, &[exponent])?;
+        let is_whole = node.step("whole", Equal, &[floor, exponent])?;
+        let ty = node.ty(exponent);
+        let factors = [node.number("exact", &ty, 1.0)?, node.number("up", &ty, 1.0 + 2f64.powi(-46))?];
+        let factor = node.step("factor", Select, &[is_whole, factors[0], factors[1]])?;
+        power = node.step("raised", Mul, &[power, factor])?;
     }
     node.result(Cast { to: x_ty.dtype }, &[power])
 }
