@@ -5,7 +5,7 @@ use crate::artifact::{
     Artifact, CpuFeatures, Error, Interface, Jit, TensorDesc, Variant, Weights, WeightsMut,
 };
 use crate::emit::{self, Emitted, Watch};
-use crate::plan::{ALIGN, Buffer, Member, Program, Space};
+use crate::plan::{ALIGN, Access, Arg, Buffer, BufferId, Member, Program, Space, check};
 use crate::target::{Machine, Target};
 use crate::vasm::{EmitError, Emitter};
 use cnnc_ir::{DType, Module, Type};
@@ -13,6 +13,7 @@ use cnnc_runtime::Model;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use prost::Message;
+use std::collections::BTreeMap;
 
 impl From<EmitError> for Error {
     fn from(error: EmitError) -> Error {
@@ -217,16 +218,22 @@ fn manifest(
 
 fn step(program: &Program, index: usize) -> manifest::Step {
     let step = &program.steps[index];
-    let mut touched: Vec<u32> = step.accesses().map(|(buffer, _)| buffer.0).collect();
-    touched.sort_unstable();
-    touched.dedup();
-    let bytes = |&b: &u32| program.buffers[b as usize].bytes;
+    // Of each buffer, from the first byte that is touched to the last.
+    let mut touched: BTreeMap<BufferId, (i64, i64)> = BTreeMap::new();
+    for (call, arg) in step.calls().flat_map(|call| call.args.iter().map(move |arg| (call, arg))) {
+        let Arg::Address { place, access, .. } = arg else { continue };
+        let (low, high) = check::reach(call, arg);
+        if *access != Access::Prefetch && low < high {
+            let all = touched.entry(place.buffer).or_insert((low, high));
+            *all = (all.0.min(low), all.1.max(high));
+        }
+    }
     manifest::Step {
         name: step.name.clone(),
         op: step.op.clone(),
         algorithm: step.algorithm.clone(),
         macs: step.macs,
-        bytes: touched.iter().map(bytes).sum(),
+        bytes: touched.values().map(|(low, high)| (high - low) as u64).sum(),
         output: Some(buffer(program.buffer(program.results[index]))),
         units: step.units(),
         members: step.members().iter().map(member).collect(),

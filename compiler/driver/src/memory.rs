@@ -1,7 +1,7 @@
 //! The limits of memory: what a network declares, and what its program needs.
 //!
 //! ```text
-//! any value <= limit    inputs + constants <= limit    weights + workspace + inputs + outputs <= limit
+//! any value <= limit    inputs + constants + tables <= limit    weights + workspace + inputs + outputs <= limit
 //! workspace <= its own limit
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 use cnnc_codegen::plan::{Program, Space, Step};
 use cnnc_frontends::onnx::{Diagnostic, E_LIMIT};
+use cnnc_ir::ops::Taps;
 use cnnc_ir::{Module, Op};
 
 use crate::{Error, Options};
@@ -25,12 +26,21 @@ pub(crate) fn declared(module: &Module, limit: u64) -> Result<(), Error> {
     for &id in graph.order() {
         let node = &graph[id];
         let bytes = node.ty().bytes() as u64;
-        if matches!(node.op(), Op::Input(_) | Op::Const(_)) {
-            all = all.saturating_add(bytes);
-        }
+        let constants = match node.op() {
+            Op::Input(_) | Op::Const(_) => bytes,
+            // The plan makes tables of what each result is made from.
+            Op::Resize(resize) => {
+                let extents = graph.ty(graph.operands(id)[0]).dims();
+                (resize.entries(extents).saturating_mul(Taps::ENTRY)) as u64
+            }
+            _ => 0,
+        };
+        all = all.saturating_add(constants);
         let message = match (bytes > limit, all > limit) {
             (true, _) => format!("its value, {}, takes {bytes} bytes, the limit is {limit}", node.ty()),
-            (_, true) => format!("inputs and constants take {all} bytes with it, the limit is {limit}"),
+            (_, true) => {
+                format!("inputs, constants and tables take {all} bytes with it, the limit is {limit}")
+            }
             _ => continue,
         };
         let (node, op) = (Some(format!("%{}", node.name())), Some(node.op().name().to_string()));

@@ -98,6 +98,14 @@ fn a_limit_of_memory_asks_for_a_smaller_plan() {
         "more than the limit of 4096; the workspace is fullest at %y",
         "raise --max-workspace",
     ]);
+    let wide = "graph @w(%x: f32[1,1,1,4]) {\n  %y: f32[1,1,1,67108864] = resize %x, mode=cubic, \
+                scales=[1,1,1,16777216], sizes=[1,1,1,67108864]\n  return %y\n}\n";
+    std::fs::write(folder.path("wide.cnn"), wide).unwrap();
+    folder.cnnc("check wide.cnn --max-memory 2GiB").refuses(&[
+        "E_LIMIT",
+        "inputs, constants and tables take 3221225488 bytes with it, the limit is 2147483648",
+    ]);
+    std::fs::remove_file(folder.path("wide.cnn")).unwrap();
     let refused = "compile net.cnn -o net.so --max-code 2KiB";
     folder.cnnc(refused).refuses(&["E_LIMIT", "the code takes more than 2048 bytes; help: raise --max-code"]);
     assert_eq!(folder.files(), ["net.cnn"]);

@@ -112,7 +112,7 @@ fn code_in_memory_is_written_down_for_perf() {
         assert!(is_there, "no %{layer} in {functions:?}");
     }
     assert!(
-        functions.iter().any(|(name, ..)| name.starts_with("product_") && name.ends_with("_d")),
+        functions.iter().any(|(name, ..)| name.starts_with("product_") && name.ends_with(".d")),
         "{functions:?}"
     );
     let map = files.iter().find(|name| name.starts_with("perf-") && name.ends_with(".map")).unwrap();

@@ -161,6 +161,11 @@ pub struct Taps {
     pub entries: Vec<(usize, f32)>,
 }
 
+impl Taps {
+    /// Bytes of an entry in the tables that code has of them.
+    pub const ENTRY: usize = size_of::<i64>() + size_of::<f32>();
+}
+
 impl Operator for Resize {
     const NAME: &'static str = "resize";
     const ARITY: (usize, usize) = (1, 1);
@@ -287,6 +292,12 @@ impl Resize {
     /// From how many elements of x a result is made along dimension d.
     pub fn count(&self, d: usize) -> usize {
         if self.mode == ResizeMode::Nearest { 1 } else { self.reach(d).1.saturating_mul(2) }
+    }
+
+    /// How many entries [taps](Resize::taps) have along all dimensions that are resized, of x with these extents.
+    pub fn entries(&self, extents: &[usize]) -> usize {
+        let along = |d: usize| usize::try_from(self.sizes[d]).unwrap_or(0).saturating_mul(self.count(d));
+        self.order(extents).into_iter().map(along).fold(0, usize::saturating_add)
     }
 
     /// What the results along dimension d are made of; x has `extent` elements there, one at least.

@@ -15,7 +15,7 @@
 use crate::onnx::attributes::required;
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axes};
-use cnnc_ir::ops::{Cast, Coordinate, NearestMode, Resize, ResizeMode};
+use cnnc_ir::ops::{Cast, Coordinate, NearestMode, Resize, ResizeMode, Taps};
 use cnnc_ir::{DType, Data, NodeId, Type};
 
 pub(super) fn upsample(node: &mut Node) -> Outcome {
@@ -123,9 +123,7 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
 fn resized(node: &mut Node, x: NodeId, op: Resize) -> Outcome {
     let ty = node.ty(x);
     // Code has tables of the elements that each result is made from, and of their shares.
-    let entries = |&d: &usize| usize::try_from(op.sizes[d]).unwrap_or(0).saturating_mul(op.count(d));
-    let entries = op.order(ty.dims()).iter().map(entries).fold(0, usize::saturating_add);
-    node.builder.spend(entries.saturating_mul(DType::I64.bytes() + DType::F32.bytes()))?;
+    node.builder.spend(op.entries(ty.dims()).saturating_mul(Taps::ENTRY))?;
     if ty.dtype.is_float() || op.mode == ResizeMode::Nearest {
         return node.result(op, &[x]);
     }

@@ -24,6 +24,9 @@ const LEAST_BYTES: usize = 512 << 10;
 /// Terms, at least, of which some are left out.
 const LEAST_TERMS: usize = 64;
 
+/// Terms at most: a list holds their places in bytes as i32.
+const MOST_TERMS: usize = i32::MAX as usize / 4;
+
 /// The terms that count.
 #[derive(Clone, Copy)]
 pub(super) struct Listed {
@@ -41,7 +44,7 @@ pub(super) fn list(
 ) -> Result<Option<Listed>, String> {
     let graph = &p.module.graph;
     let bytes = p.ty(matrix).elements() * DType::F32.bytes();
-    if bytes < LEAST_BYTES || terms < LEAST_TERMS || !p.target.does(Topic::Zeros) {
+    if bytes < LEAST_BYTES || !(LEAST_TERMS..=MOST_TERMS).contains(&terms) || !p.target.does(Topic::Zeros) {
         return Ok(None);
     }
     let hindrance = if !may_have_zeros(graph, vector) {

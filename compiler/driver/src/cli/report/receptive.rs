@@ -198,16 +198,13 @@ fn through(graph: &Graph, id: NodeId, slot: usize, field: Field) -> Field {
         }),
         Op::Resize(r) => {
             let resized = r.order(x.dims());
-            field.along(|axis, span| match (resized.contains(&axis), x.dims().get(axis)) {
-                (true, Some(&extent)) if extent > 0 => {
-                    let taps = r.taps(axis, extent).count;
-                    span.over(
-                        -(((taps - 1) / 2) as f64),
-                        (taps / 2) as f64,
-                        f64::from(r.scales[axis]).recip(),
-                    )
+            field.along(|axis, span| match resized.contains(&axis) {
+                true => {
+                    let taps = r.count(axis);
+                    let (before, behind) = (taps.saturating_sub(1) / 2, taps / 2);
+                    span.over(-(before as f64), behind as f64, f64::from(r.scales[axis]).recip())
                 }
-                _ => span,
+                false => span,
             })
         }
         Op::DepthToSpace(d) => channels().along(|axis, span| match axis {
