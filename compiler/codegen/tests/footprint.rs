@@ -14,15 +14,7 @@ const NETWORKS: [&str; 5] = [
   %y: f32[1,24,3,7] = resize %p, mode=linear, scales=[1,1,1,2.5], sizes=[1,24,3,7]
   return %y
 }",
-    "graph @rings(%x: f32[1,16,64,64]) {
-  %v: f32[96,16,1,1] = const rand(1)
-  %a: f32[1,96,64,64] = conv %x, %v
-  %w: f32[96,1,3,3] = const rand(2)
-  %b: f32[1,96,64,64] = conv %a, %w, pad=1, groups=96
-  %u: f32[16,96,1,1] = const rand(3)
-  %y: f32[1,16,64,64] = conv %b, %u |> add %x
-  return %y
-}",
+    include_str!("../../../tests/plans/inverted_residual.cnn"),
     "graph @transformed(%x: f32[1,64,28,28]) {
   %w: f32[64,64,3,3] = const rand(1)
   %y: f32[1,64,28,28] = conv %x, %w, pad=1 |> relu

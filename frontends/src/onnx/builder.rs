@@ -200,7 +200,7 @@ impl Builder {
     }
 
     /// Counts bytes of constants that the file does not hold.
-    fn generate(&mut self, bytes: usize) -> Result<(), Fault> {
+    pub(super) fn generate(&mut self, bytes: usize) -> Result<(), Fault> {
         self.generated = self.generated.saturating_add(bytes);
         let (all, limit) = (self.generated, self.max_generated);
         if all > limit {

@@ -89,7 +89,7 @@ fn lies_in(call: &Call, met: Met, touch: &Touch) -> Result<(), String> {
         return broken("which is no address".into());
     };
     if *access == Access::Prefetch || is_written && !access.writes() {
-        return broken(format!("which is there for {access:?}"));
+        return broken("which is not there for that".into());
     }
     // The other terms move both alike.
     let (mut first, mut said) = (0, span.clone());

@@ -81,20 +81,6 @@ macro_rules! specs {
                 }
             }
 
-            /// The bounds of the words at some bytes behind an argument, where they are a list's; see
-            /// [`Words::table`](crate::vasm::footprint::Words::table).
-            pub fn listed(
-                &self,
-                arg: u32,
-                at: Interval,
-                number: &dyn Fn(u32) -> Option<Interval>,
-            ) -> Option<Interval> {
-                match self {
-                    Spec::Product(product) if product.list == Some(arg) => product.listed_terms(at, number),
-                    _ => None,
-                }
-            }
-
             /// Writes the kernel.
             pub fn generate(&self, name: &str) -> Code<'_> {
                 match self {
@@ -122,6 +108,22 @@ macro_rules! specs {
             }
         })*
     };
+}
+
+impl Spec {
+    /// The bounds of the words at some bytes behind an argument, where they are a list's; see
+    /// [`Words::table`](crate::vasm::footprint::Words::table).
+    pub fn listed(
+        &self,
+        arg: u32,
+        at: Interval,
+        number: &dyn Fn(u32) -> Option<Interval>,
+    ) -> Option<Interval> {
+        match self {
+            Spec::Product(product) if product.list == Some(arg) => product.listed_terms(at, number),
+            _ => None,
+        }
+    }
 }
 
 specs! {

@@ -473,3 +473,28 @@ impl Program {
         &self.buffers[id.0 as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Met, Over, Window};
+
+    #[test]
+    fn windows_meet_the_rows_that_their_taps_lie_on() {
+        let mut met = 0;
+        for n in 0..4 * 5 * 4 * 6 * 9_u64 {
+            let [stride, pad, dilation, kernel, extent] =
+                [1 + n % 4, n / 4 % 5, 1 + n / 20 % 4, 1 + n / 80 % 6, 1 + n / 480];
+            let over = Over::Operand;
+            let window = Window { over, dim: 0, stride, pad, dilation, kernel, extent, ring: None };
+            for row in 0..12 {
+                let Met { first_row, above, taps } = window.meets(row);
+                let rows: Vec<u64> = (0..taps).map(|tap| first_row + tap * dilation).collect();
+                assert_eq!(rows, window.taps(row).collect::<Vec<_>>(), "row {row} of {window:?}");
+                let above_all = (0..kernel).filter(|tap| row * stride + tap * dilation < pad).count();
+                assert_eq!(above, above_all as u64, "row {row} of {window:?}");
+                met += taps;
+            }
+        }
+        assert!(met > 10_000, "{met} taps");
+    }
+}

@@ -18,7 +18,8 @@
 //! INVARIANT: what a kernel touches in any run whose arguments and table words are within what the walk is told lies in
 //! what the walk says.
 
-use super::{Addr, Inst, Kernel, LANES, Operand, P, Trips, V};
+use super::registers::Reg;
+use super::{Addr, Inst, Kernel, P, Trips};
 use crate::scalar::Interval;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -239,7 +240,7 @@ fn count(body: &[Inst], written: &mut [u32], args: &mut [Option<u32>]) {
         match inst {
             Inst::Loop(_, body) => count(body, written, args),
             _ => {
-                if let Some(super::registers::Reg::P(p)) = inst.result() {
+                if let Some(Reg::P(p)) = inst.result() {
                     written[p.0 as usize] += 1;
                 }
             }
@@ -257,27 +258,6 @@ fn written_in(body: &[Op], written: &mut Vec<usize>) {
             Op::Set(register, _) => written.push(*register),
             Op::Loop { written: inner, .. } => written.extend(inner),
             Op::Touch { .. } => {}
-        }
-    }
-}
-
-impl Inst {
-    /// Calls `f` with every address that the instruction itself touches, how many bytes, and whether it writes them.
-    fn accesses(&self, f: &mut dyn FnMut(Addr, i64, bool)) {
-        let whole = |v: V| 4 * v.lanes() as i64;
-        match *self {
-            Inst::LoadP(_, a) => f(a, 8, false),
-            Inst::LoadI32(_, a) | Inst::Broadcast(_, a) => f(a, 4, false),
-            Inst::Load(_, a, lanes) => f(a, 4 * i64::from(lanes), false),
-            Inst::Store(_, a, lanes) => f(a, 4 * i64::from(lanes), true),
-            Inst::LoadHalves(_, halves) => {
-                halves.into_iter().flatten().for_each(|a| f(a, 4 * LANES as i64, false));
-            }
-            Inst::StoreHalves(_, halves) => halves.into_iter().for_each(|a| f(a, 4 * LANES as i64, true)),
-            Inst::Bin(_, v, _, Operand::Mem(a))
-            | Inst::Fma(v, _, Operand::Mem(a))
-            | Inst::MulAdd(v, _, Operand::Mem(a)) => f(a, whole(v), false),
-            _ => {}
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Which registers an instruction reads and writes: what the verifier and the register allocator know of it.
+//! Which registers an instruction reads and writes, and which addresses: what is known of it without its meaning.
 
-use super::{Addr, Inst, Operand, P, Trips, V};
+use super::{Addr, Inst, LANES, Operand, P, Trips, V};
 
 /// A virtual register of either kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,25 @@ impl Inst {
             | Inst::Shuffle(v, ..)
             | Inst::Groups(v, ..) => Some(Reg::V(*v)),
             Inst::Store(..) | Inst::StoreHalves(..) | Inst::Prefetch(..) | Inst::Loop(..) => None,
+        }
+    }
+
+    /// Calls `f` with every address that the instruction itself touches, how many bytes, and whether it writes them.
+    pub(super) fn accesses(&self, f: &mut dyn FnMut(Addr, i64, bool)) {
+        let whole = |v: V| 4 * v.lanes() as i64;
+        match *self {
+            Inst::LoadP(_, a) => f(a, 8, false),
+            Inst::LoadI32(_, a) | Inst::Broadcast(_, a) => f(a, 4, false),
+            Inst::Load(_, a, lanes) => f(a, 4 * i64::from(lanes), false),
+            Inst::Store(_, a, lanes) => f(a, 4 * i64::from(lanes), true),
+            Inst::LoadHalves(_, halves) => {
+                halves.into_iter().flatten().for_each(|a| f(a, 4 * LANES as i64, false));
+            }
+            Inst::StoreHalves(_, halves) => halves.into_iter().for_each(|a| f(a, 4 * LANES as i64, true)),
+            Inst::Bin(_, v, _, Operand::Mem(a))
+            | Inst::Fma(v, _, Operand::Mem(a))
+            | Inst::MulAdd(v, _, Operand::Mem(a)) => f(a, whole(v), false),
+            _ => {}
         }
     }
 }

@@ -9,7 +9,7 @@
 //! 32 bits. What (K10) asks, that a kernel touches no more than its calls say, is checked where calls are known.
 
 use super::registers::Reg;
-use super::{Addr, EmitError, Inst, Kernel, LANES, Operand, Trips, Un, V, WIDE};
+use super::{Addr, EmitError, Inst, Kernel, LANES, Trips, Un, V, WIDE};
 use std::ops::RangeInclusive;
 
 /// Checks (K1) to (K9).
@@ -72,18 +72,14 @@ fn block(body: &[Inst], mut written: Written) -> Result<Written, String> {
 /// The first of (K3) to (K7) and (K9) that an instruction breaks.
 fn constants(inst: &Inst) -> Option<&'static str> {
     let scaled = |a: &Addr| a.index.is_none_or(|(_, scale)| matches!(scale, 1 | 2 | 4 | 8));
-    let addrs: Vec<&Addr> = match inst {
-        Inst::LoadHalves(_, halves) => halves.iter().flatten().collect(),
-        Inst::StoreHalves(_, halves) => halves.iter().collect(),
-        Inst::LoadP(_, a) | Inst::LoadI32(_, a) | Inst::Load(_, a, _) | Inst::Store(_, a, _) => vec![a],
-        Inst::Broadcast(_, a) | Inst::Prefetch(a) => vec![a],
-        Inst::Bin(_, _, _, Operand::Mem(a)) => vec![a],
-        Inst::Fma(_, _, Operand::Mem(a)) | Inst::MulAdd(_, _, Operand::Mem(a)) => vec![a],
-        _ => Vec::new(),
-    };
+    let mut addrs: Vec<Addr> = Vec::new();
+    inst.accesses(&mut |addr, _, _| addrs.push(addr));
+    if let Inst::Prefetch(addr) = inst {
+        addrs.push(*addr);
+    }
     match inst {
-        _ if !addrs.iter().all(|a| scaled(a)) => Some("(K4): the scale is not 1, 2, 4 or 8"),
-        _ if !addrs.iter().all(|a| a.is_near()) => Some("(K9): the offset does not have 32 bits"),
+        _ if !addrs.iter().all(scaled) => Some("(K4): the scale is not 1, 2, 4 or 8"),
+        _ if !addrs.iter().all(Addr::is_near) => Some("(K9): the offset does not have 32 bits"),
         Inst::Load(v, _, n) | Inst::Store(v, _, n) if !counts(*v).contains(&usize::from(*n)) => {
             Some("(K3): the lane count is not 1 to 8, or that of a wide register")
         }

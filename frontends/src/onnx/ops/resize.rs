@@ -123,7 +123,7 @@ pub(super) fn resize(node: &mut Node) -> Outcome {
 fn resized(node: &mut Node, x: NodeId, op: Resize) -> Outcome {
     let ty = node.ty(x);
     // Code has tables of the elements that each result is made from, and of their shares.
-    node.builder.spend(op.entries(ty.dims()).saturating_mul(Taps::ENTRY))?;
+    node.builder.generate(op.entries(ty.dims()).saturating_mul(Taps::ENTRY))?;
     if ty.dtype.is_float() || op.mode == ResizeMode::Nearest {
         return node.result(op, &[x]);
     }

@@ -58,7 +58,7 @@ fn tables_of_a_resize_have_a_limit() {
     // Four taps each, of an i64 and an f32.
     let bytes = (1 << 24) * 4 * 12;
     assert!(
-        problem(&model).starts_with("E_LIMIT") && problem(&model).contains(&format!("takes {bytes} bytes"))
+        problem(&model).starts_with("E_LIMIT") && problem(&model).contains(&format!("take {bytes} bytes"))
     );
 }
 
