@@ -159,6 +159,18 @@ fn scatters() {
             ));
         }
     }
+    // Many updates of few places, which come in their order, and none.
+    for reduction in ["replace", "add"] {
+        exact(&format!(
+            "graph @g(%x: f32[3,7], %i: i64[2,300], %u: f32[2,300], %j: i32[400,1], %v: f32[400,7], %k: i64[0,1], \
+             %w: f32[0,7], %l: i64[3,0], %z: f32[3,0]) {{\n  \
+             %a: f32[3,7] = scatter_elements %x, %i, %u, axis=1, reduction={reduction}\n  \
+             %b: f32[3,7] = scatter_nd %x, %j, %v, reduction={reduction} |> relu\n  \
+             %c: f32[3,7] = scatter_nd %x, %k, %w, reduction={reduction}\n  \
+             %d: f32[3,7] = scatter_elements %x, %l, %z, axis=1, reduction={reduction}\n  \
+             return %a, %b, %c, %d\n}}\n"
+        ));
+    }
 }
 
 #[test]
@@ -243,6 +255,14 @@ fn casts_see_through_what_reorders() {
         );
         assert_eq!(steps(&graph), 1, "{from}");
     }
+    // A step that is not taken may be of any size.
+    let far = format!(
+        "graph @g(%x: u8[2,3,4]) {{\n  \
+         %s: u8[1,3,4] = slice %x, starts=[1,0,0], ends=[2,3,4], steps=[{},1,1]\n  \
+         %y: f32[1,3,4] = cast %s\n  return %y\n}}\n",
+        i64::MAX
+    );
+    assert_eq!(steps(&far), 1);
 }
 
 #[test]

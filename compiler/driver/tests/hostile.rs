@@ -187,6 +187,31 @@ fn very_many_nodes() {
     let _ = writeln!(std::io::stderr(), "graphs of {nodes} nodes: {} passed, 0 failed", graphs.len());
 }
 
+/// Windows as large as they may be, and planes that are long, compile in time and memory of what they touch.
+#[test]
+fn very_large_windows() {
+    let picture = "%x: u8[1,1,64,4]) {\n  %c: f32[1,1,64,4] = cast %x, to=f32";
+    let graphs = [
+        // The table of a ring is as long as the image, and not as the window.
+        (picture, "f32[1,1,2048,1]", "f32[1,1,64,4]", "pad=[0,0,2146434944,0], dilation=1048576x1"),
+        // Nearly every row sees another part of the window.
+        (picture, "f32[1,1,65536,1]", "f32[1,1,100000,4]", "pad=[82767,0,82704,0]"),
+        ("%c: f32[1,1,64,4]) {", "f32[1,1,262144,1]", "f32[1,1,262207,4]", "pad=[262143,0,262143,0]"),
+        ("%c: f32[1,1,1,1000000]) {", "f32[1,1,1,4096]", "f32[1,1,1,995905]", "pad=0"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (x, w, y, window) in graphs {
+        let (path, library) = (folder.path().join("net.cnn"), folder.path().join("out.so"));
+        let text = format!(
+            "graph @large({x}\n  %w: {w} = const rand(1)\n  %y: {y} = conv %c, %w, {window}\n  return %y\n}}\n"
+        );
+        std::fs::write(&path, &text).unwrap();
+        let output = cnnc(&["compile".as_ref(), &path, "-o".as_ref(), &library], 4);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}: {:?}: {stderr:.400}", output.status);
+    }
+}
+
 /// Graphs of about so many nodes, by what they are like.
 fn large(nodes: usize) -> Vec<(&'static str, String)> {
     const TY: &str = "f32[1,8,3,3]";

@@ -27,7 +27,7 @@ fn signature(params: &[types::Type], result: Option<types::Type>) -> Signature {
 }
 
 /// Alignment of the workspace and of weights, in bytes.
-const ALIGN: i64 = 64;
+const ALIGN: i64 = crate::plan::ALIGN as i64;
 
 /// The functions around the steps.
 pub(super) struct Entry {

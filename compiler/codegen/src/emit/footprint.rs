@@ -8,6 +8,8 @@
 use crate::plan::{Access, Arg, Call, Met, Term, Window};
 use crate::scalar::Interval;
 use crate::vasm::footprint::{Outline, Touch, Words};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// Checks (K10) for a call and its kernel.
@@ -15,15 +17,12 @@ use std::ops::Range;
 /// # Errors
 /// What is touched and what is said, or that something is touched of which nothing is known.
 pub(super) fn check(call: &Call, kernel: &Outline) -> Result<(), String> {
-    let mut known: Vec<(Met, Vec<Touch>)> = Vec::new();
+    // A kernel is told how much of the window meets the image, and not where that is.
+    let mut known: HashMap<(u64, u64), Vec<Touch>> = HashMap::new();
     for met in met(call) {
-        let alike = |(other, _): &&(Met, _)| Met { first_row: met.first_row, ..*other } == met;
-        let touches = match known.iter().find(alike) {
-            Some((_, touches)) => touches,
-            None => {
-                known.push((met, kernel.touches(&Told { call, met })?));
-                &known[known.len() - 1].1
-            }
+        let touches = match known.entry((met.above, met.taps)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(kernel.touches(&Told { call, met })?),
         };
         touches.iter().try_for_each(|touch| lies_in(call, met, touch))?;
     }

@@ -38,7 +38,8 @@ impl Columns {
     }
 
     fn is_interior(&self, first: usize, pixels: usize) -> bool {
-        (first..first + pixels).all(|p| (0..self.taps).all(|t| self.column(p, t).is_some()))
+        let last = self.distance(first + pixels - 1, self.taps - 1);
+        first * self.stride >= self.pad && last < self.width + self.pad
     }
 
     /// The pixels of a tile that see the image through a tap.
@@ -83,8 +84,8 @@ impl Columns {
         let (mut place, mut i) = (0, 0);
         while i < widths.len() {
             let pixels = widths[i];
-            let run = widths[i..].iter().take_while(|&&w| w == pixels).count();
-            let interior = (0..run).take_while(|r| self.is_interior(place + r * pixels, pixels)).count();
+            let run = widths[i..].iter().take_while(|&&w| w == pixels).enumerate();
+            let interior = run.take_while(|(r, _)| self.is_interior(place + r * pixels, pixels)).count();
             if interior > 1 {
                 k.repeat(interior as u64, |k| tile(k, &Tile { first: None, pixels }));
             } else {

@@ -269,9 +269,8 @@ impl Window {
 
     /// The rows that the taps of one row lie on, of those that there are.
     pub fn taps(&self, row: u64) -> impl Iterator<Item = u64> {
-        let Window { stride, dilation, pad, extent, .. } = *self;
-        let seen = (0..self.kernel).filter_map(move |tap| (row * stride + tap * dilation).checked_sub(pad));
-        seen.filter(move |&seen| seen < extent)
+        let (Met { first_row, taps, .. }, dilation) = (self.meets(row), self.dilation);
+        (0..taps).map(move |tap| first_row + tap * dilation)
     }
 }
 
@@ -488,9 +487,12 @@ mod tests {
             let window = Window { over, dim: 0, stride, pad, dilation, kernel, extent, ring: None };
             for row in 0..12 {
                 let Met { first_row, above, taps } = window.meets(row);
-                let rows: Vec<u64> = (0..taps).map(|tap| first_row + tap * dilation).collect();
-                assert_eq!(rows, window.taps(row).collect::<Vec<_>>(), "row {row} of {window:?}");
-                let above_all = (0..kernel).filter(|tap| row * stride + tap * dilation < pad).count();
+                let far = |tap: u64| row * stride + tap * dilation;
+                let seen = (0..kernel).filter(|&tap| (pad..pad + extent).contains(&far(tap)));
+                let seen: Vec<u64> = seen.map(|tap| far(tap) - pad).collect();
+                assert_eq!(seen, window.taps(row).collect::<Vec<_>>(), "row {row} of {window:?}");
+                assert!(seen.first().is_none_or(|&first| first == first_row), "row {row} of {window:?}");
+                let above_all = (0..kernel).filter(|&tap| far(tap) < pad).count();
                 assert_eq!(above, above_all as u64, "row {row} of {window:?}");
                 met += taps;
             }

@@ -85,7 +85,7 @@ pub(crate) struct Compilation {
     /// ConstantOfShape
     #[arg(long, value_name = "SIZE", default_value = "640MiB", value_parser = bytes)]
     max_generated: u64,
-    /// The most workspace that a run on one thread may take; for a run over it the same is tried
+    /// The most workspace that a run on one thread may take; for a run over it the same plans are tried
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_workspace: Option<u64>,
     /// The most bytes that the code may take, the weights apart

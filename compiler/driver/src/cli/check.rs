@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::args::{Pictures, Source};
 use super::output;
 
-/// Say what of a network would not compile, all of it at once
+/// List everything in a network that would not compile
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Print JSON

@@ -17,11 +17,11 @@ pub(crate) struct Args {
     /// What to write: .so, .o, .a or .h; repeatable
     #[arg(short, long, required = true, value_name = "FILE", value_parser = output)]
     output: Vec<PathBuf>,
-    /// NAME of NAME_model, a C identifier [default: from the output's stem]
+    /// NAME of NAME_model, a C identifier [default: from the first output's stem]
     #[arg(long, value_parser = name)]
     name: Option<String>,
     /// Measure for about so long which algorithm suits each layer on this machine, and take it; what was measured is
-    /// written beside the first output, for --tuned
+    /// written beside the first output, as NAME.times, for --tuned
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "tuned")]
     tune: Option<u32>,
     /// Wait until what is written lies on the disk
@@ -37,7 +37,9 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
     let progress = Progress::new();
     let path = &args.source.input;
     let mut options = args.pictures.options(&args.source.compilation)?;
-    options.name = args.name.clone();
+    // One function, whatever the files are called that it is in.
+    let name_of_first = || args.output[0].file_stem().map(|stem| c_identifier(&stem.to_string_lossy()));
+    options.name = args.name.clone().or_else(name_of_first);
     options.sync = args.sync;
 
     let source = path.canonicalize().ok();

@@ -6,12 +6,14 @@
 //!
 //! Names may contain `=`: the longest that fits is meant.
 
+use std::path::Path;
+
 use cnnc::{E_OPTION, Error};
 
 /// The values of inputs of these names, in their order.
 ///
 /// # Errors
-/// Two values for one input, and more values than inputs.
+/// Two values for one input, a value for one that there is not, and more values than inputs.
 pub(crate) fn placed<'t>(names: &[&str], given: &'t [String]) -> Result<Vec<Option<&'t str>>, Error> {
     let mut values: Vec<Option<&str>> = vec![None; names.len()];
     let mut unnamed = Vec::new();
@@ -24,6 +26,12 @@ pub(crate) fn placed<'t>(names: &[&str], given: &'t [String]) -> Result<Vec<Opti
                 return Err(error.with_help("give one"));
             }
             Some((at, value)) => values[at] = Some(value),
+            None if is_named(text) => {
+                let name = text.split('=').next().unwrap_or(text);
+                let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+                let error = Error::new(E_OPTION, format!("no input is called {name:?}"));
+                return Err(error.with_help(format!("the inputs are {}", names.join(", "))));
+            }
             None => unnamed.push(text),
         }
     }
@@ -35,4 +43,15 @@ pub(crate) fn placed<'t>(names: &[&str], given: &'t [String]) -> Result<Vec<Opti
         *free = Some(text);
     }
     Ok(values)
+}
+
+/// Whether a text names an input: what stands behind a `=` of it is a value, and the whole is no file.
+fn is_named(text: &str) -> bool {
+    let is_value = |value: &str| {
+        let path = Path::new(value);
+        let files = ["npy", "pb", "rgb"];
+        value.starts_with("random:")
+            || files.iter().any(|known| path.extension().is_some_and(|e| e == *known))
+    };
+    text.split_once('=').is_some_and(|(_, value)| is_value(value)) && !Path::new(text).exists()
 }

@@ -9,6 +9,7 @@ mod arch;
 mod args;
 mod bench;
 mod check;
+mod classes;
 mod compile;
 mod completions;
 mod dump;

@@ -15,18 +15,29 @@ use prost::Message;
 use super::args::picture;
 use super::progress::Progress;
 
-/// Opens a `.so`; compiles anything else into this process.
+/// Opens a library, by whatever name; compiles anything else into this process.
 pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
-    if path.extension().is_some_and(|extension| extension == "so") {
+    if path.extension().is_some_and(|extension| extension == "so") || is_library(path) {
         if let Some((option, _)) = options.settings().iter().chain(&options.limits()).next() {
             let message = format!("{} is compiled already, --{option} would change nothing", path.display());
-            return Err(Error::new(E_OPTION, message));
+            let help = "leave it out, or compile the network again with it";
+            return Err(Error::new(E_OPTION, message).with_help(help));
         }
         return library(path);
     }
     let progress = Progress::new();
     progress.say(format!("compiling {}", path.display()));
     cnnc::jit(&cnnc::load(path, options)?, options)
+}
+
+/// Whether a file is a shared library: an ELF of that type.
+fn is_library(path: &Path) -> bool {
+    let mut header = [0; 18];
+    // What comes through a pipe can be read once.
+    path.is_file()
+        && file::open(path).is_ok_and(|(mut file, _)| file.read_exact(&mut header).is_ok())
+        && header.starts_with(b"\x7fELF")
+        && header[16..] == [3, 0]
 }
 
 /// Opens a compiled library.

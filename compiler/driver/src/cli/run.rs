@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use cnnc::{E_OPTION, Error, Model, Options};
-use cnnc_frontends::file;
 use cnnc_ir::{Data, Tensor};
 use cnnc_runtime::TensorInfo;
 use serde_json::{Value, json};
 
 use super::args::{Compilation, Input};
+use super::classes::{self, Best};
 use super::element::Element;
 use super::picture::{self, Preprocessing};
 use super::session::Session;
@@ -16,9 +16,6 @@ use super::{inputs, open, output, values};
 
 /// How many elements of an output are shown.
 const SHOWN: usize = 8;
-
-/// Bytes that the names of classes may have.
-const LARGEST_LABELS: u64 = 64 << 20;
 
 /// Run a model on a picture or on tensors
 #[derive(clap::Args)]
@@ -36,7 +33,7 @@ pub(crate) struct Args {
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// How many classes to print [default with --labels: 5]
+    /// How many classes of each picture to print, by the first output [default with --labels: 5]
     #[arg(long, value_name = "K")]
     top: Option<usize>,
     /// Where to write an output, .npy or .pb; repeatable, in the model's order
@@ -67,7 +64,8 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         let error = Error::new(E_OPTION, format!("--output names {} twice", path.display()));
         return Err(error.with_help("give each output a file of its own"));
     }
-    let labels = args.labels.as_ref().map(|path| labels(path)).transpose()?;
+    args.outputs.iter().try_for_each(|path| values::can_write(path))?;
+    let labels = args.labels.as_deref().map(classes::labels).transpose()?;
     let inputs = match (&args.image, &given[..]) {
         (None, _) => values_of(&model, &given, &args.preprocessing)?,
         (Some(path), []) => {
@@ -86,36 +84,28 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         values::write(path, &info.name, tensor)?;
     }
     let top = args.top.or(labels.as_ref().map(|_| 5)).unwrap_or(0);
-    let scores = results[0].data();
-    let best: Vec<(usize, Element)> =
-        best(scores, top).into_iter().map(|at| (at, Element::of(scores, at))).collect();
-    let label = |class: usize| labels.as_ref().and_then(|l| l.get(class)).map(String::as_str);
+    let best = Best::of(&results[0], top, labels.as_deref());
     if args.json {
         output::json(&json!({
             "model": model.name(),
             "outputs": outputs_json(&model, &results),
-            "top": best.iter().map(|&(class, score)| json!({
-                "class": class, "score": score.json(), "label": label(class),
-            })).collect::<Vec<Value>>(),
+            "top": best.json(),
         }));
         return Ok(());
     }
-    for &(class, score) in &best {
-        output::line(
-            format_args!("{score:>12}  {class:5}  {}", label(class).unwrap_or("")).to_string().trim_end(),
-        );
+    if top > 0 {
+        best.print();
     }
-    if top == 0 {
-        for (info, tensor) in model.outputs().iter().zip(&results) {
-            let shown: Vec<String> = first(tensor.data()).map(|x| x.to_string()).collect();
-            let more = if tensor.data().len() > SHOWN { ", .." } else { "" };
-            output::line(format_args!(
-                "{}: {} = [{}{more}]",
-                output::name(&info.name),
-                tensor.ty(),
-                shown.join(", ")
-            ));
-        }
+    // The first output is shown by its best classes where those are asked for.
+    for (info, tensor) in model.outputs().iter().zip(&results).skip(usize::from(top > 0)) {
+        let shown: Vec<String> = first(tensor.data()).map(|x| x.to_string()).collect();
+        let more = if tensor.data().len() > SHOWN { ", .." } else { "" };
+        output::line(format_args!(
+            "{}: {} = [{}{more}]",
+            output::name(&info.name),
+            tensor.ty(),
+            shown.join(", ")
+        ));
     }
     Ok(())
 }
@@ -150,14 +140,6 @@ fn only_input(model: &Model) -> Result<&TensorInfo, Error> {
     }
 }
 
-/// The places of the `count` largest elements, the largest first.
-fn best(data: &Data, count: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..data.len()).collect();
-    places.sort_by(|&a, &b| Element::of(data, b).order(Element::of(data, a)));
-    places.truncate(count);
-    places
-}
-
 /// The elements that are shown.
 fn first(data: &Data) -> impl Iterator<Item = Element> {
     (0..data.len().min(SHOWN)).map(|at| Element::of(data, at))
@@ -169,9 +151,4 @@ fn outputs_json(model: &Model, results: &[Tensor]) -> Vec<Value> {
         json!({ "name": info.name, "dtype": info.dtype.name(), "shape": info.shape, "first": values })
     };
     model.outputs().iter().zip(results).map(one).collect()
-}
-
-fn labels(path: &std::path::Path) -> Result<Vec<String>, Error> {
-    let text = file::read_text(path, LARGEST_LABELS)?;
-    Ok(text.lines().map(|line| line.trim().to_string()).collect())
 }

@@ -41,19 +41,20 @@ pub(crate) fn random(ty: &Type, seed: u64) -> Result<Tensor, Error> {
 /// The tensor that `text` names: `random:SEED`, `x.npy` or `x.pb`, of this type.
 pub(crate) fn read(text: &str, ty: &Type) -> Result<Tensor, Error> {
     if let Some(seed) = text.strip_prefix("random:") {
-        let seed =
-            seed.parse().map_err(|_| Error::new(E_OPTION, format!("{seed:?} is no seed, a whole number")))?;
+        let seed = seed
+            .parse()
+            .map_err(|_| Error::new(E_OPTION, format!("{seed:?} is not a seed, a whole number")))?;
         return random(ty, seed);
     }
     let path = Path::new(text);
-    let tensor = match path.extension().and_then(|extension| extension.to_str()) {
+    let tensor = match extension(path) {
         Some("npy") => npy(path, ty)?,
         Some("pb") => {
             tensor_from_pb(&file::read(path, LARGEST_MESSAGE)?).map_err(|error| of(path, &error))?
         }
         _ => {
             let help = "give a .npy, .pb or .rgb file, or random:SEED; other pictures are for --image";
-            return Err(fault(path, "no file of a tensor").with_help(help));
+            return Err(fault(path, "not a file of a tensor").with_help(help));
         }
     };
     match tensor.ty() {
@@ -111,16 +112,26 @@ fn header_fits(file: &mut (impl Read + Seek), size: u64) -> std::io::Result<()> 
     }
 }
 
+/// Refuses a path that is that of no tensor, before there is one to write.
+pub(crate) fn can_write(path: &Path) -> Result<(), Error> {
+    match extension(path) {
+        Some("npy" | "pb") => Ok(()),
+        _ => Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display()))),
+    }
+}
+
 /// Writes a tensor as `.npy` or `.pb`; the file is whole or not there.
 pub(crate) fn write(path: &Path, name: &str, tensor: &Tensor) -> Result<(), Error> {
-    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("npy") => npy_bytes(tensor).map_err(|error| fault(path, error))?,
+    can_write(path)?;
+    let bytes = match extension(path) {
         Some("pb") => tensor_to_pb(name, tensor),
-        _ => {
-            return Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display())));
-        }
+        _ => npy_bytes(tensor).map_err(|error| fault(path, error))?,
     };
     Ok(file::write(path, &bytes)?)
+}
+
+fn extension(path: &Path) -> Option<&str> {
+    path.extension().and_then(|extension| extension.to_str())
 }
 
 fn npy_bytes(tensor: &Tensor) -> std::io::Result<Vec<u8>> {

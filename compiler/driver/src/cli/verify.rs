@@ -22,7 +22,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::{inputs, output, values};
 
-/// Hold a compiled model against the evaluator, and find the first node where they part
+/// Compare a compiled model with the reference evaluator, and find the first node that differs
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The value of an input: [NAME=]x.npy, x.pb or random:SEED, random unless given; repeatable, without a name in the

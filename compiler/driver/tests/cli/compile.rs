@@ -16,6 +16,11 @@ fn every_kind_is_written_in_silence() {
     assert_eq!(folder.read("a.a")[..7], *b"!<arch>");
     let header = String::from_utf8(folder.read("a.h")).unwrap();
     assert!(header.contains("const cnnc_model *a_model(void);"));
+    // One function in all files of a command, whatever they are called; a library is known by what it is.
+    folder.cnnc("compile net.cnn -o b.so -o api.h").good();
+    assert!(String::from_utf8(folder.read("api.h")).unwrap().contains("const cnnc_model *b_model(void);"));
+    std::fs::rename(folder.path("b.so"), folder.path("b.so.1")).unwrap();
+    folder.cnnc("run b.so.1 --input random:1").good();
 }
 
 #[test]

@@ -87,6 +87,12 @@ fn values_have_names_wherever_they_are_given() {
         folder.cnnc(&twice).refuses(&["E_OPTION", "\"b\" two values"]);
         let more = format!("{command} two.cnn --input random:1 --input random:2 --input random:3");
         folder.cnnc(&more).refuses(&["E_OPTION", "no input is left for \"random:3\""]);
+        let unknown = format!("{command} two.cnn --input c=random:1");
+        folder.cnnc(&unknown).refuses(&[
+            "E_OPTION",
+            "no input is called \"c\"",
+            "the inputs are \"a\", \"b\"",
+        ]);
     }
     folder.write("bad.pb", "no message");
     folder.cnnc("run two.cnn --input random:1 --input bad.pb").refuses(&["error: E_PARSE: bad.pb: "]);

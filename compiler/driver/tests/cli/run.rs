@@ -71,6 +71,10 @@ fn tensors_go_from_file_to_file() {
     folder.cnnc("run net.cnn --input net.cnn").refuses(&["net.cnn", "help: "]);
     folder.cnnc("run mirror.cnn --input random:1 --output a.txt").refuses(&["a.txt"]);
     folder.cnnc("run mirror.cnn --input random:1 -o a.npy -o b.npy").refuses(&["the model has 1"]);
+    // Known before the model runs.
+    folder
+        .cnnc("run mirror.cnn --input random:1 -o a.txt")
+        .refuses(&["E_OPTION", "a.txt: an output is a .npy or .pb"]);
     assert_eq!(folder.files(), ["a.npy", "b.pb", "c.npy", "mirror.cnn", "net.cnn"]);
 }
 
@@ -325,6 +329,23 @@ fn the_best_classes_are_named() {
     let text = folder.cnnc("run net.cnn --input random:5 --labels labels.txt").good();
     assert_eq!(text.lines().count(), 5);
     assert!(text.lines().next().unwrap().ends_with(&format!("class number {best}")), "{text}");
+}
+
+#[test]
+fn each_picture_has_classes_of_its_own() {
+    let folder = Folder::with(
+        "rows.cnn",
+        "graph @rows(%x: f32[]) {\n  %k: f32[2,3] = const [1,3,2,9,8,7]\n  %o: f32[] = mul %x, %x |> clip max=0\n  \
+         %y: f32[2,3] = add %k, %o\n  %z: f32[2,3] = neg %y\n  return %y, %z\n}\n",
+    );
+    let text = folder.cnnc("run rows.cnn --input random:1 --top 1").good();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words, "picture 0 3 1 picture 1 9 0 z: f32[2,3] = [-1, -3, -2, -9, -8, -7]");
+    let top = folder.cnnc("run rows.cnn --input random:1 --top 2 --json").json()["top"].clone();
+    let number = |class: &serde_json::Value, of: &str| class[of].as_u64().unwrap();
+    let places =
+        top.as_array().unwrap().iter().map(|class| [number(class, "picture"), number(class, "class")]);
+    assert_eq!(places.collect::<Vec<_>>(), [[0, 1], [0, 2], [1, 0], [1, 1]]);
 }
 
 #[test]

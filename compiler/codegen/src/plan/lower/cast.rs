@@ -85,7 +85,10 @@ fn view(p: &Planner, id: NodeId) -> View {
             }
             Op::Slice(slice) => {
                 first += strides.iter().zip(&slice.starts).map(|(stride, start)| stride * start).sum::<i64>();
-                strides.iter_mut().zip(&slice.steps).for_each(|(stride, step)| *stride *= step);
+                // A step that is not taken may be of any size.
+                let taken =
+                    p.ty(id).dims().iter().zip(&slice.steps).map(|(&n, &step)| if n > 1 { step } else { 1 });
+                strides.iter_mut().zip(taken).for_each(|(stride, step)| *stride *= step);
             }
             _ => {}
         }

@@ -37,6 +37,7 @@ mod reshape;
 mod resize;
 mod runs;
 mod scalar;
+mod scatter;
 mod slice;
 mod softmax;
 mod strided;
@@ -98,8 +99,8 @@ pub(super) fn node(p: &mut Planner, id: NodeId) -> Result<(), String> {
         Op::Requantize(_) => quantum::requantize(p, id),
         Op::Reshape(_) | Op::Identity(_) | Op::Dropout(_) => reshape::lower(p, id),
         Op::Resize(resize) => resize::lower(p, id, resize),
-        Op::ScatterElements(op) => index::scatter_elements(p, id, op),
-        Op::ScatterNd(op) => index::scatter_nd(p, id, op),
+        Op::ScatterElements(op) => scatter::elements(p, id, op),
+        Op::ScatterNd(op) => scatter::blocks(p, id, op),
         Op::Slice(slice) => slice::lower(p, id, slice),
         Op::TopK(op) => top_k::lower(p, id, op),
         Op::Transpose(transpose) => transpose::lower(p, id, transpose),

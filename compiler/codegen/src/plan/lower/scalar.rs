@@ -37,12 +37,13 @@
 //! written for. Elements are shared out in runs; a run that has more to do is shorter.
 
 pub(super) mod lines;
+pub(super) mod order;
 
 use super::elementwise;
 use super::pieces::{Pieces, pieces};
 use super::pipe::{read, write};
 use crate::kernels::scalar::Scalar;
-use crate::plan::{Arg, Call, Layout, Place, Planner, Term};
+use crate::plan::{Arg, Call, Layout, Place, Planner, Space, Term, at};
 use crate::scalar::{Body, Builder, Interval, Value};
 use cnnc_ir::{DType, Data, NodeId, Stage, Tensor, Type};
 use std::ops::Deref;
@@ -69,8 +70,7 @@ where
     let expr = p.module.graph.expr(id);
     let values: Vec<NodeId> = expr.all_operands().copied().collect();
     let mut sources = values.iter().map(|&value| Source::of(p, value)).collect::<Result<Vec<_>, _>>()?;
-    let tables = tables.into_iter();
-    sources.extend(tables.map(|Table { ty, place }| Source { ty, from: From::Place(place), is_table: true }));
+    sources.extend(tables.iter().map(Source::table));
     let to = To { place: p.result(id, Layout::Plain).place, ty: p.ty(id).clone(), name: p.name(id) };
     let words = words(expr.op.name(), &expr.stages);
     let macs = p.module.graph.cost(id).macs;
@@ -161,6 +161,10 @@ impl Source {
         Ok(Source { ty, from, is_table: false })
     }
 
+    fn table(table: &Table) -> Source {
+        Source { ty: table.ty.clone(), from: From::Place(table.place), is_table: true }
+    }
+
     /// The argument that names it, beside the one that is written.
     fn arg(&self, written: &Arg) -> Arg {
         match (&self.from, written) {
@@ -188,6 +192,28 @@ impl Table {
             Table { ty: table.ty(), place }
         };
         tables.iter().enumerate().map(known).collect()
+    }
+
+    /// A table of that name and type that a step computes before, by a formula that reads an operand of the node, as
+    /// [`Element::operand`] 0, and other tables.
+    fn computed<F>(
+        p: &mut Planner,
+        id: NodeId,
+        (name, ty): (&str, Type),
+        operand: usize,
+        tables: &[Table],
+        formula: F,
+    ) -> Result<Table, String>
+    where
+        F: for<'e> FnOnce(&'e Element<'e>) -> Result<Value<'e>, String>,
+    {
+        let mut sources = vec![Source::of(p, p.module.graph.operands(id)[operand])?];
+        sources.extend(tables.iter().map(Source::table));
+        let name = format!("{}.{name}", p.name(id));
+        let place = at(p.buffer(&name, &ty, Layout::Plain, Space::Arena));
+        let op = p.module.graph[id].op().name();
+        compute(p, &To { place, ty: ty.clone(), name }, &sources, (op, 0), formula)?;
+        Ok(Table { ty, place })
     }
 }
 

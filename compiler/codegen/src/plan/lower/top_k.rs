@@ -1,5 +1,6 @@
 //! `top_k`: the places of each line's greatest elements are found first, and elements taken from there.
 
+use super::scalar::order::{self, Keys};
 use super::scalar::{self, lines};
 use crate::plan::Planner;
 use crate::scalar::Value;
@@ -9,7 +10,10 @@ use cnnc_ir::{DType, NodeId};
 /// Lowers the greatest or least elements along an axis, or their places, and the pipe behind them.
 pub(super) fn lower(p: &mut Planner, id: NodeId, op: &TopK) -> Result<(), String> {
     let axis = op.axis as usize;
-    let places = lines::order(p, id, (axis, op.k), |e, at| key(e.operand(0).at(&at), op.least))?;
+    let mut lines = p.ty(p.module.graph.operands(id)[0]).dims().to_vec();
+    let keys = Keys { n: lines.remove(axis), lines, operand: 0 };
+    let places =
+        order::order(p, id, &keys, op.k, |e, at| key(e.operand(0).at(&lines::straight(at, axis)), op.least))?;
     scalar::lower_by(p, id, vec![places], |e| {
         let (x, mut at) = (e.operand(0), e.coordinates());
         let place = e.table(0).at(&lines::lined(at.clone(), axis));

@@ -8,11 +8,9 @@
 //!
 //! A walk takes time that grows with the line, where a formula for each element would walk it anew.
 
-use super::{Element, From, Source, Table, To, compute};
-use crate::kernels::order::Order;
-use crate::plan::lower::pipe::write;
-use crate::plan::{Arg, Call, Layout, Planner, Space, Term, at};
-use crate::scalar::{Builder, Value};
+use super::{Element, Table};
+use crate::plan::Planner;
+use crate::scalar::Value;
 use cnnc_ir::{DType, NodeId, Type};
 
 /// The lines of a node's first operand along a dimension, element by element from the start of each: the formula gets
@@ -26,15 +24,9 @@ pub(in crate::plan::lower) fn scan<F>(
 where
     F: for<'e> FnOnce(&'e Element<'e>, Vec<Value<'e>>) -> Value<'e>,
 {
-    let source = Source::of(p, p.module.graph.operands(id)[0])?;
-    let name = format!("{}.lines", p.name(id));
-    let ty = lines(&source.ty, axis, source.ty.dims()[axis], computed(&source.ty))?;
-    let table = Table { place: at(p.buffer(&name, &ty, Layout::Plain, Space::Arena)), ty: ty.clone() };
-    let op = p.module.graph[id].op().name();
-    compute(p, &To { place: table.place, ty, name }, &[source], (op, 0), |e| {
-        Ok(formula(e, straight(e.coordinates(), axis)))
-    })?;
-    Ok(table)
+    let x = p.ty(p.module.graph.operands(id)[0]);
+    let ty = Type::new(computed(x), lined(x.dims().to_vec(), axis)).map_err(|mismatch| mismatch.0)?;
+    Table::computed(p, id, ("lines", ty), 0, &[], |e| Ok(formula(e, straight(e.coordinates(), axis))))
 }
 
 /// A number for each line of a node's first operand along a dimension, whose extent becomes 1: the formula gets how
@@ -49,18 +41,11 @@ pub(in crate::plan::lower) fn fold<F>(
 where
     F: for<'e> FnOnce(&'e Element<'e>, usize, &dyn Fn(Value<'e>) -> Value<'e>) -> Value<'e>,
 {
-    let source = Source::of(p, p.module.graph.operands(id)[0])?;
-    let (extent, dtype) = (source.ty.dims()[axis], computed(&source.ty));
-    let mut dims = source.ty.dims().to_vec();
+    let x = p.ty(p.module.graph.operands(id)[0]);
+    let (extent, mut dims) = (x.dims()[axis], x.dims().to_vec());
     dims[axis] = 1;
-    let ty = Type::new(dtype, dims).map_err(|mismatch| mismatch.0)?;
-    let name = format!("{}.{what}", p.name(id));
-    let place = at(p.buffer(&name, &ty, Layout::Plain, Space::Arena));
-    let table =
-        |table: &Table| Source { ty: table.ty.clone(), from: From::Place(table.place), is_table: true };
-    let sources: Vec<Source> = std::iter::once(source).chain(tables.iter().map(table)).collect();
-    let op = p.module.graph[id].op().name();
-    compute(p, &To { place, ty: ty.clone(), name }, &sources, (op, 0), |e| {
+    let ty = Type::new(computed(x), dims).map_err(|mismatch| mismatch.0)?;
+    Table::computed(p, id, (what, ty), 0, tables, |e| {
         let (x, own) = (e.operand(0), e.coordinates());
         let along = |j| {
             let mut at = own.clone();
@@ -68,42 +53,7 @@ where
             x.at(&at)
         };
         Ok(formula(e, extent, &along))
-    })?;
-    Ok(Table { ty, place })
-}
-
-/// For each line of a node's first operand along a dimension the places of the `k` elements with the greatest keys, an
-/// i64 that the formula makes of the element at some coordinates: the greatest first, of equal ones the lower place.
-pub(in crate::plan::lower) fn order<F>(
-    p: &mut Planner,
-    id: NodeId,
-    (axis, k): (usize, usize),
-    key: F,
-) -> Result<Table, String>
-where
-    F: for<'e> FnOnce(&'e Element<'e>, Vec<Value<'e>>) -> Value<'e>,
-{
-    let sources = [Source::of(p, p.module.graph.operands(id)[0])?];
-    let n = sources[0].ty.dims()[axis];
-    let walked = lines(&sources[0].ty, axis, n, DType::I64)?;
-    let (name, ty) = (format!("{}.lines", p.name(id)), lines(&walked, walked.rank() - 1, k, DType::I64)?);
-    let element = Element { builder: Builder::new(), ty: &walked, sources: &sources, values: 1 };
-    let value = key(&element, straight(element.coordinates(), axis));
-    let key = element.builder.finish(value)?;
-    let place = at(p.buffer(&name, &ty, Layout::Plain, Space::Arena));
-    let bytes = (k * DType::I64.bytes()) as i64;
-    let mut args = vec![
-        write(place, vec![Term::Index { dim: 0, stride: bytes }], 0..bytes),
-        Arg::Number { from: 0, dim: 0, step: n as i64 },
-    ];
-    let operands = sources.each_ref().map(|source| source.arg(&args[0]));
-    args.extend(operands);
-    if let Some(count) = ty.elements().checked_div(k) {
-        let kernel = Order { key, n: n as i64, k: k as i64 }.into();
-        let call = Call { kernel, extents: vec![count as u64], window: None, args };
-        p.step(&name, p.module.graph[id].op().name(), format!("heaps of {k}"), vec![call], 0);
-    }
-    Ok(Table { ty, place })
+    })
 }
 
 /// The element type that a formula for a value is in: of f16 f32, which is rounded once, at the end.
@@ -111,24 +61,16 @@ fn computed(ty: &Type) -> DType {
     if ty.dtype == DType::F16 { DType::F32 } else { ty.dtype }
 }
 
-/// The coordinates in lines along a dimension, of those in a value.
-pub(in crate::plan::lower) fn lined<'e>(mut at: Vec<Value<'e>>, axis: usize) -> Vec<Value<'e>> {
-    let along = at.remove(axis);
-    at.push(along);
-    at
+/// What a value has for each of its dimensions, extents or coordinates, as its lines along one have it: that one last.
+pub(in crate::plan::lower) fn lined<T>(mut of: Vec<T>, axis: usize) -> Vec<T> {
+    let along = of.remove(axis);
+    of.push(along);
+    of
 }
 
 /// The coordinates in a value, of those in its lines along a dimension.
-fn straight<'e>(mut at: Vec<Value<'e>>, axis: usize) -> Vec<Value<'e>> {
+pub(in crate::plan::lower) fn straight<'e>(mut at: Vec<Value<'e>>, axis: usize) -> Vec<Value<'e>> {
     let along = at.pop();
     at.splice(axis..axis, along);
     at
-}
-
-/// The type of lines along a dimension, of so many elements each.
-fn lines(ty: &Type, axis: usize, extent: usize, dtype: DType) -> Result<Type, String> {
-    let mut dims = ty.dims().to_vec();
-    dims.remove(axis);
-    dims.push(extent);
-    Type::new(dtype, dims).map_err(|mismatch| mismatch.0)
 }
