@@ -80,7 +80,7 @@ pub struct Stage<V = NodeId> {
 }
 
 /// The most stages of a pipe: a kernel keeps an address for each.
-const LONGEST: usize = 64;
+pub const LONGEST_PIPE: usize = 64;
 
 /// What a node computes: an operator, its operands, and the stages its result runs through.
 #[derive(Clone, Debug, PartialEq)]
@@ -404,7 +404,7 @@ impl Graph {
     pub fn infer(&self, expr: &Expr) -> Result<Type, Mismatch> {
         let ty = self.infer_op(&expr.op, &expr.operands.iter().map(|&o| self.ty(o)).collect::<Vec<_>>())?;
         let count = expr.stages.len();
-        require!(count <= LONGEST, "a pipe of {count} stages, the most are {LONGEST}");
+        require!(count <= LONGEST_PIPE, "a pipe of {count} stages, the most are {LONGEST_PIPE}");
         expr.stages.iter().try_fold(ty, |ty, stage| {
             require!(
                 stage.op.is_elementwise(),
