@@ -10,7 +10,8 @@
 //!     %f = floor %m
 //!
 //! What jumps, such as a rounding, would tell the two apart. So it and all that it is computed from are evaluated as
-//! the network would, in its own types; its result then begins another tree.
+//! the network would, in its own types; its result then begins another tree. So is what reaches the edge of where an
+//! operator has results, as 0 is that of a root.
 //!
 //! Declines what would take more memory or arithmetic than is reasonable for the constants that are there, and
 //! constants without elements. So it does where one number would be an i64 that f64, in which splats are held, rounds.
@@ -98,16 +99,19 @@ fn levels(graph: &Graph) -> Vec<Vec<NodeId>> {
     levels
 }
 
-/// Which of these nodes are evaluated in their own types: those that jump, and what nodes that jump are computed from.
+/// Which of these nodes are evaluated in their own types: those that jump, and what nodes that jump or have an edge are
+/// computed from.
 fn in_own_types(graph: &Graph, foldable: &HashSet<NodeId>) -> HashSet<NodeId> {
     let mut own = HashSet::new();
     for &id in graph.order().iter().rev() {
-        // A cast to a smaller type is a rounding too.
-        let jumps = facts::jumps(graph, id) || matches!(graph[id].op(), Op::Cast(_));
+        let node = &graph[id];
+        // A cast to a smaller type is a rounding too. What a stage with an edge reads is computed in the node.
+        let jumps =
+            facts::jumps(graph, id) || matches!(node.op(), Op::Cast(_)) || node.stages().any(facts::has_edge);
         if jumps && foldable.contains(&id) {
             own.insert(id);
         }
-        if jumps || own.contains(&id) {
+        if jumps || own.contains(&id) || facts::has_edge(node.op()) {
             own.extend(graph.operands(id).into_iter().filter(|operand| foldable.contains(operand)));
         }
     }

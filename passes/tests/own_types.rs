@@ -81,6 +81,31 @@ fn what_jumps_reads_rounded_constants() {
     );
 }
 
+/// In f64 30 * 0.7 - 21 is below 0, and 30 * 0.7 is no whole exponent.
+#[test]
+fn edges_are_where_rounded_constants_are() {
+    for edge in [
+        "%f: f32[] = sqrt %d",
+        "%f: f32[] = sub %e, %k |> sqrt",
+        "%r: f32[] = rsqrt %d\n  %n: f32[] = neg %r\n  %f: f32[] = exp %n",
+        "%r: f32[] = log %d\n  %f: f32[] = exp %r",
+        "%b: f32[] = const splat(-2)\n  %f: f32[] = pow %b, %e",
+        "%o: f32[] = const splat(1)\n  %p: f32[] = sub %o, %d\n  %f: f32[] = acos %p",
+    ] {
+        let lines = format!(
+            "(%x: f32[1]) {{
+  %a: f32[] = const splat(30)
+  %b0: f32[] = const splat(0.7)
+  %k: f32[] = const splat(21)
+  %e: f32[] = mul %a, %b0
+  %d: f32[] = sub %e, %k
+  {edge}
+  %y: f32[1] = add %x, %f"
+        );
+        holds(&lines, &[1.0], 1e-6);
+    }
+}
+
 #[test]
 fn small_numbers_that_guard_stay() {
     holds(
