@@ -5,8 +5,9 @@
 //! A pass is a rule: a pure function that looks at a graph and answers a [`Patch`], or why there is none. The driver
 //! applies patches. Every pass preserves what the evaluator computes, up to the rounding of folded constants and to
 //! what a header concedes: `flush-denormals` makes weights zero that are too small to count, `drop-softmax` decides
-//! ties that rounding makes, `pad-into-window` takes a window of nothing but NaN for empty. Only `fold-constants`
-//! makes numbers of others; some rules bound what it would make, and decline.
+//! ties that rounding makes, `pad-into-window` takes a window of nothing but NaN for empty and weights that are
+//! computed at run time for finite. Only `fold-constants` makes numbers of others; some rules bound what it would
+//! make, and decline.
 //!
 //! Passes know no file format and no target.
 

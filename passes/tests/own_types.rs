@@ -236,6 +236,20 @@ fn a_batch_norm_of_f16_stays_finite() {
     holds(&normed(None, ["1", "1.3", "100"]), &[99.0, 100.0, 101.5, 98.0], HALF);
 }
 
+/// Zeros of a border make NaN of weights that are not finite.
+#[test]
+fn a_border_meets_infinite_weights() {
+    for weight in ["inf", "nan"] {
+        let lines = format!(
+            "(%x: f32[1,1,2,2]) {{
+  %w: f32[1,1,3,3] = const [{weight},1,1,1,1,1,1,1,1]
+  %p: f32[1,1,4,4] = pad %x, before=[0,0,1,1], after=[0,0,1,1]
+  %y: f32[1,1,2,2] = conv %p, %w"
+        );
+        holds(&lines, &[0.5, -1.0, 2.0], 0.0);
+    }
+}
+
 /// Ordinary numbers are folded: in f32 always, in f16 where they fit.
 #[test]
 fn ordinary_weights_are_folded() {
