@@ -149,11 +149,13 @@ pub const PIPELINE: &[Pass] = &[
 ];
 
 /// Passes that make work for an earlier one where they change something: readers of two transposes that cancel may be
-/// equal to others; what became one convolution may be scaled, and stand in another sum or chain.
-const AGAIN: [(&str, &str); 3] = [
+/// equal to others; what became one convolution may be scaled, and stand in another sum or chain; rules do not look far
+/// into arithmetic on constants, of which folding makes one.
+const AGAIN: [(&str, &str); 4] = [
     ("cancel-transposes", "share-common"),
     ("sum-convolutions", "fold-affine"),
     ("fold-linear-chains", "fold-affine"),
+    ("fold-constants", "fold-linear-chains"),
 ];
 
 /// The pass of that name.
