@@ -213,6 +213,10 @@ struct Sweep<'m> {
     /// Which of them belong in front of which node.
     fronts: HashMap<NodeId, Vec<NodeId>>,
     dead: HashSet<NodeId>,
+    /// What stands for which node from the next [`Sweep::settle`] on.
+    replaced: Vec<(NodeId, NodeId)>,
+    /// What was read by nodes that have changed.
+    unread: Vec<NodeId>,
     changes: Vec<Change>,
     changed: bool,
 }
@@ -220,8 +224,16 @@ struct Sweep<'m> {
 impl<'m> Sweep<'m> {
     fn new(module: &'m mut Module) -> Sweep<'m> {
         let order = module.graph.order().to_vec();
-        let (fronts, dead, changes) = (HashMap::new(), HashSet::new(), Vec::new());
-        Sweep { module, order, fronts, dead, changes, changed: false }
+        Sweep {
+            module,
+            order,
+            fronts: HashMap::new(),
+            dead: HashSet::new(),
+            replaced: Vec::new(),
+            unread: Vec::new(),
+            changes: Vec::new(),
+            changed: false,
+        }
     }
 
     /// Asks a rule about every node and does what it answers.
@@ -235,7 +247,10 @@ impl<'m> Sweep<'m> {
                 continue;
             }
             match rule(self.module, id) {
-                Ok(patch) => self.apply(id, patch)?,
+                Ok(patch) => {
+                    self.apply(id, patch)?;
+                    self.settle()?;
+                }
                 Err(Decline::NoMatch) => {}
                 Err(Decline::Because(why)) => declines.push((id, why)),
             }
@@ -248,6 +263,7 @@ impl<'m> Sweep<'m> {
         for (id, patch) in patches {
             self.apply(id, patch)?;
         }
+        self.settle()?;
         self.changed |= !dead.is_empty();
         self.dead.extend(dead);
         Ok(())
@@ -259,7 +275,7 @@ impl<'m> Sweep<'m> {
         let name = graph[id].name().clone();
         let before = operators(graph, id);
         let goes = matches!(patch.outcome, Outcome::Value(_));
-        let mut unread = graph.operands(id);
+        self.unread.extend(graph.operands(id));
         let mut new = Vec::new();
         let bind = |expr: &Expr<Value>, new: &[NodeId]| {
             expr.map(|value| match value {
@@ -278,26 +294,29 @@ impl<'m> Sweep<'m> {
             Outcome::Expr(expr) => graph.set(id, bind(&expr, &new)?)?,
             Outcome::Constant(tensor) => self.module.set_constant(id, tensor)?,
             Outcome::Value(value) => {
-                graph.replace_uses(id, value)?;
-                unread.push(id);
+                self.replaced.push((id, value));
+                self.unread.push(id);
             }
         }
         let after = (!goes).then(|| operators(&self.module.graph, id));
         self.changes.push(Change { node: name.to_string(), before, after });
         self.fronts.entry(id).or_default().extend(new);
-        self.bury(unread)
+        Ok(())
     }
 
-    /// Marks those of the nodes that nobody reads as dead, and what only they read. A dead node lets go of its
-    /// operands at once: it must not count as their reader for the rest of the sweep.
-    fn bury(&mut self, mut unread: Vec<NodeId>) -> Result<(), Mismatch> {
+    /// Lets readers read what stands for replaced nodes, and marks as dead the nodes that lost their last reader. A
+    /// dead node lets go of its operands at once: it must not count as their reader for the rest of the sweep.
+    ///
+    /// Does so for many patches together, and the last first: one by one takes as long as a value has readers.
+    fn settle(&mut self) -> Result<(), Mismatch> {
         let graph = &mut self.module.graph;
-        while let Some(id) = unread.pop() {
+        graph.replace_uses(&std::mem::take(&mut self.replaced))?;
+        while let Some(id) = self.unread.pop() {
             let needed = graph.readers(id).next().is_some() || graph.is_output(id);
             if needed || matches!(graph[id].op(), Op::Input(_)) || !self.dead.insert(id) {
                 continue;
             }
-            unread.extend(graph.operands(id));
+            self.unread.extend(graph.operands(id));
             let nothing = Const { ty: graph.ty(id).clone(), init: Init::Splat(0.0) };
             graph.set(id, Expr::new(nothing, vec![]))?;
         }

@@ -56,6 +56,13 @@ pub(crate) fn jumps(graph: &Graph, id: NodeId) -> bool {
     counts || by_steps(node.op()) || node.stages().any(by_steps)
 }
 
+/// Whether an operator has numbers of one kind on one side of an edge and NaN, or infinity, on the other: the root of 0
+/// and that of a little less, a negative base to the power of 2 and of a little more.
+pub(crate) fn has_edge(op: &Op) -> bool {
+    use Op::{Acos, Acosh, Asin, Atanh, Log, Pow, Rsqrt, Sqrt};
+    matches!(op, Acos(_) | Acosh(_) | Asin(_) | Atanh(_) | Log(_) | Pow(_) | Rsqrt(_) | Sqrt(_))
+}
+
 /// Declines where a value is scaled and shifted and then read by what jumps. Products of whole steps, as quantised
 /// networks have them, often lie right where that jumps, which one rounding more or less would decide.
 pub(crate) fn not_rounded(graph: &Graph, id: NodeId) -> Result<(), Decline> {

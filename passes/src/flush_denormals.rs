@@ -48,7 +48,7 @@ fn is_weight(graph: &Graph, id: NodeId) -> bool {
 /// The constant without denormals, and how many there were; `None` if there are none.
 fn flushed(module: &Module, id: NodeId, constant: &Const) -> Option<(Patch, usize)> {
     if let Init::Splat(x) = constant.init {
-        let zero = Const { ty: constant.ty.clone(), init: Init::Splat(0.0) };
+        let zero = Const { ty: constant.ty.clone(), init: Init::Splat(0f64.copysign(x)) };
         let patch = || (Patch::becomes(Expr::new(zero, vec![])), constant.ty.elements());
         return (x as f32).is_subnormal().then(patch);
     }

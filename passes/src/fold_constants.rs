@@ -10,7 +10,8 @@
 //!     %f = floor %m
 //!
 //! What jumps, such as a rounding, would tell the two apart. So it and all that it is computed from are evaluated as
-//! the network would, in its own types; its result then begins another tree.
+//! the network would, in its own types; its result then begins another tree. So is what reaches the edge of where an
+//! operator has results, as 0 is that of a root.
 //!
 //! Declines what would take more memory or arithmetic than is reasonable for the constants that are there, and
 //! constants without elements. So it does where one number would be an i64 that f64, in which splats are held, rounds.
@@ -22,6 +23,7 @@ use cnnc_ir::{DType, Data, Expr, Graph, Mismatch, Module, NodeId, Op, Shape, Ten
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 pub(crate) const RULE: Rule = Rule::Graph(rule);
 
@@ -46,7 +48,7 @@ fn rule(module: &Module) -> Edits {
     let mut edits = Edits::default();
     let mut folder = Folder::new(module, in_own_types(graph, &foldable));
     for level in &levels {
-        let granted: Vec<Result<(), Mismatch>> = level.iter().map(|&id| folder.grant(id)).collect();
+        let granted: Vec<Result<(), Mismatch>> = level.iter().map(|&id| folder.grant(id, &waiting)).collect();
         let fold = |(&id, granted): (&NodeId, Result<(), Mismatch>)| {
             let value = granted.and_then(|()| folder.fold(id))?;
             let ends = graph.is_output(id) || graph.readers(id).any(|reader| !foldable.contains(&reader));
@@ -98,20 +100,40 @@ fn levels(graph: &Graph) -> Vec<Vec<NodeId>> {
     levels
 }
 
-/// Which of these nodes are evaluated in their own types: those that jump, and what nodes that jump are computed from.
+/// Which of these nodes are evaluated in their own types: those that jump, what nodes that jump or have an edge are
+/// computed from, and those that move elements of constants.
 fn in_own_types(graph: &Graph, foldable: &HashSet<NodeId>) -> HashSet<NodeId> {
     let mut own = HashSet::new();
     for &id in graph.order().iter().rev() {
-        // A cast to a smaller type is a rounding too.
-        let jumps = facts::jumps(graph, id) || matches!(graph[id].op(), Op::Cast(_));
+        let node = &graph[id];
+        // A cast to a smaller type is a rounding too. What a stage with an edge reads is computed in the node.
+        let jumps =
+            facts::jumps(graph, id) || matches!(node.op(), Op::Cast(_)) || node.stages().any(facts::has_edge);
         if jumps && foldable.contains(&id) {
             own.insert(id);
         }
-        if jumps || own.contains(&id) {
+        if jumps || own.contains(&id) || facts::has_edge(node.op()) {
             own.extend(graph.operands(id).into_iter().filter(|operand| foldable.contains(operand)));
         }
     }
+    // What moves elements of constants gives the same numbers, without a copy of them in f64.
+    for &id in graph.order().iter().filter(|&id| foldable.contains(id)) {
+        let as_stored = |operand: &NodeId| graph[*operand].is_const() || own.contains(operand);
+        if moves(graph[id].op()) && facts::is_bare(graph, id) && graph.operands(id).iter().all(as_stored) {
+            own.insert(id);
+        }
+    }
     own
+}
+
+/// Whether the results of an operator are elements that it reads.
+fn moves(op: &Op) -> bool {
+    use Op::{Concat, DepthToSpace, Expand, Gather, GatherElements, GatherNd, Reshape, Slice, Transpose};
+    match op {
+        Concat(_) | DepthToSpace(_) | Expand(_) | Reshape(_) | Slice(_) | Transpose(_) => true,
+        Gather(_) | GatherElements(_) | GatherNd(_) => true,
+        _ => false,
+    }
 }
 
 /// A value, reals in f64 where the node is not evaluated in its own types.
@@ -143,7 +165,7 @@ fn rounded(x: f64, ty: &Type) -> f64 {
 /// What is known of the graph's values.
 struct Folder<'m> {
     module: &'m Module,
-    /// Values of splats, and of evaluated nodes that are still to be read.
+    /// Values of splats, of evaluated nodes that are still to be read, and of drawn constants that several read.
     values: HashMap<NodeId, Known>,
     /// Which nodes are evaluated in their own types.
     own: HashSet<NodeId>,
@@ -170,16 +192,20 @@ impl<'m> Folder<'m> {
         folder
     }
 
-    /// Takes what a node needs from the budgets: operations, bytes for its elements and for those of splats that it
-    /// reads.
-    fn grant(&mut self, id: NodeId) -> Result<(), Mismatch> {
+    /// Takes what a node needs from the budgets: operations, bytes for its elements and for those of constants that it
+    /// reads and that have to be made. What others are waiting for too is made once.
+    fn grant(&mut self, id: NodeId, waiting: &HashMap<NodeId, usize>) -> Result<(), Mismatch> {
         if self.stays_splat(id) {
             return Ok(());
         }
         let graph = &self.module.graph;
         let operands = graph.operands(id);
-        let splats = operands.iter().filter(|operand| self.splat(**operand).is_some());
-        let bytes = splats.chain([&id]).fold(0usize, |sum, &id| sum.saturating_add(graph.ty(id).bytes()));
+        let made = |id: &NodeId| self.splat(*id).is_some() || self.is_drawn(*id);
+        let bytes = operands
+            .iter()
+            .filter(|id| made(id))
+            .chain([&id])
+            .fold(0usize, |sum, &id| sum.saturating_add(graph.ty(id).bytes()));
         let left = self.bytes_left.checked_sub(bytes).ok_or_else(|| {
             let left = self.bytes_left;
             Mismatch(format!("evaluating it takes {bytes} bytes, {left} are left for that"))
@@ -190,7 +216,32 @@ impl<'m> Folder<'m> {
             Mismatch(format!("evaluating it takes {work} operations, {} are left for that", self.work_left))
         })?;
         (self.bytes_left, self.work_left) = (left, work_left);
+        for id in operands {
+            if self.is_drawn(id)
+                && waiting.get(&id) > Some(&1)
+                && let Some(tensor) = self.module.value(id)
+            {
+                self.values.insert(id, Known::Tensor(Arc::unwrap_or_clone(tensor?)));
+            }
+        }
         Ok(())
+    }
+
+    /// Whether a value is a constant whose elements are still to be made: no number for all, and not stored.
+    fn is_drawn(&self, id: NodeId) -> bool {
+        let constant = self.module.graph[id].is_const();
+        constant && !self.values.contains_key(&id) && self.stored(id).is_none()
+    }
+
+    /// The elements of a constant that is stored.
+    fn stored(&self, id: NodeId) -> Option<&'m Tensor> {
+        let node = &self.module.graph[id];
+        match node.op() {
+            Op::Const(Const { init: Init::Weights, .. }) => {
+                self.module.weights.get(node.name()).map(Arc::as_ref)
+            }
+            _ => None,
+        }
     }
 
     fn splat(&self, id: NodeId) -> Option<f64> {
@@ -243,9 +294,10 @@ impl<'m> Folder<'m> {
                 let elements = Data::generated(ty.dtype, ty.elements(), |_| *x)?;
                 Tensor::new(ty.shape.clone(), elements).map(Cow::Owned)
             }
-            None => match self.module.value(id) {
-                Some(tensor) => Ok(Cow::Owned(tensor?.cast(ty.dtype))),
-                None => Err(Mismatch(format!("%{} was not evaluated", self.module.graph[id].name()))),
+            None => match (self.stored(id), self.module.value(id)) {
+                (Some(tensor), _) if tensor.data().dtype() == ty.dtype => Ok(Cow::Borrowed(tensor)),
+                (_, Some(tensor)) => Ok(Cow::Owned(tensor?.cast(ty.dtype))),
+                (_, None) => Err(Mismatch(format!("%{} was not evaluated", self.module.graph[id].name()))),
             },
         }
     }

@@ -14,8 +14,8 @@
 //! convolutions of weights.
 //!
 //! Declines what would take more multiply-adds, as the thin middle of a bottleneck does; groups; a first convolution
-//! with a bias before one that pads, whose border does not see that bias; what would take long to fold; and weights
-//! that would leave their element type.
+//! with a bias before one that pads, whose border does not see that bias; a stride longer than windows may have;
+//! what would take long to fold; and weights that would leave their element type.
 
 use crate::magnitude::{self, Magnitude};
 use crate::{Decline, New, Patch, Rule, Value, facts};
@@ -85,7 +85,7 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let seen = second.dims[1..].iter().product();
     magnitude::check(graph.ty(node).dtype, v.times(w).summed(middle), c.times(w).summed(seen).plus(b))?;
     match second.is_pointwise() {
-        true => Ok(behind(&first, &second)),
+        true => behind(graph, &first, &second),
         false if first.bias.is_some() && second.conv.pad != Pad::ZERO => {
             because(format!("its padding does not see the bias of %{name}"))
         }
@@ -110,16 +110,17 @@ fn linear(graph: &Graph, id: NodeId) -> Result<Linear<'_>, Decline> {
 }
 
 /// The first convolution with a pointwise one behind it.
-fn behind(first: &Linear, second: &Linear) -> Patch {
+fn behind(graph: &Graph, first: &Linear, second: &Linear) -> Result<Patch, Decline> {
     let ([middle, c, h, w], [o, ..]) = (first.dims, second.dims);
+    let (Hw(rows, columns), Hw(down, right)) = (first.conv.stride, second.conv.stride);
+    let conv = Conv { stride: Hw(rows * down, columns * right), ..first.conv.clone() };
+    // Two strides may make one that is too long for a window.
+    Op::from(conv.clone()).infer(&[graph.ty(first.x), &graph.ty(first.w).with_dims([o, c, h, w])?])?;
     let mut new = New::default();
     let v = reshape(&mut new, "v", first.w.into(), [1, middle, c, h * w]);
     let product = new.add("p", Conv::default(), [v, second.w.into()]);
     let weights = reshape(&mut new, "w", product, [o, c, h, w]);
-    let Hw(down, right) = second.conv.stride;
-    let Hw(rows, columns) = first.conv.stride;
-    let stride = Hw(rows * down, columns * right);
-    finish(new, Conv { stride, ..first.conv.clone() }, weights, first, second)
+    Ok(finish(new, conv, weights, first, second))
 }
 
 /// The second convolution with a pointwise one in front of it.

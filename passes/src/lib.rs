@@ -5,8 +5,9 @@
 //! A pass is a rule: a pure function that looks at a graph and answers a [`Patch`], or why there is none. The driver
 //! applies patches. Every pass preserves what the evaluator computes, up to the rounding of folded constants and to
 //! what a header concedes: `flush-denormals` makes weights zero that are too small to count, `drop-softmax` decides
-//! ties that rounding makes, `pad-into-window` takes a window of nothing but NaN for empty. Only `fold-constants`
-//! makes numbers of others; some rules bound what it would make, and decline.
+//! ties that rounding makes, `pad-into-window` takes a window of nothing but NaN for empty and weights that are
+//! computed at run time for finite. Only `fold-constants` makes numbers of others; some rules bound what it would
+//! make, and decline.
 //!
 //! Passes know no file format and no target.
 
@@ -148,11 +149,13 @@ pub const PIPELINE: &[Pass] = &[
 ];
 
 /// Passes that make work for an earlier one where they change something: readers of two transposes that cancel may be
-/// equal to others; what became one convolution may be scaled, and stand in another sum or chain.
-const AGAIN: [(&str, &str); 3] = [
+/// equal to others; what became one convolution may be scaled, and stand in another sum or chain; rules do not look far
+/// into arithmetic on constants, of which folding makes one.
+const AGAIN: [(&str, &str); 4] = [
     ("cancel-transposes", "share-common"),
     ("sum-convolutions", "fold-affine"),
     ("fold-linear-chains", "fold-affine"),
+    ("fold-constants", "fold-linear-chains"),
 ];
 
 /// The pass of that name.

@@ -12,12 +12,19 @@
 //!
 //!     %y = sub %x, %y.mean |> mul %y.scale |> add %y.shift
 //!
+//! Where the stages behind it leave no room for more in a pipe, the arithmetic is a node of its own, `%y.n`, and the
+//! first of them the operator of `%y`.
+//!
+//! Of a channel whose mean is far larger than its deviation, `x * s` and `beta - mean * s` are large and cancel: their
+//! sum is less precise than the difference first would be.
+//!
 //! Never declines: after it there is no batch_norm.
 
 use crate::fold_batch_norm::{scale, shift};
 use crate::{Decline, New, Patch, Rule, Value};
 use cnnc_ir::ops::{Add, Mul, Reshape, Sub};
-use cnnc_ir::{DType, Expr, Module, NodeId, Op, Stage};
+use cnnc_ir::{DType, Expr, LONGEST_PIPE, Module, NodeId, Op, Stage};
+use std::iter::once;
 
 pub(crate) const RULE: Rule = Rule::Node(rule);
 
@@ -43,11 +50,15 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
         Expr::new(Mul, vec![operands[0].into(), scale])
     };
     expr.stages.push(Stage { op: Add.into(), operands: vec![shift] });
-    expr.stages.extend(
-        stages.into_iter().map(|stage| Stage {
-            op: stage.op,
-            operands: stage.operands.into_iter().map(Value::Old).collect(),
-        }),
-    );
+    let mut stages = stages
+        .into_iter()
+        .map(|stage| Stage { op: stage.op, operands: stage.operands.into_iter().map(Value::Old).collect() });
+    if expr.stages.len() + stages.len() > LONGEST_PIPE
+        && let Some(Stage { op, operands }) = stages.next()
+    {
+        let norm = new.add_pipe("n", expr);
+        expr = Expr::new(op, once(norm).chain(operands).collect());
+    }
+    expr.stages.extend(stages);
     Ok(new.becomes(expr))
 }

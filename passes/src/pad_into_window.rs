@@ -6,9 +6,10 @@
 //! A convolution takes zeros. An avg_pool takes zeros that it counts. A max_pool, whose padding takes no part, takes
 //! -inf, and zeros if no element of x is negative and every window holds one.
 //!
-//! Declines another value, a border along other dimensions than the last two, and an avg_pool that would count some
-//! zeros and not others. `%p` may have other readers: then it stays for them. (A max_pool window full of NaN beside
-//! zeros yields -inf where it was 0.)
+//! Declines weights that are not finite, another value, a border along other dimensions than the last two, and an
+//! avg_pool that would count some zeros and not others. `%p` may have other readers: then it stays for them. (A
+//! max_pool window full of NaN beside zeros yields -inf where it was 0. Weights that are not constant are taken to be
+//! finite: a zero times an infinite one would be NaN.)
 
 use crate::{Decline, Patch, Rule, facts};
 use cnnc_ir::attrs::{Hw, Pad};
@@ -30,6 +31,9 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let zeros = padding.value == 0.0;
     match &mut expr.op {
         Op::Conv(_) | Op::AvgPool(_) if !zeros => return because("pads with another value than 0"),
+        Op::Conv(_) if !is_finite(module, expr.operands[1]) => {
+            return because("pads with zeros, which count beside weights that are not finite");
+        }
         Op::Conv(conv) => conv.pad = sum(conv.pad, border),
         Op::AvgPool(pool) => {
             if pool.pad != Pad::ZERO && !pool.count_include_pad {
@@ -70,6 +74,11 @@ fn sum(a: Pad, b: Pad) -> Pad {
         bottom: a.bottom.saturating_add(b.bottom),
         right: a.right.saturating_add(b.right),
     }
+}
+
+/// Whether the elements of a value are finite numbers, as far as constants say.
+fn is_finite(module: &Module, id: NodeId) -> bool {
+    module.magnitudes(id).is_none_or(|of| of.largest.is_finite() && !of.any_nan)
 }
 
 /// Whether the last operator of a node has no negative results.

@@ -37,7 +37,12 @@ impl New {
         op: impl Into<Op>,
         operands: impl IntoIterator<Item = Value>,
     ) -> Value {
-        self.0.push((suffix, Expr::new(op, operands.into_iter().collect())));
+        self.add_pipe(suffix, Expr::new(op, operands.into_iter().collect()))
+    }
+
+    /// Adds a node with stages, named likewise.
+    pub fn add_pipe(&mut self, suffix: &'static str, expr: Expr<Value>) -> Value {
+        self.0.push((suffix, expr));
         Value::New(self.0.len() - 1)
     }
 

@@ -8,13 +8,14 @@
 //! Both are linear and one works along planes, the other across channels: they commute, and the mean of O channels
 //! costs less than that of C > O. The bias stays behind, where no padding dilutes it.
 //!
-//! Declines when the pool has another reader or is a result; when it leaves fewer elements than it reads, for then the
+//! Declines for f16, whose largest number, 65504, the sum over channels of an element may pass where that of means does
+//! not; when the pool has another reader or is a result; when it leaves fewer elements than it reads, for then the
 //! convolution would have more of them; when it reads a border that is a node of its own; and when it reads a
 //! convolution, with which the other would be a chain that has to be looked at again.
 
 use crate::{Decline, New, Patch, Rule, facts};
 use cnnc_ir::ops::{Add, Conv, Reshape};
-use cnnc_ir::{Expr, Module, NodeId, Op};
+use cnnc_ir::{DType, Expr, Module, NodeId, Op};
 
 pub(crate) const RULE: Rule = Rule::Node(rule);
 
@@ -30,6 +31,9 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
     let [o, c, 1, 1] = graph.ty(w).dims()[..] else { return Err(Decline::NoMatch) };
     if conv != Conv::default() || o >= c || !stages.is_empty() {
         return Err(Decline::NoMatch);
+    }
+    if graph.ty(node).dtype == DType::F16 {
+        return Err(Decline::Because("a sum that is not yet a mean may be too large for f16".into()));
     }
     facts::read_once(graph, pool)?;
     let x = graph.operands(pool)[0];

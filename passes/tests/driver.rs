@@ -137,3 +137,62 @@ fn twenty_thousand_nodes_take_no_time() {
     // Some tens of milliseconds; quadratic passes would take minutes.
     assert!(time < Duration::from_secs(5), "{time:?}: {report:#?}");
 }
+
+/// A graph of that many values `%p0`, `%p1`, .., joined and activated.
+fn joined(count: usize, value: impl Fn(usize) -> String) -> String {
+    let mut source = String::from("graph @joined(%x: f32[1,4]) {\n");
+    (0..count).for_each(|i| source += &value(i));
+    let names: Vec<String> = (0..count).map(|i| format!("%p{i}")).collect();
+    let ty = format!("f32[1,{}]", 4 * count);
+    let _ = write!(source, "  %y: {ty} = concat {}, axis=1\n", names.join(", "));
+    let _ = write!(source, "  %z: {ty} = relu %y\n  return %z\n}}\n");
+    source
+}
+
+/// Quadratic, either would take ten seconds.
+#[test]
+fn many_readers_and_many_like_names_take_no_time() {
+    let equal = joined(60_000, |i| format!("  %p{i}: f32[1,4] = tanh %x\n"));
+    let value = |i| format!("  %k{i}: f32[1,4] = const rand({i})\n  %p{i}: f32[1,4] = mul %x, %k{i}\n");
+    for (source, nodes) in [(equal, 4), (joined(12_000, value), 2 + 2 * 12_000)] {
+        let mut module = text::parse(&source).unwrap();
+        let start = Instant::now();
+        let report = run(&mut module, &PassOptions::default(), &mut |_| {}).unwrap();
+        let time = start.elapsed();
+        assert_eq!(module.graph.order().len(), nodes);
+        assert!(time < Duration::from_secs(5), "{time:?}: {report:#?}");
+    }
+}
+
+/// A copy of the table for each reader would take ten seconds.
+#[test]
+fn many_readers_of_a_large_constant_take_no_time() {
+    let table = "  %t: f32[4096,4096] = const rand(1)\n";
+    let value = |i| {
+        let first = if i == 0 { table } else { "" };
+        let slice = format!("%s{i}: f32[1,4] = slice %t, starts=[{i},0], ends=[{},4]", i + 1);
+        format!("{first}  {slice}\n  %p{i}: f32[1,4] = mul %x, %s{i}\n")
+    };
+    let mut module = text::parse(&joined(100, value)).unwrap();
+    let start = Instant::now();
+    let report = run(&mut module, &PassOptions::default(), &mut |_| {}).unwrap();
+    let time = start.elapsed();
+    assert!(!text::print(&module).contains("slice"), "{report:#?}");
+    assert!(time < Duration::from_secs(5), "{time:?}: {report:#?}");
+}
+
+#[test]
+fn a_long_chain_of_convolutions_becomes_one() {
+    let mut source = String::from("graph @chain(%a0: f32[1,4,2,2]) {\n");
+    for i in 0..60 {
+        let _ = write!(
+            source,
+            "  %w{i}: f32[4,4,1,1] = const rand({i})\n  %b{i}: f32[4] = const rand({i})\n  \
+             %a{}: f32[1,4,2,2] = conv %a{i}, %w{i}, %b{i}\n",
+            i + 1
+        );
+    }
+    let mut module = text::parse(&(source + "  return %a60\n}\n")).unwrap();
+    run(&mut module, &options(), &mut |_| {}).unwrap();
+    assert_eq!(module.graph.order().len(), 4, "{}", text::print(&module));
+}

@@ -81,6 +81,31 @@ fn what_jumps_reads_rounded_constants() {
     );
 }
 
+/// In f64 30 * 0.7 - 21 is below 0, and 30 * 0.7 is no whole exponent.
+#[test]
+fn edges_are_where_rounded_constants_are() {
+    for edge in [
+        "%f: f32[] = sqrt %d",
+        "%f: f32[] = sub %e, %k |> sqrt",
+        "%r: f32[] = rsqrt %d\n  %n: f32[] = neg %r\n  %f: f32[] = exp %n",
+        "%r: f32[] = log %d\n  %f: f32[] = exp %r",
+        "%b: f32[] = const splat(-2)\n  %f: f32[] = pow %b, %e",
+        "%o: f32[] = const splat(1)\n  %p: f32[] = sub %o, %d\n  %f: f32[] = acos %p",
+    ] {
+        let lines = format!(
+            "(%x: f32[1]) {{
+  %a: f32[] = const splat(30)
+  %b0: f32[] = const splat(0.7)
+  %k: f32[] = const splat(21)
+  %e: f32[] = mul %a, %b0
+  %d: f32[] = sub %e, %k
+  {edge}
+  %y: f32[1] = add %x, %f"
+        );
+        holds(&lines, &[1.0], 1e-6);
+    }
+}
+
 #[test]
 fn small_numbers_that_guard_stay() {
     holds(
@@ -209,6 +234,20 @@ fn a_batch_norm_of_f16_stays_finite() {
     holds(&normed(Some("0.25"), ["1", "1", "100"]), &[99.0, 100.0, 101.5, 98.0], HALF);
     holds(&normed(None, ["0", "1", "255"]), &[255.0], HALF);
     holds(&normed(None, ["1", "1.3", "100"]), &[99.0, 100.0, 101.5, 98.0], HALF);
+}
+
+/// Zeros of a border make NaN of weights that are not finite.
+#[test]
+fn a_border_meets_infinite_weights() {
+    for weight in ["inf", "nan"] {
+        let lines = format!(
+            "(%x: f32[1,1,2,2]) {{
+  %w: f32[1,1,3,3] = const [{weight},1,1,1,1,1,1,1,1]
+  %p: f32[1,1,4,4] = pad %x, before=[0,0,1,1], after=[0,0,1,1]
+  %y: f32[1,1,2,2] = conv %p, %w"
+        );
+        holds(&lines, &[0.5, -1.0, 2.0], 0.0);
+    }
 }
 
 /// Ordinary numbers are folded: in f32 always, in f16 where they fit.

@@ -80,7 +80,7 @@ pub struct Stage<V = NodeId> {
 }
 
 /// The most stages of a pipe: a kernel keeps an address for each.
-const LONGEST: usize = 64;
+pub const LONGEST_PIPE: usize = 64;
 
 /// What a node computes: an operator, its operands, and the stages its result runs through.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,6 +163,8 @@ pub struct Graph {
     inputs: Vec<NodeId>,
     outputs: Vec<NodeId>,
     names: HashMap<Name, NodeId>,
+    /// Where [`Graph::fresh_name`] goes on: of a name that was wished for again, no smaller number is free.
+    numbers: HashMap<Name, usize>,
 }
 
 impl Graph {
@@ -175,6 +177,7 @@ impl Graph {
             inputs: Vec::new(),
             outputs: Vec::new(),
             names: HashMap::new(),
+            numbers: HashMap::new(),
         }
     }
 
@@ -264,18 +267,29 @@ impl Graph {
     }
 
     /// A name that no node has yet, as near to the wish as can be.
-    pub fn fresh_name(&self, wish: &str) -> Name {
+    pub fn fresh_name(&mut self, wish: &str) -> Name {
         let wish = Name::sanitized(wish);
         if !self.names.contains_key(&wish) {
             return wish;
         }
-        let mut n = 2;
+        let number = self.numbers.entry(wish.clone()).or_insert(2);
         loop {
-            let name = Name(format!("{wish}.{n}").into());
+            let name = Name(format!("{wish}.{number}").into());
             if !self.names.contains_key(&name) {
                 return name;
             }
-            n += 1;
+            *number += 1;
+        }
+    }
+
+    /// Lets another node have that name.
+    fn free(&mut self, name: &Name) {
+        self.names.remove(name);
+        if let Some((wish, number)) = name.0.rsplit_once('.')
+            && let Ok(number) = number.parse::<usize>()
+            && let Some(first) = self.numbers.get_mut(&Name(wish.into()))
+        {
+            *first = (*first).min(number.max(2));
         }
     }
 
@@ -404,7 +418,7 @@ impl Graph {
     pub fn infer(&self, expr: &Expr) -> Result<Type, Mismatch> {
         let ty = self.infer_op(&expr.op, &expr.operands.iter().map(|&o| self.ty(o)).collect::<Vec<_>>())?;
         let count = expr.stages.len();
-        require!(count <= LONGEST, "a pipe of {count} stages, the most are {LONGEST}");
+        require!(count <= LONGEST_PIPE, "a pipe of {count} stages, the most are {LONGEST_PIPE}");
         expr.stages.iter().try_fold(ty, |ty, stage| {
             require!(
                 stage.op.is_elementwise(),
@@ -437,29 +451,33 @@ impl Graph {
         self.outputs = outputs;
     }
 
-    /// Puts `new` in the place of `old` for every reader and result; `old` stays, unread. Types must be
-    /// equal.
-    pub fn replace_uses(&mut self, old: NodeId, new: NodeId) -> Result<(), Mismatch> {
-        require!(
-            self.ty(old) == self.ty(new),
-            "%{} of type {} cannot stand for {}",
-            self[new].name,
-            self.ty(new),
-            self.ty(old)
-        );
-        let edges: Vec<_> = self
-            .nodes
-            .edges_directed(old.0, Direction::Outgoing)
-            .map(|e| (e.id(), e.target(), *e.weight()))
-            .collect();
-        for (edge, reader, slot) in edges {
-            self.nodes.remove_edge(edge);
-            self.nodes.add_edge(new.0, reader, slot);
+    /// Puts the second of each pair in the place of the first for every reader and result; the first stays, unread.
+    /// Types must be equal, and none be both a first and a second.
+    pub fn replace_uses(&mut self, pairs: &[(NodeId, NodeId)]) -> Result<(), Mismatch> {
+        let mut uses = Vec::new();
+        for &(old, new) in pairs {
+            require!(
+                self.ty(old) == self.ty(new),
+                "%{} of type {} cannot stand for {}",
+                self[new].name,
+                self.ty(new),
+                self.ty(old)
+            );
+            let edges = self.nodes.edges_directed(old.0, Direction::Outgoing);
+            uses.push((new, edges.map(|e| (e.id(), e.target(), *e.weight())).collect::<Vec<_>>()));
         }
-        for output in &mut self.outputs {
-            if *output == old {
-                *output = new;
+        // petgraph finds an edge from the newest on.
+        for (edge, ..) in uses.iter().rev().flat_map(|(_, edges)| edges) {
+            self.nodes.remove_edge(*edge);
+        }
+        for (new, edges) in uses {
+            for (_, reader, slot) in edges {
+                self.nodes.add_edge(new.0, reader, slot);
             }
+        }
+        let pairs: HashMap<NodeId, NodeId> = pairs.iter().copied().collect();
+        for output in &mut self.outputs {
+            *output = pairs.get(output).copied().unwrap_or(*output);
         }
         Ok(())
     }
@@ -473,7 +491,7 @@ impl Graph {
         );
         require!(!self.inputs.contains(&id), "%{} is an input of the graph", self[id].name);
         if let Some(node) = self.nodes.remove_node(id.0) {
-            self.names.remove(&node.name);
+            self.free(&node.name);
         }
         if let Some(place) = self.order.iter().position(|&n| n == id) {
             self.order.remove(place);
@@ -484,9 +502,9 @@ impl Graph {
     /// Keeps the nodes for which `keep` holds; those dropped must not be read by those kept.
     pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
         // petgraph finds an edge from the newest on.
-        for &id in self.order.iter().rev().filter(|&&id| !keep(id)) {
+        for id in self.order.clone().into_iter().rev().filter(|&id| !keep(id)) {
             if let Some(node) = self.nodes.remove_node(id.0) {
-                self.names.remove(&node.name);
+                self.free(&node.name);
             }
         }
         let nodes = &self.nodes;
@@ -497,7 +515,7 @@ impl Graph {
     pub fn rename(&mut self, id: NodeId, name: Name) -> Result<(), Mismatch> {
         require!(!self.names.contains_key(&name), "%{name} is defined twice");
         let old = std::mem::replace(&mut self.nodes[id.0].name, name.clone());
-        self.names.remove(&old);
+        self.free(&old);
         self.names.insert(name, id);
         Ok(())
     }

@@ -19,7 +19,7 @@ mod types;
 pub mod verify;
 
 pub use error::{Mismatch, ValueError};
-pub use graph::{Expr, Graph, Name, Node, NodeId, Stage};
+pub use graph::{Expr, Graph, LONGEST_PIPE, Name, Node, NodeId, Stage};
 pub use half::f16;
 pub use module::{Magnitudes, Module, Weights};
 pub use ops::{Cost, Op, Operator};

@@ -1,4 +1,5 @@
-//! Edits of a graph leave every operand where it is read, and take no longer for a value that many read.
+//! Edits of a graph leave every operand where it is read, and take no longer for a value that many read, or for a name
+//! that many wish for.
 
 use cnnc_ir::ops::{Add, Relu, Select};
 use cnnc_ir::{DType, Expr, Graph, NodeId, Op, Stage, Type};
@@ -55,4 +56,25 @@ fn many_readers_of_one_value() {
     graph.retain(|id| inputs.contains(&id));
     assert!(graph.readers(x).next().is_none());
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+/// A name is the first that is free, also where nodes have gone.
+#[test]
+fn many_wishes_for_one_name() {
+    let (mut graph, [_, x, _]) = inputs();
+    let start = Instant::now();
+    let mut nodes = Vec::new();
+    for n in 1..=20_000 {
+        let name = graph.fresh_name("v");
+        assert_eq!(name.as_str(), if n == 1 { "v".to_string() } else { format!("v.{n}") });
+        nodes.push(graph.add(name.as_str(), Expr::new(Relu, vec![x])).unwrap());
+    }
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    graph.remove(nodes[6]).unwrap();
+    assert_eq!(graph.fresh_name("v").as_str(), "v.7");
+    let name = graph.fresh_name("w");
+    graph.rename(nodes[4], name).unwrap();
+    assert_eq!(graph.fresh_name("v").as_str(), "v.5");
+    graph.retain(|id| !nodes[1..4].contains(&id));
+    assert_eq!(graph.fresh_name("v").as_str(), "v.2");
 }

@@ -246,8 +246,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A name that no node has yet. The graph would try one suffix after another, which for a file of equal
-    /// names takes quadratic time.
+    /// A name that no node has yet: of the n-th wish for one, that with `.n`, whichever nodes were renamed since.
     fn fresh(&mut self, wish: &str) -> Name {
         let wish = Name::sanitized(wish);
         let count = self.wishes.entry(wish.clone()).or_insert(0);
