@@ -4,7 +4,8 @@
 //!         = (X - mean) / sqrt(var + epsilon) * scale + B
 //!
 //! In training, from opset 14 on, the statistics are those of X itself, and two more outputs are what they make
-//! of the given ones: `mean * momentum + mean of X * (1 - momentum)`, and the same of the variance.
+//! of the given ones: `mean * momentum + mean of X * (1 - momentum)`, and the same of the variance. From opset 7 to
+//! 13 a node trains where it has any output but Y.
 //!
 //! Operands of several types meet in f32, or in f64 where one is of that type; so does training in f16.
 //!
@@ -26,6 +27,7 @@ pub(super) fn batch_normalization(node: &mut Node) -> Outcome {
     }
     let training = match node.opset {
         ..7 => !node.attributes.flag("is_test")?.unwrap_or(false),
+        7..14 => node.outputs.iter().skip(1).any(|name| !name.is_empty()),
         _ => node.attributes.flag("training_mode")?.unwrap_or(false),
     };
     if training {

@@ -1,7 +1,7 @@
 //! What is refused, and how it is said.
 
 use super::Value::{Float, Int, Ints, Text};
-use super::{Model, counting, tensor, value_info};
+use super::{Attribute, Model, counting, tensor, value_info};
 use crate::onnx::{ImportOptions, import};
 use cnnc_ir::Tensor;
 use onnx_protobuf::{FunctionProto, OperatorSetIdProto};
@@ -85,13 +85,17 @@ fn inputs_are_counted() {
 fn optional_outputs_may_stand_there_but_not_be_read() {
     let one = || tensor(&[1], &[1.0f32]);
     let names = ["scale", "shift", "mean", "var"];
-    let model = names.iter().fold(Model::new(7).input("x", &[2, 1]), |model, name| model.weight(name, one()));
-    let norm = model.node(
-        "BatchNormalization",
-        &["x", "scale", "shift", "mean", "var"],
-        &["a", "statistics"],
-        &[("epsilon", Float(0.0))],
-    );
+    let norm = |opset, attributes: &[Attribute]| {
+        let model = Model::new(opset).input("x", &[2, 1]);
+        let model = names.iter().fold(model, |model, name| model.weight(name, one()));
+        let operands = ["x", "scale", "shift", "mean", "var"];
+        model.node("BatchNormalization", &operands, &["a", "statistics"], attributes)
+    };
+    // From opset 7 to 13 a second output means training.
+    for opset in [7, 9, 13] {
+        assert!(problem(&norm(opset, &[]).output("a")).contains("training is not supported before opset 14"));
+    }
+    let norm = norm(6, &[("epsilon", Float(0.0)), ("is_test", Int(1))]);
     let unread = norm.clone().node("Relu", &["a"], &["y"], &[]).output("y");
     assert_eq!(unread.result(&[tensor(&[2, 1], &[0.0f32, 3.0])]).1, [0.0, 3.0]);
     let read = norm.clone().node("Relu", &["statistics"], &["y"], &[]).output("y");
