@@ -183,11 +183,12 @@ fn names_are_unique_in_the_file_and_legal_in_the_graph() {
 }
 
 #[test]
-fn outputs_may_be_inputs_and_weights_but_must_exist_once() {
+fn outputs_may_be_inputs_and_weights_and_stand_there_twice() {
     let model = Model::new(13).input("x", &[1]).weight("w", tensor(&[1], &[7.0f32]));
     let through = model.clone().output("x").output("w").run(&[counting(&[1])]);
     assert_eq!(through.iter().map(|t| t.data().to_f64()).collect::<Vec<_>>(), [[1.0], [7.0]]);
-    assert!(problem(&model.clone().output("x").output("x")).contains(r#"output "x" stands there twice"#));
+    let twice = model.clone().output("x").output("x").run(&[counting(&[1])]);
+    assert_eq!(twice.iter().map(|t| t.data().to_f64()).collect::<Vec<_>>(), [[1.0], [1.0]]);
     assert!(problem(&model.clone().output("y")).contains(r#"output "y" is defined nowhere"#));
     assert!(problem(&model).contains("the graph has no outputs"));
 }
@@ -215,7 +216,7 @@ fn what_stands_around_the_graph_is_checked() {
     };
     assert_eq!(
         changed(|m| m.0.opset_import[0].version = 29),
-        "E_UNSUPPORTED: opset 29 is newer than 28, the last one known"
+        "E_UNSUPPORTED: opset 29 is newer than 28, the last one known; help: export it with opset 28 or older"
     );
     assert_eq!(changed(|m| m.0.opset_import.clear()), "E_MODEL: no operator set of ONNX is imported");
     let again = OperatorSetIdProto { domain: "ai.onnx".into(), version: 13, ..Default::default() };
@@ -224,8 +225,27 @@ fn what_stands_around_the_graph_is_checked() {
     assert_eq!(problem(&twice), r#"E_MODEL: the operator set of domain "" is imported twice"#);
     assert_eq!(changed(|m| m.0.ir_version = -1), "E_MODEL: ir_version=-1 is none of ONNX's");
     assert_eq!(changed(|m| m.0.graph = None.into()), "E_MODEL: the file holds no graph");
-    let function = changed(|m| m.0.functions.push(FunctionProto { name: "F".into(), ..Default::default() }));
-    assert_eq!(function, r#"E_UNSUPPORTED: functions are not supported, the model defines "F""#);
+}
+
+#[test]
+fn functions_are_refused_where_they_are_called() {
+    let mut model = Model::new(13).input("x", &[1]).node("Relu", &["x"], &["y"], &[]).output("y");
+    let function = |name: &str, domain: &str| FunctionProto {
+        name: name.into(),
+        domain: domain.into(),
+        ..Default::default()
+    };
+    model.0.functions.extend([function("F", "my"), function("Relu", "my")]);
+    assert_eq!(model.result(&[counting(&[1])]).1, [1.0]);
+    for (name, domain) in [("F", "my"), ("Relu", "ai.onnx")] {
+        let mut model = model.clone();
+        model.0.functions.push(function(name, domain));
+        let node = &mut model.0.graph.mut_or_insert_default().node[0];
+        (node.op_type, node.domain) = (name.into(), domain.replace("ai.onnx", ""));
+        let problem = problem(&model);
+        assert!(problem.contains("the node calls a function of the model; help: "), "{problem}");
+        assert!(problem.contains("onnx.inliner.inline_local_functions"), "{problem}");
+    }
 }
 
 #[test]
