@@ -193,6 +193,17 @@ fn integers_are_resized_to_integers() {
 }
 
 #[test]
+fn one_dimension_is_one_channel() {
+    let numbers = [2.0f32, 1.0, 1.0, 4.0].map(|number| tensor(&[1], &[number]));
+    let norm = |opset, training: &[Attribute]| {
+        let attributes = [&[("epsilon", Float(0.0))], training].concat();
+        one(opset, "BatchNormalization", &[2], &numbers, &attributes).result(&[tensor(&[2], &[3.0f32, 7.0])])
+    };
+    assert_eq!(norm(9, &[]), (vec![2], vec![3.0, 7.0]));
+    assert_eq!(norm(15, &[("training_mode", Int(1))]), (vec![2], vec![-1.0, 3.0]));
+}
+
+#[test]
 fn auto_pad_puts_the_odd_element_behind_or_in_front() {
     let pool = |auto: &str| {
         let attributes = [("kernel_shape", Ints(&[2])), ("strides", Ints(&[2])), ("auto_pad", Text(auto))];
