@@ -52,7 +52,7 @@ fn rule(module: &Module, node: NodeId) -> Result<Patch, Decline> {
         _ => return Err(Decline::NoMatch),
     }
     expr.operands[0] = x;
-    // A pool cannot pad by a whole kernel, and one that rounds up drops a last window that starts in its padding.
+    // A pool cannot pad by a whole window, and one that rounds up drops a last window that starts in its padding.
     match graph.infer(&expr) {
         Ok(ty) if ty == *graph.ty(node) => Ok(Patch::becomes(expr)),
         _ => because("pads by more than the windows can take"),

@@ -28,6 +28,7 @@ fn max_pools() {
     pool("max_pool", (12, 40), (12, 40), "kernel=5, pad=2");
     pool("max_pool", (7, 30), (6, 28), "kernel=3x4, pad=[0,1,1,0]");
     pool("max_pool", (9, 9), (6, 4), "kernel=2x3, dilation=3x2, stride=1x2, pad=[0,1,0,1], ceil=true");
+    pool("max_pool", (9, 8), (13, 8), "kernel=3x2, dilation=2x4, pad=[4,2,4,2]");
 }
 
 #[test]
@@ -42,6 +43,7 @@ fn mean_pools() {
         pool((12, 40), (12, 40), "kernel=5, pad=2");
         pool((7, 30), (6, 28), "kernel=3x4, pad=[0,1,1,0]");
         pool((8, 8), (5, 5), "kernel=3, stride=2, pad=1, ceil=true");
+        pool((9, 8), (13, 8), "kernel=3x2, dilation=2x4, pad=[4,2,4,2]");
     }
 }
 

@@ -4,8 +4,8 @@
 //! poisoned, and nodes that read a poisoned value are skipped. Weights leave the messages one by one as they
 //! become tensors, so that they lie in memory once.
 //!
-//! Refused: operator sets beyond those known, functions, training, sparse weights, names defined twice or
-//! never, cycles, models without outputs.
+//! Refused: operator sets beyond those known, nodes that call functions of the model, training, sparse weights,
+//! names defined twice or never, cycles, models without outputs.
 
 use super::attributes::Attributes;
 use super::builder::Builder;
@@ -33,6 +33,8 @@ enum Value {
 struct Importer {
     builder: Builder,
     opset: i64,
+    /// The functions that the model defines: domains and names.
+    functions: HashSet<(String, String)>,
     values: HashMap<String, Value>,
     problems: Vec<Diagnostic>,
     /// Whether the extents that the file declares for outputs count.
@@ -50,8 +52,15 @@ pub(super) fn import(
     };
     let opset = check_model(&model).map_err(|fault| vec![fault.into()])?;
     let builder = Builder::new(&graph.name, folder, options);
-    let mut importer =
-        Importer { builder, opset, values: HashMap::new(), problems: Vec::new(), declared_shapes: true };
+    let functions = model.functions.into_iter().map(|f| (plain_domain(&f.domain).to_string(), f.name));
+    let mut importer = Importer {
+        builder,
+        opset,
+        functions: functions.collect(),
+        values: HashMap::new(),
+        problems: Vec::new(),
+        declared_shapes: true,
+    };
     match importer.graph(graph, options) {
         Ok(outputs) if importer.problems.is_empty() => Ok(importer.builder.finish(outputs)),
         Ok(_) => Err(importer.problems),
@@ -66,26 +75,26 @@ pub(super) fn import(
 fn check_model(model: &ModelProto) -> Result<i64, Fault> {
     let ir = model.ir_version;
     ensure!(ir >= 1, E_MODEL, "ir_version={ir} is none of ONNX's");
-    ensure!(ir <= NEWEST_IR, E_UNSUPPORTED, "ir_version={ir} is newer than {NEWEST_IR}, the last one known");
+    check_newest("ir_version", ir, NEWEST_IR)?;
     ensure!(model.training_info.is_empty(), E_UNSUPPORTED, "training is not supported");
-    if let Some(function) = model.functions.first() {
-        let name = quoted(&function.name);
-        fail!(E_UNSUPPORTED, "functions are not supported, the model defines {name}");
-    }
     let mut domains = HashMap::new();
     for import in &model.opset_import {
-        let domain = if import.domain == "ai.onnx" { "" } else { import.domain.as_str() };
+        let domain = plain_domain(&import.domain);
         let twice = domains.insert(domain, import.version).is_some();
         ensure!(!twice, E_MODEL, "the operator set of domain {} is imported twice", quoted(domain));
     }
     let opset = *domains.get("").ok_or_else(|| fault!(E_MODEL, "no operator set of ONNX is imported"))?;
     ensure!(opset >= 1, E_MODEL, "opset {opset} is none of ONNX's");
-    ensure!(
-        opset <= NEWEST_OPSET,
-        E_UNSUPPORTED,
-        "opset {opset} is newer than {NEWEST_OPSET}, the last one known"
-    );
+    check_newest("opset", opset, NEWEST_OPSET)?;
     Ok(opset)
+}
+
+fn check_newest(what: &str, version: i64, newest: i64) -> Result<(), Fault> {
+    if version <= newest {
+        return Ok(());
+    }
+    let newer = fault!(E_UNSUPPORTED, "{what} {version} is newer than {newest}, the last one known");
+    Err(newer.with_help(format!("export it with {what} {newest} or older")))
 }
 
 impl Importer {
@@ -133,9 +142,8 @@ impl Importer {
             self.intermediate(info);
         }
         let mut outputs = Vec::with_capacity(graph.output.len());
-        let mut names = HashSet::new();
         for output in &graph.output {
-            match self.output(output, names.insert(&output.name)) {
+            match self.output(output) {
                 Ok(Some(id)) => outputs.push(id),
                 Ok(None) => {}
                 Err(fault) => self.problems.push(fault.into()),
@@ -188,7 +196,7 @@ impl Importer {
 
     /// Imports a node and defines its outputs.
     fn node(&mut self, index: usize, mut node: NodeProto) -> Result<(), Fault> {
-        let outcome = match import_function(&node) {
+        let outcome = match self.import_function(&node) {
             Ok(_) if self.reads_poison(&node) => return self.poison(&node),
             Ok(function) => self.run(function, &mut node),
             Err(fault) => Err(fault),
@@ -206,6 +214,21 @@ impl Importer {
             self.define(name, value)?;
         }
         Ok(())
+    }
+
+    /// The function that imports nodes of this operator.
+    fn import_function(&self, node: &NodeProto) -> Result<fn(&mut Node) -> Outcome, Fault> {
+        let domain = plain_domain(&node.domain);
+        if self.functions.contains(&(domain.to_string(), node.op_type.clone())) {
+            return Err(fault!(E_UNSUPPORTED, "the node calls a function of the model")
+                .with_help("onnx.inliner.inline_local_functions puts nodes in place of such calls"));
+        }
+        let function = match domain {
+            "" => ops::function(&node.op_type),
+            "com.microsoft" => ops::microsoft_function(&node.op_type),
+            _ => None,
+        };
+        function.ok_or_else(|| fault!(E_UNSUPPORTED, "the operator is not supported"))
     }
 
     fn run(&mut self, function: fn(&mut Node) -> Outcome, node: &mut NodeProto) -> Outcome {
@@ -250,10 +273,9 @@ impl Importer {
         }
     }
 
-    /// The node of an output; `first` says whether no output before has this name.
-    fn output(&mut self, info: &ValueInfoProto, first: bool) -> Result<Option<NodeId>, Fault> {
+    /// The node of an output.
+    fn output(&mut self, info: &ValueInfoProto) -> Result<Option<NodeId>, Fault> {
         let name = quoted(&info.name);
-        ensure!(first, E_MODEL, "output {name} stands there twice");
         let id = match self.values.get(&info.name) {
             Some(Value::Node(id)) => *id,
             Some(Value::Poisoned) => return Ok(None),
@@ -278,7 +300,7 @@ impl Importer {
     }
 
     fn fail(&mut self, fault: Fault, index: usize, node: &NodeProto) {
-        let op = match is_onnx(&node.domain) {
+        let op = match plain_domain(&node.domain).is_empty() {
             true => shown(&node.op_type),
             false => format!("{}, domain {}", shown(&node.op_type), shown(&node.domain)),
         };
@@ -286,18 +308,9 @@ impl Importer {
     }
 }
 
-/// The function that imports nodes of this operator.
-fn import_function(node: &NodeProto) -> Result<fn(&mut Node) -> Outcome, Fault> {
-    let function = match &node.domain[..] {
-        domain if is_onnx(domain) => ops::function(&node.op_type),
-        "com.microsoft" => ops::microsoft_function(&node.op_type),
-        _ => None,
-    };
-    function.ok_or_else(|| fault!(E_UNSUPPORTED, "the operator is not supported"))
-}
-
-fn is_onnx(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
+/// A domain by one name: that of ONNX has two.
+fn plain_domain(domain: &str) -> &str {
+    if domain == "ai.onnx" { "" } else { domain }
 }
 
 /// Where a node stands: its index, and its name or that of its first output.

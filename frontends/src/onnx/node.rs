@@ -73,7 +73,7 @@ impl Node<'_> {
     pub(super) fn constant(&mut self, name: &str, id: NodeId) -> Result<Arc<Tensor>, Fault> {
         self.builder.value(id)?.ok_or_else(|| {
             fault!(E_UNSUPPORTED, "input {name} is computed at run time, it must be a constant")
-                .with_help("fix the shapes of the inputs, or freeze the input that it comes from")
+                .with_help("fix the shapes of the inputs, or make the input it comes from an initializer")
         })
     }
 

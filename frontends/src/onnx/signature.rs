@@ -1,10 +1,11 @@
 //! The types of a model's inputs: every dimension bound to a number.
 //!
-//!     --shape, --freeze   bind an input, and with it the symbols that the file gives to its dimensions
-//!     --batch N           binds symbolic first dimensions; without it they are 1 in inputs of rank 2 or more
+//!     --shape     binds an input, and with it the symbols that the file gives to its dimensions
+//!     --batch N   binds symbolic first dimensions; without it they are 1 in inputs of rank 2 or more
 //!
-//! One symbol means one number wherever it stands. An extent of -1, which some exporters write, is a dimension without
-//! a name; any other below 0 is refused.
+//! A tensor in place of an input ([`ImportOptions::freeze`]) binds it as its shape would. One symbol means one number
+//! wherever it stands. An extent of -1, which some exporters write, is a dimension without a name; any other below 0 is
+//! refused.
 //!
 //! Refused: names that C cannot write, dimensions that stay unbound, bindings that contradict the file or
 //! each other, and those that bind nothing.
@@ -191,7 +192,7 @@ pub(super) fn bind(
             if given != ty {
                 let declared = input.written();
                 return Err(fault!(E_MODEL, "input {name} is declared {declared}, frozen to {given}")
-                    .with_help("freeze it to a tensor of the declared type"));
+                    .with_help("give a tensor of the declared type"));
             }
         }
         Ok(ty)

@@ -8,7 +8,7 @@
 //!
 //! Operand and rules are those of `max_pool`: x `[N, C, H, W]`. (C1) x is of numbers and of rank 4. (C2) H
 //! and W are positive. And the rules of [windows](super::Window): (W1) kernel, stride and dilation are
-//! positive, (W2) a window fits, (W3) the padding on each side is smaller than the kernel.
+//! positive, (W2) a window fits, (W3) the padding on each side is smaller than what a window spans.
 
 use super::elementwise::with_scalar;
 use super::window::pool;

@@ -10,7 +10,7 @@
 //!
 //! (C1) x is real and of rank 4. (C2) H and W are positive. And the rules of [windows](super::Window): (W1)
 //! kernel, stride and dilation are positive, (W2) a window fits, (W3) the padding on each side is smaller
-//! than the kernel.
+//! than what a window spans.
 
 use super::window::pool;
 use super::{Cost, Operator, Window};

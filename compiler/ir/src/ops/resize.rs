@@ -23,8 +23,9 @@
 //!
 //! An index beyond an edge means the edge; with `exclude_outside` it has no share, and the others make up
 //! for it. With `antialias` and s < 1 the shares are f((k - t) * s), over their sum, of 1 / s times as many.
-//! Coordinates are computed in f32, as ONNX Runtime does, so that both precisions of the evaluator and every
-//! code pick the same elements.
+//! Coordinates are computed in f32, those of `half_pixel_symmetric` in f64 and rounded, as ONNX Runtime does,
+//! so that both precisions of the evaluator and every code pick the same elements. A fraction of t within 1e-6
+//! of a half counts as one: what is meant to be a half is often rounded beside it.
 //!
 //! (C1) scales and sizes have one entry for each dimension of x, crop two, or none without
 //! `coordinate=crop`; all are finite, scales positive, sizes not negative. (C2) x has elements where the
@@ -36,6 +37,9 @@ use crate::attrs::{Attrs, Keyword, keyword};
 use crate::error::require;
 use crate::tensor::with_real;
 use crate::{Mismatch, Real, Shape, Tensor, Type};
+
+/// How far from a half the fraction of a coordinate may be that counts as one, that of ONNX Runtime.
+const TIE: f32 = 1e-6;
 
 /// How an element of the result is made from those around its coordinate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -333,8 +337,8 @@ impl Resize {
     fn nearest(&self, t: f32, extent: usize) -> usize {
         // A half added to the coordinate itself would be rounded.
         let rounded = match self.nearest {
-            NearestMode::RoundPreferFloor => t.floor() + f32::from(t - t.floor() > 0.5),
-            NearestMode::RoundPreferCeil => t.floor() + f32::from(t - t.floor() >= 0.5),
+            NearestMode::RoundPreferFloor => t.floor() + f32::from(t - t.floor() > 0.5 + TIE),
+            NearestMode::RoundPreferCeil => t.floor() + f32::from(t - t.floor() >= 0.5 - TIE),
             NearestMode::Floor => t.floor(),
             NearestMode::Ceil => t.ceil(),
         };
@@ -376,7 +380,9 @@ impl Resize {
         match self.coordinate {
             Coordinate::HalfPixel => (i + 0.5) / scale - 0.5,
             Coordinate::HalfPixelSymmetric => {
-                n / 2.0 * (1.0 - size as f32 / length) + (i + 0.5) / scale - 0.5
+                // Not the rounded length: it would move elements that lie on a coordinate of ONNX Runtime.
+                let offset = n / 2.0 * (1.0 - size as f32 / (n * scale));
+                (f64::from(offset) + (f64::from(i) + 0.5) / f64::from(scale) - 0.5) as f32
             }
             Coordinate::PytorchHalfPixel if size == 1 => 0.0,
             Coordinate::PytorchHalfPixel => (i + 0.5) / scale - 0.5,

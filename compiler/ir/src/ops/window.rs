@@ -5,7 +5,7 @@
 //! `ceil` rounded up without a last window that would start behind the extent, in the padding.
 //!
 //! (W1) kernel, stride and dilation are positive and at most [`LARGEST`]. (W2) one window at least fits.
-//! (W3) pools only: the padding on each side is smaller than the kernel.
+//! (W3) pools only: the padding on each side is smaller than what a window spans, `(kernel - 1) * dilation + 1`.
 
 use crate::attrs::{Hw, Pad};
 use crate::error::{mismatch, require};
@@ -89,11 +89,12 @@ impl Window {
         require!(x.rank() == 4, "(C1): x {x} must be of rank 4");
         let [rows, columns] = self.infer(x)?;
         let Pad { top, left, bottom, right } = self.pad;
-        let Hw(kh, kw) = self.kernel;
+        let is_narrow = |side: Sliding| side.span().is_some_and(|span| side.before.max(side.after) < span);
         require!(
-            top.max(bottom) < kh && left.max(right) < kw,
-            "(W3): padding [{top},{left},{bottom},{right}] is not smaller than the {} kernel",
-            self.kernel
+            self.over(x.dims()[2], x.dims()[3]).into_iter().all(is_narrow),
+            "(W3): padding [{top},{left},{bottom},{right}] is not smaller than the {} kernel with dilation {}",
+            self.kernel,
+            self.dilation
         );
         require!(x.dims()[2] > 0 && x.dims()[3] > 0, "(C2): the planes of x {x} have no elements");
         x.with_dims([x.dims()[0], x.dims()[1], rows, columns])
@@ -135,12 +136,16 @@ pub(super) fn pool<T: Element, A: Copy + Sync, R: Element + Default>(
 }
 
 impl Sliding {
+    /// Elements from the first tap of a window to the last; `None` when they are none or too many to count.
+    fn span(&self) -> Option<usize> {
+        self.kernel.checked_sub(1)?.checked_mul(self.dilation)?.checked_add(1)
+    }
+
     /// How many windows there are; `None` when none fits or they are too many to count.
     pub fn count(&self) -> Option<usize> {
-        let reach = self.kernel.checked_sub(1)?.checked_mul(self.dilation)?.checked_add(1)?;
         let padded = self.extent.checked_add(self.before)?.checked_add(self.after)?;
         let spare = if self.ceil { self.stride.checked_sub(1)? } else { 0 };
-        let last = padded.checked_add(spare)?.checked_sub(reach)?.checked_div(self.stride)?;
+        let last = padded.checked_add(spare)?.checked_sub(self.span()?)?.checked_div(self.stride)?;
         let behind = self.ceil && last.checked_mul(self.stride)? >= self.extent.checked_add(self.before)?;
         if behind { (last > 0).then_some(last) } else { last.checked_add(1) }
     }

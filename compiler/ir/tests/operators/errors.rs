@@ -115,13 +115,13 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "avg_pool %x, kernel=2x3, pad=[0,2,2,0]",
-        "avg_pool: (W3): padding [0,2,2,0] is not smaller than the 2x3 kernel",
+        "avg_pool: (W3): padding [0,2,2,0] is not smaller than the 2x3 kernel with dilation 1x1",
     ),
     ("avg_pool %n, kernel=1", "avg_pool: (C1): x i64[2,3] is not real"),
     ("max_pool %t, kernel=1", "max_pool: (C1): x bool[2,3] is not of numbers"),
     (
         "arg_max_pool %x, kernel=2, pad=2",
-        "arg_max_pool: (W3): padding [2,2,2,2] is not smaller than the 2x2 kernel",
+        "arg_max_pool: (W3): padding [2,2,2,2] is not smaller than the 2x2 kernel with dilation 1x1",
     ),
     ("reduce_sum %t, axes=[0]", "reduce_sum: (C1): x bool[2,3] is not of numbers"),
     ("reduce_mean %m", "reduce_mean: (C2): no axes are given"),

@@ -3,6 +3,7 @@
 use super::{NAN, check, exact, value_of};
 use cnnc_ir::DType;
 use cnnc_ir::eval::Precision;
+use cnnc_ir::ops::{Coordinate, NearestMode, Resize};
 
 #[test]
 fn moving_elements() {
@@ -117,8 +118,9 @@ fn resize_nearest() {
     );
     row("coordinate=asymmetric, nearest=floor, scales=[1,4]", 8, &[1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
     row("coordinate=asymmetric, nearest=ceil, scales=[1,4]", 8, &[1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
-    // Coordinates 0, 0.16666666, 0.3333333, 0.49999997: the last and a half are 1 in f32.
-    row("coordinate=asymmetric, nearest=round_prefer_ceil, scales=[1,6.0000005]", 4, &[1.0, 1.0, 1.0, 1.0]);
+    // The last coordinate is 0.49999997, which counts as a half, then 0.49999166, which does not.
+    row("coordinate=asymmetric, nearest=round_prefer_ceil, scales=[1,6.0000005]", 4, &[1.0, 1.0, 1.0, 2.0]);
+    row("coordinate=asymmetric, nearest=round_prefer_ceil, scales=[1,6.0001]", 4, &[1.0, 1.0, 1.0, 1.0]);
     // Coordinates -0.25, 0.25, 0.75, 1.25.
     row("scales=[1,2]", 4, &[1.0, 1.0, 2.0, 2.0]);
     // Coordinates 0, 0.5, 1.
@@ -137,6 +139,32 @@ fn resize_nearest() {
             &[0.0, 1.0, 3.0, 5.0, 6.0, 8.0],
         ),
     ]);
+}
+
+#[test]
+fn resize_picks_by_fractions() {
+    for (n, m) in (1..=25).flat_map(|n| (1..=60).map(move |m| (n, m))) {
+        let element = |nearest, coordinate, i: usize| {
+            let (scales, sizes) = (vec![m as f32 / n as f32], vec![m as i64]);
+            let resize = Resize { nearest, coordinate, scales, sizes, ..Resize::default() };
+            resize.taps(0, n).entries[i].0
+        };
+        for i in 0..m {
+            // Coordinates are ((2i + 1) n - m) / 2m.
+            let centred = (2 * i + 1) * n;
+            let floor = element(NearestMode::RoundPreferFloor, Coordinate::HalfPixel, i);
+            assert_eq!(floor, (centred - 1) / (2 * m), "{i} of {m} from {n}");
+            let ceil = element(NearestMode::RoundPreferCeil, Coordinate::HalfPixel, i);
+            assert_eq!(ceil, (centred / (2 * m)).min(n - 1), "{i} of {m} from {n}");
+            let ceil = element(NearestMode::RoundPreferCeil, Coordinate::Asymmetric, i);
+            assert_eq!(ceil, ((2 * i * n + m) / (2 * m)).min(n - 1), "{i} of {m} from {n}");
+        }
+    }
+    // Of ONNX Runtime: 31 elements from 7, where the one in the middle lies on element 3.
+    let (scales, sizes) = (vec![31.0 / 7.0], vec![31]);
+    let (nearest, coordinate) = (NearestMode::Ceil, Coordinate::HalfPixelSymmetric);
+    let resize = Resize { nearest, coordinate, scales, sizes, ..Resize::default() };
+    assert_eq!(resize.taps(0, 7).entries[15].0, 3);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use cnnc_ir::attrs::Keyword;
 use cnnc_ir::ops::{Beyond, Clip, Coordinate, DepthMode, GridSample, Padding, Reduction, Resize, Slice};
 use cnnc_ir::{DType, Op, Type};
 
+/// What is said of forms that ONNX has, but not in the operator set that is written.
+const NEWER: &str = "has a form in ONNX from opset 28 on, which is newer than what is written";
+
 /// Operators without attributes: our word, and that of ONNX.
 const PLAIN: [(&str, &str); 41] = [
     ("abs", "Abs"),
@@ -115,7 +118,11 @@ pub(super) fn calls(op: &Op, operands: &[&Type]) -> Result<Vec<Call>, Fault> {
         }
         Op::MatmulInteger(_) => Call::new("MatMulInteger").flat(&[2, 3]),
         Op::MaxPool(p) => Call::new("MaxPool").window(&p.window(), x),
-        Op::Modulo(m) => Call::new("Mod").flag("fmod", m.truncated),
+        Op::Modulo(m) => {
+            let since_28 = x.dtype.is_float() && !m.truncated;
+            ensure!(!since_28, E_UNSUPPORTED, "a remainder of reals that is not truncated {NEWER}");
+            Call::new("Mod").flag("fmod", m.truncated)
+        }
         Op::Not(_) => logic("Not", "BitwiseNot", x),
         Op::Or(_) => logic("Or", "BitwiseOr", x),
         Op::Padding(p) => padding(p, x),
@@ -138,7 +145,11 @@ pub(super) fn calls(op: &Op, operands: &[&Type]) -> Result<Vec<Call>, Fault> {
             Call::new("ScatterElements").int("axis", s.axis).word("reduction", reduction(s.reduction))
         }
         Op::ScatterNd(s) => Call::new("ScatterND").word("reduction", reduction(s.reduction)),
-        Op::Shift(s) => Call::new("BitShift").word("direction", if s.right { "RIGHT" } else { "LEFT" }),
+        Op::Shift(s) => {
+            let is_unsigned = matches!(x.dtype, DType::U8 | DType::U16);
+            ensure!(is_unsigned, E_UNSUPPORTED, "a shift of signed integers {NEWER}");
+            Call::new("BitShift").word("direction", if s.right { "RIGHT" } else { "LEFT" })
+        }
         Op::Slice(s) => slice(s),
         Op::Softmax(s) => Call::new("Softmax").int("axis", s.axis),
         Op::TopK(t) => {

@@ -4,9 +4,11 @@
 //!         = (X - mean) / sqrt(var + epsilon) * scale + B
 //!
 //! In training, from opset 14 on, the statistics are those of X itself, and two more outputs are what they make
-//! of the given ones: `mean * momentum + mean of X * (1 - momentum)`, and the same of the variance.
+//! of the given ones: `mean * momentum + mean of X * (1 - momentum)`, and the same of the variance. From opset 7 to
+//! 13 a node trains where it has any output but Y.
 //!
-//! Operands of several types meet in f32, or in f64 where one is of that type; so does training in f16.
+//! X of one dimension has one channel. Operands of several types meet in f32, or in f64 where one is of that type; so
+//! does training in f16.
 //!
 //! Refused: training before opset 14, and statistics for each element (`spatial=0`).
 
@@ -17,7 +19,7 @@ use cnnc_ir::ops::{Add, BatchNorm, Mul, ReduceMean, Rsqrt, Sub};
 use cnnc_ir::{DType, NodeId};
 
 pub(super) fn batch_normalization(node: &mut Node) -> Outcome {
-    let (operands, []) = node.inputs(["X", "scale", "B", "mean", "var"], [])?;
+    let (mut operands, []) = node.inputs(["X", "scale", "B", "mean", "var"], [])?;
     let eps = node.attributes.float("epsilon")?.unwrap_or(1e-5);
     let momentum = node.attributes.float("momentum")?.unwrap_or(0.9);
     if node.opset < 9 {
@@ -26,19 +28,29 @@ pub(super) fn batch_normalization(node: &mut Node) -> Outcome {
     }
     let training = match node.opset {
         ..7 => !node.attributes.flag("is_test")?.unwrap_or(false),
+        7..14 => node.outputs.iter().skip(1).any(|name| !name.is_empty()),
         _ => node.attributes.flag("training_mode")?.unwrap_or(false),
     };
-    if training {
-        ensure!(node.opset >= 14, E_UNSUPPORTED, "training is not supported before opset 14");
-        return train(node, operands, eps, momentum);
+    ensure!(!training || node.opset >= 14, E_UNSUPPORTED, "training is not supported before opset 14");
+    let ty = node.ty(operands[0]);
+    if let &[n] = ty.dims() {
+        operands[0] = node.reshaped("channel", operands[0], &[n, 1])?;
     }
-    let dtype = node.ty(operands[0]).dtype;
-    if operands.iter().all(|&id| node.ty(id).dtype == dtype) {
+    if training {
+        return train(node, operands, ty.dims(), eps, momentum);
+    }
+    if ty.rank() != 1 && operands.iter().all(|&id| node.ty(id).dtype == ty.dtype) {
         return node.result(BatchNorm { eps }, &operands);
     }
     let operands = alike(node, operands)?;
     let y = node.step("wide", BatchNorm { eps }, &operands)?;
-    node.narrowed(y, dtype)
+    let y = shaped(node, y, ty.dims())?;
+    node.narrowed(y, ty.dtype)
+}
+
+/// A result in the shape that X had.
+fn shaped(node: &mut Node, y: NodeId, dims: &[usize]) -> Result<NodeId, Fault> {
+    if node.ty(y).dims() == dims { Ok(y) } else { node.reshaped("shaped", y, dims) }
 }
 
 /// Operands in the type in which they meet.
@@ -52,8 +64,8 @@ fn alike(node: &mut Node, mut operands: [NodeId; 5]) -> Result<[NodeId; 5], Faul
     Ok(operands)
 }
 
-/// The value by its own statistics, and what they make of the given ones.
-fn train(node: &mut Node, given: [NodeId; 5], eps: f32, momentum: f32) -> Outcome {
+/// The value, which had these extents, by its own statistics, and what they make of the given ones.
+fn train(node: &mut Node, given: [NodeId; 5], original: &[usize], eps: f32, momentum: f32) -> Outcome {
     let types = given.map(|id| node.ty(id).dtype);
     let [x, scale, offset, mean, var] = alike(node, given)?;
     let ty = node.ty(x);
@@ -73,6 +85,7 @@ fn train(node: &mut Node, given: [NodeId; 5], eps: f32, momentum: f32) -> Outcom
     let offset = node.reshaped("offset", offset, &dims)?;
     let scaled = node.step("scaled", Mul, &[normal, scale])?;
     let moved = node.step("moved", Add, &[scaled, offset])?;
+    let moved = shaped(node, moved, original)?;
     let mut values = node.narrowed(moved, types[0])?;
     let outputs = node.outputs;
     let statistics = [(mean, own_mean, types[3]), (var, own_var, types[4])];

@@ -1,4 +1,4 @@
-//! Reductions, opset 1 to 20, and the global pools, which reduce all spatial dimensions.
+//! Reductions, opset 1 to 28, and the global pools, which reduce all spatial dimensions.
 //!
 //!     ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceSumSquare ReduceLogSum ReduceLogSumExp
 //!     ReduceX(data, axes=all, keepdims=1)                             before opset 18, ReduceSum 13

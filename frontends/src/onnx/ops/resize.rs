@@ -10,12 +10,13 @@
 //! Up to opset 10 coordinates are asymmetric, and the nearest element is that below; that above along a dimension
 //! that `Resize` shrinks, as in ONNX Runtime. Either scales or sizes
 //! are given: `sizes = floor(extent * scale)`, `scale = size / extent`, in f32 as ONNX Runtime computes them.
-//! Integers are interpolated as f32, and cut off.
+//! Integers are interpolated as f32, and cut off, as in ONNX Runtime; rounded where the mode is cubic or with
+//! `antialias`.
 
 use crate::onnx::attributes::required;
 use crate::onnx::diagnostic::{Fault, ensure, fail};
 use crate::onnx::node::{Node, Outcome, axes};
-use cnnc_ir::ops::{Cast, Coordinate, NearestMode, Resize, ResizeMode, Taps};
+use cnnc_ir::ops::{Cast, Coordinate, NearestMode, Resize, ResizeMode, Round, Taps};
 use cnnc_ir::{DType, Data, NodeId, Type};
 
 pub(super) fn upsample(node: &mut Node) -> Outcome {
@@ -128,7 +129,11 @@ fn resized(node: &mut Node, x: NodeId, op: Resize) -> Outcome {
         return node.result(op, &[x]);
     }
     let real = node.step("real", Cast { to: DType::F32 }, &[x])?;
-    let y = node.step("resized", op, &[real])?;
+    let is_rounded = op.antialias || op.mode == ResizeMode::Cubic;
+    let mut y = node.step("resized", op, &[real])?;
+    if is_rounded {
+        y = node.step("rounded", Round, &[y])?;
+    }
     node.result(Cast { to: ty.dtype }, &[y])
 }
 

@@ -268,6 +268,16 @@ fn all_that_has_no_form_is_said_at_once() {
     assert!(lines[2].starts_with("E_UNSUPPORTED node %y (resize)"), "{lines:?}");
 }
 
+#[test]
+fn forms_of_newer_opsets_are_not_written() {
+    for (operator, ty) in [("mod", "f32"), ("shift", "i32"), ("shift", "i8")] {
+        let source =
+            format!("graph @new(%x: {ty}[2]) {{\n  %y: {ty}[2] = {operator} %x, %x\n  return %y\n}}\n");
+        let problems = export(&parsed(&source)).expect_err("a problem");
+        assert!(problems[0].to_string().contains("from opset 28 on"), "{problems:?}");
+    }
+}
+
 /// A sum with two weights of 4 KiB and one of 8 bytes.
 fn weighty() -> Module {
     let mut module = Module::new(cnnc_ir::Graph::new("weighty"), Weights::default());

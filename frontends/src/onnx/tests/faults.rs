@@ -1,7 +1,7 @@
 //! What is refused, and how it is said.
 
 use super::Value::{Float, Int, Ints, Text};
-use super::{Model, counting, tensor, value_info};
+use super::{Attribute, Model, counting, tensor, value_info};
 use crate::onnx::{ImportOptions, import};
 use cnnc_ir::Tensor;
 use onnx_protobuf::{FunctionProto, OperatorSetIdProto};
@@ -85,13 +85,17 @@ fn inputs_are_counted() {
 fn optional_outputs_may_stand_there_but_not_be_read() {
     let one = || tensor(&[1], &[1.0f32]);
     let names = ["scale", "shift", "mean", "var"];
-    let model = names.iter().fold(Model::new(7).input("x", &[2, 1]), |model, name| model.weight(name, one()));
-    let norm = model.node(
-        "BatchNormalization",
-        &["x", "scale", "shift", "mean", "var"],
-        &["a", "statistics"],
-        &[("epsilon", Float(0.0))],
-    );
+    let norm = |opset, attributes: &[Attribute]| {
+        let model = Model::new(opset).input("x", &[2, 1]);
+        let model = names.iter().fold(model, |model, name| model.weight(name, one()));
+        let operands = ["x", "scale", "shift", "mean", "var"];
+        model.node("BatchNormalization", &operands, &["a", "statistics"], attributes)
+    };
+    // From opset 7 to 13 a second output means training.
+    for opset in [7, 9, 13] {
+        assert!(problem(&norm(opset, &[]).output("a")).contains("training is not supported before opset 14"));
+    }
+    let norm = norm(6, &[("epsilon", Float(0.0)), ("is_test", Int(1))]);
     let unread = norm.clone().node("Relu", &["a"], &["y"], &[]).output("y");
     assert_eq!(unread.result(&[tensor(&[2, 1], &[0.0f32, 3.0])]).1, [0.0, 3.0]);
     let read = norm.clone().node("Relu", &["statistics"], &["y"], &[]).output("y");
@@ -179,11 +183,12 @@ fn names_are_unique_in_the_file_and_legal_in_the_graph() {
 }
 
 #[test]
-fn outputs_may_be_inputs_and_weights_but_must_exist_once() {
+fn outputs_may_be_inputs_and_weights_and_stand_there_twice() {
     let model = Model::new(13).input("x", &[1]).weight("w", tensor(&[1], &[7.0f32]));
     let through = model.clone().output("x").output("w").run(&[counting(&[1])]);
     assert_eq!(through.iter().map(|t| t.data().to_f64()).collect::<Vec<_>>(), [[1.0], [7.0]]);
-    assert!(problem(&model.clone().output("x").output("x")).contains(r#"output "x" stands there twice"#));
+    let twice = model.clone().output("x").output("x").run(&[counting(&[1])]);
+    assert_eq!(twice.iter().map(|t| t.data().to_f64()).collect::<Vec<_>>(), [[1.0], [1.0]]);
     assert!(problem(&model.clone().output("y")).contains(r#"output "y" is defined nowhere"#));
     assert!(problem(&model).contains("the graph has no outputs"));
 }
@@ -211,7 +216,7 @@ fn what_stands_around_the_graph_is_checked() {
     };
     assert_eq!(
         changed(|m| m.0.opset_import[0].version = 29),
-        "E_UNSUPPORTED: opset 29 is newer than 28, the last one known"
+        "E_UNSUPPORTED: opset 29 is newer than 28, the last one known; help: export it with opset 28 or older"
     );
     assert_eq!(changed(|m| m.0.opset_import.clear()), "E_MODEL: no operator set of ONNX is imported");
     let again = OperatorSetIdProto { domain: "ai.onnx".into(), version: 13, ..Default::default() };
@@ -220,8 +225,27 @@ fn what_stands_around_the_graph_is_checked() {
     assert_eq!(problem(&twice), r#"E_MODEL: the operator set of domain "" is imported twice"#);
     assert_eq!(changed(|m| m.0.ir_version = -1), "E_MODEL: ir_version=-1 is none of ONNX's");
     assert_eq!(changed(|m| m.0.graph = None.into()), "E_MODEL: the file holds no graph");
-    let function = changed(|m| m.0.functions.push(FunctionProto { name: "F".into(), ..Default::default() }));
-    assert_eq!(function, r#"E_UNSUPPORTED: functions are not supported, the model defines "F""#);
+}
+
+#[test]
+fn functions_are_refused_where_they_are_called() {
+    let mut model = Model::new(13).input("x", &[1]).node("Relu", &["x"], &["y"], &[]).output("y");
+    let function = |name: &str, domain: &str| FunctionProto {
+        name: name.into(),
+        domain: domain.into(),
+        ..Default::default()
+    };
+    model.0.functions.extend([function("F", "my"), function("Relu", "my")]);
+    assert_eq!(model.result(&[counting(&[1])]).1, [1.0]);
+    for (name, domain) in [("F", "my"), ("Relu", "ai.onnx")] {
+        let mut model = model.clone();
+        model.0.functions.push(function(name, domain));
+        let node = &mut model.0.graph.mut_or_insert_default().node[0];
+        (node.op_type, node.domain) = (name.into(), domain.replace("ai.onnx", ""));
+        let problem = problem(&model);
+        assert!(problem.contains("the node calls a function of the model; help: "), "{problem}");
+        assert!(problem.contains("onnx.inliner.inline_local_functions"), "{problem}");
+    }
 }
 
 #[test]

@@ -176,6 +176,34 @@ fn resize_takes_sizes_of_some_axes() {
 }
 
 #[test]
+fn integers_are_resized_to_integers() {
+    let resize = |attributes: &[Attribute]| {
+        let model = Model::new(18).input("x", &[1, 1, 2]).weight("n", ints(&[1, 1, 4]));
+        let model = model.node("Cast", &["x"], &["whole"], &[("to", Int(2))]);
+        let model = model.node("Resize", &["whole", "", "", "n"], &["resized"], attributes);
+        let model = model.node("Cast", &["resized"], &["y"], &[("to", Int(1))]).output("y");
+        model.result(&[counting(&[1, 1, 2])]).1
+    };
+    // Of reals 1, 1.25, 1.75, 2.
+    let linear = ("mode", Text("linear"));
+    assert_eq!(resize(std::slice::from_ref(&linear)), [1.0, 1.0, 1.0, 2.0]);
+    assert_eq!(resize(&[linear, ("antialias", Int(1))]), [1.0, 1.0, 2.0, 2.0]);
+    // Of reals 0.89, 1.23, 1.77, 2.11.
+    assert_eq!(resize(&[("mode", Text("cubic"))]), [1.0, 1.0, 2.0, 2.0]);
+}
+
+#[test]
+fn one_dimension_is_one_channel() {
+    let numbers = [2.0f32, 1.0, 1.0, 4.0].map(|number| tensor(&[1], &[number]));
+    let norm = |opset, training: &[Attribute]| {
+        let attributes = [&[("epsilon", Float(0.0))], training].concat();
+        one(opset, "BatchNormalization", &[2], &numbers, &attributes).result(&[tensor(&[2], &[3.0f32, 7.0])])
+    };
+    assert_eq!(norm(9, &[]), (vec![2], vec![3.0, 7.0]));
+    assert_eq!(norm(15, &[("training_mode", Int(1))]), (vec![2], vec![-1.0, 3.0]));
+}
+
+#[test]
 fn auto_pad_puts_the_odd_element_behind_or_in_front() {
     let pool = |auto: &str| {
         let attributes = [("kernel_shape", Ints(&[2])), ("strides", Ints(&[2])), ("auto_pad", Text(auto))];

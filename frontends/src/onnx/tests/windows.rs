@@ -244,6 +244,14 @@ fn pools_of_rounded_counts() {
 }
 
 #[test]
+fn padding_is_less_than_windows_span() {
+    let x = counting(&[1, 1, 6]);
+    let same = [("kernel_shape", Ints(&[2])), ("dilations", Ints(&[3])), ("auto_pad", Text("SAME_UPPER"))];
+    assert_eq!(run("MaxPool", &x, &[], &same).1, [3.0, 4.0, 5.0, 6.0, 4.0, 5.0]);
+    assert_eq!(run("AveragePool", &x, &[], &same).1, [3.0, 2.5, 3.5, 4.5, 4.0, 5.0]);
+}
+
+#[test]
 fn maxima_and_where_they_were() {
     let attributes = || [("kernel_shape", Ints(&[2, 2])), ("strides", Ints(&[2, 2]))];
     let model = |storage_order| {
