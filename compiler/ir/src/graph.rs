@@ -7,60 +7,13 @@
 //! in `order`; names are unique.
 
 use crate::error::{mismatch, require};
+use crate::names::{Name, Names};
 use crate::ops::{Const, Init, Input, Op};
 use crate::{Cost, Mismatch, Type};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::sync::Arc;
-
-/// The name of a value: a letter or `_`, then letters, digits, `_` and `.`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Arc<str>);
-
-impl Name {
-    /// A name, if the text is one.
-    pub fn new(text: &str) -> Result<Name, Mismatch> {
-        let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
-        let rest = |c: char| letter(c) || c.is_ascii_digit() || c == '.';
-        let legal = text.starts_with(letter) && text.chars().all(rest) && text.len() <= 4096;
-        require!(legal, "{text:?} is no name: a letter, then letters, digits, `_` or `.`");
-        Ok(Name(text.into()))
-    }
-
-    /// The nearest legal name: other characters become `_`, leading and trailing ones are dropped.
-    pub fn sanitized(text: &str) -> Name {
-        let mut name: String = text
-            .trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' })
-            .take(256)
-            .collect();
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-            name.insert(0, 'v');
-        }
-        Name(name.into())
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "%{}", self.0)
-    }
-}
 
 /// Names a node and the value it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,9 +115,7 @@ pub struct Graph {
     order: Vec<NodeId>,
     inputs: Vec<NodeId>,
     outputs: Vec<NodeId>,
-    names: HashMap<Name, NodeId>,
-    /// Where [`Graph::fresh_name`] goes on: of a name that was wished for again, no smaller number is free.
-    numbers: HashMap<Name, usize>,
+    names: Names,
 }
 
 impl Graph {
@@ -176,8 +127,7 @@ impl Graph {
             order: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            names: HashMap::new(),
-            numbers: HashMap::new(),
+            names: Names::default(),
         }
     }
 
@@ -205,7 +155,7 @@ impl Graph {
 
     /// The node of that name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
-        self.names.get(&Name(name.into())).copied()
+        self.names.get(name)
     }
 
     /// The type of a node's value.
@@ -268,29 +218,7 @@ impl Graph {
 
     /// A name that no node has yet, as near to the wish as can be.
     pub fn fresh_name(&mut self, wish: &str) -> Name {
-        let wish = Name::sanitized(wish);
-        if !self.names.contains_key(&wish) {
-            return wish;
-        }
-        let number = self.numbers.entry(wish.clone()).or_insert(2);
-        loop {
-            let name = Name(format!("{wish}.{number}").into());
-            if !self.names.contains_key(&name) {
-                return name;
-            }
-            *number += 1;
-        }
-    }
-
-    /// Lets another node have that name.
-    fn free(&mut self, name: &Name) {
-        self.names.remove(name);
-        if let Some((wish, number)) = name.0.rsplit_once('.')
-            && let Ok(number) = number.parse::<usize>()
-            && let Some(first) = self.numbers.get_mut(&Name(wish.into()))
-        {
-            *first = (*first).min(number.max(2));
-        }
+        self.names.fresh(wish)
     }
 
     // ---- writing
@@ -355,7 +283,7 @@ impl Graph {
 
     fn insert(&mut self, place: usize, name: &str, expr: Expr) -> Result<NodeId, Mismatch> {
         let name = Name::new(name)?;
-        require!(!self.names.contains_key(&name), "%{name} is defined twice");
+        require!(self.names.get(name.as_str()).is_none(), "%{name} is defined twice");
         let ty = self.infer(&expr)?;
         let operands: Vec<NodeId> = expr.all_operands().copied().collect();
         let stages = expr.stages.into_iter().map(|s| (s.op, s.operands.len() as u32)).collect();
@@ -491,7 +419,7 @@ impl Graph {
         );
         require!(!self.inputs.contains(&id), "%{} is an input of the graph", self[id].name);
         if let Some(node) = self.nodes.remove_node(id.0) {
-            self.free(&node.name);
+            self.names.free(&node.name);
         }
         if let Some(place) = self.order.iter().position(|&n| n == id) {
             self.order.remove(place);
@@ -504,7 +432,7 @@ impl Graph {
         // petgraph finds an edge from the newest on.
         for id in self.order.clone().into_iter().rev().filter(|&id| !keep(id)) {
             if let Some(node) = self.nodes.remove_node(id.0) {
-                self.free(&node.name);
+                self.names.free(&node.name);
             }
         }
         let nodes = &self.nodes;
@@ -513,9 +441,9 @@ impl Graph {
 
     /// Gives a node another name, which must be free.
     pub fn rename(&mut self, id: NodeId, name: Name) -> Result<(), Mismatch> {
-        require!(!self.names.contains_key(&name), "%{name} is defined twice");
+        require!(self.names.get(name.as_str()).is_none(), "%{name} is defined twice");
         let old = std::mem::replace(&mut self.nodes[id.0].name, name.clone());
-        self.free(&old);
+        self.names.free(&old);
         self.names.insert(name, id);
         Ok(())
     }

@@ -9,6 +9,7 @@ mod error;
 pub mod eval;
 mod graph;
 mod module;
+mod names;
 
 pub mod ops;
 mod real;
@@ -19,9 +20,10 @@ mod types;
 pub mod verify;
 
 pub use error::{Mismatch, ValueError};
-pub use graph::{Expr, Graph, LONGEST_PIPE, Name, Node, NodeId, Stage};
+pub use graph::{Expr, Graph, LONGEST_PIPE, Node, NodeId, Stage};
 pub use half::f16;
 pub use module::{Magnitudes, Module, Weights};
+pub use names::Name;
 pub use ops::{Cost, Op, Operator};
 pub use real::Real;
 pub use tensor::{Data, Element, Tensor};
