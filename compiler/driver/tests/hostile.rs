@@ -193,7 +193,7 @@ fn very_large_windows() {
     let picture = "%x: u8[1,1,64,4]) {\n  %c: f32[1,1,64,4] = cast %x, to=f32";
     let graphs = [
         // The table of a ring is as long as the image, and not as the window.
-        (picture, "f32[1,1,2048,1]", "f32[1,1,64,4]", "pad=[0,0,2146434944,0], dilation=1048576x1"),
+        (picture, "f32[1,1,2048,1]", "f32[1,1,64,4]", "pad=[0,0,2146435072,0], dilation=1048576x1"),
         // Nearly every row sees another part of the window.
         (picture, "f32[1,1,65536,1]", "f32[1,1,100000,4]", "pad=[82767,0,82704,0]"),
         ("%c: f32[1,1,64,4]) {", "f32[1,1,262144,1]", "f32[1,1,262207,4]", "pad=[262143,0,262143,0]"),

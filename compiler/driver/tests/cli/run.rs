@@ -340,7 +340,8 @@ fn each_picture_has_classes_of_its_own() {
     );
     let text = folder.cnnc("run rows.cnn --input random:1 --top 1").good();
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(words, "picture 0 3 1 picture 1 9 0 z: f32[2,3] = [-1, -3, -2, -9, -8, -7]");
+    let negated = "z: f32[2,3] = [-1.000000, -3.000000, -2.000000, -9.000000, -8.000000, -7.000000]";
+    assert_eq!(words, format!("picture 0 3.000000 1 picture 1 9.000000 0 {negated}"));
     let top = folder.cnnc("run rows.cnn --input random:1 --top 2 --json").json()["top"].clone();
     let number = |class: &serde_json::Value, of: &str| class[of].as_u64().unwrap();
     let places =
