@@ -60,8 +60,8 @@ impl Image {
             // A whole image needs no table.
             return (RowStep::Bytes(dilation as i64 * self.row), Arg::Unread);
         };
-        // One entry for each row that a tap can start from; a walk begins at any slot, steps by `dilation`, and ends with
-        // the image.
+        // One entry for each row that a tap can start from; a walk begins at any slot, steps by `dilation`, and ends
+        // with the image.
         let next = |slot: usize| ((slot + dilation) % rows as usize) as i64 - slot as i64;
         let reach = (window.dilation * window.kernel).min(window.extent) as usize;
         let words: Vec<i64> =
