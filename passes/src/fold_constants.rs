@@ -129,11 +129,9 @@ fn in_own_types(graph: &Graph, foldable: &HashSet<NodeId>) -> HashSet<NodeId> {
 /// Whether the results of an operator are elements that it reads.
 fn moves(op: &Op) -> bool {
     use Op::{Concat, DepthToSpace, Expand, Gather, GatherElements, GatherNd, Reshape, Slice, Transpose};
-    match op {
-        Concat(_) | DepthToSpace(_) | Expand(_) | Reshape(_) | Slice(_) | Transpose(_) => true,
-        Gather(_) | GatherElements(_) | GatherNd(_) => true,
-        _ => false,
-    }
+    let in_order =
+        matches!(op, Concat(_) | DepthToSpace(_) | Expand(_) | Reshape(_) | Slice(_) | Transpose(_));
+    in_order || matches!(op, Gather(_) | GatherElements(_) | GatherNd(_))
 }
 
 /// A value, reals in f64 where the node is not evaluated in its own types.

@@ -144,8 +144,8 @@ fn joined(count: usize, value: impl Fn(usize) -> String) -> String {
     (0..count).for_each(|i| source += &value(i));
     let names: Vec<String> = (0..count).map(|i| format!("%p{i}")).collect();
     let ty = format!("f32[1,{}]", 4 * count);
-    let _ = write!(source, "  %y: {ty} = concat {}, axis=1\n", names.join(", "));
-    let _ = write!(source, "  %z: {ty} = relu %y\n  return %z\n}}\n");
+    let _ = writeln!(source, "  %y: {ty} = concat {}, axis=1", names.join(", "));
+    let _ = writeln!(source, "  %z: {ty} = relu %y\n  return %z\n}}");
     source
 }
 
