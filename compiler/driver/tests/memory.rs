@@ -14,11 +14,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// Takes the place of the system's allocator: refuses the `REFUSED`-th allocation, counted from 1, and writes to
-/// standard error how many there were if that is 0.
+/// Takes the place of the system's allocator: refuses the `REFUSED`-th allocation of the program, counted from 1, and
+/// writes to standard error how many there were if that is 0. Those that libc makes for itself, to start a thread, are
+/// given: what it does without them is not ours to say.
 const ALLOCATOR: &str = r#"
+#define _GNU_SOURCE
 #include <errno.h>
+#include <link.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,9 +34,25 @@ void *__libc_memalign(size_t, size_t);
 
 static _Atomic long count;
 static long refused = -1;
+static uintptr_t from, to;
+
+/* The first object is the program. */
+static int of_program(struct dl_phdr_info *info, size_t bytes, void *data) {
+    (void)bytes, (void)data;
+    from = UINTPTR_MAX;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD) continue;
+        uintptr_t first = info->dlpi_addr + segment->p_vaddr, end = first + segment->p_memsz;
+        from = first < from ? first : from;
+        to = end > to ? end : to;
+    }
+    return 1;
+}
 
 __attribute__((constructor)) static void start(void) {
     const char *text = getenv("REFUSED");
+    dl_iterate_phdr(of_program, NULL);
     count = 0;
     refused = text ? atol(text) : -1;
 }
@@ -41,18 +61,20 @@ __attribute__((destructor)) static void end(void) {
     if (refused == 0) dprintf(2, "%ld", atomic_load(&count));
 }
 
-static int refuses(void) {
+static int refuses(void *caller) {
+    if ((uintptr_t)caller < from || (uintptr_t)caller >= to) return 0;
     if (atomic_fetch_add(&count, 1) + 1 != refused) return 0;
     errno = ENOMEM;
     return 1;
 }
 
-void *malloc(size_t bytes) { return refuses() ? NULL : __libc_malloc(bytes); }
-void *calloc(size_t count, size_t bytes) { return refuses() ? NULL : __libc_calloc(count, bytes); }
-void *realloc(void *old, size_t bytes) { return refuses() ? NULL : __libc_realloc(old, bytes); }
-void *aligned_alloc(size_t align, size_t bytes) { return refuses() ? NULL : __libc_memalign(align, bytes); }
+#define REFUSES refuses(__builtin_return_address(0))
+void *malloc(size_t bytes) { return REFUSES ? NULL : __libc_malloc(bytes); }
+void *calloc(size_t count, size_t bytes) { return REFUSES ? NULL : __libc_calloc(count, bytes); }
+void *realloc(void *old, size_t bytes) { return REFUSES ? NULL : __libc_realloc(old, bytes); }
+void *aligned_alloc(size_t align, size_t bytes) { return REFUSES ? NULL : __libc_memalign(align, bytes); }
 int posix_memalign(void **result, size_t align, size_t bytes) {
-    *result = refuses() ? NULL : __libc_memalign(align, bytes);
+    *result = REFUSES ? NULL : __libc_memalign(align, bytes);
     return *result ? 0 : ENOMEM;
 }
 "#;
