@@ -382,8 +382,10 @@ impl Graph {
     /// Puts the second of each pair in the place of the first for every reader and result; the first stays, unread.
     /// Types must be equal, and none be both a first and a second.
     pub fn replace_uses(&mut self, pairs: &[(NodeId, NodeId)]) -> Result<(), Mismatch> {
+        let news: HashMap<NodeId, NodeId> = pairs.iter().copied().collect();
         let mut uses = Vec::new();
         for &(old, new) in pairs {
+            require!(!news.contains_key(&new), "%{} stands for another node and is replaced", self[new].name);
             require!(
                 self.ty(old) == self.ty(new),
                 "%{} of type {} cannot stand for {}",
@@ -403,9 +405,8 @@ impl Graph {
                 self.nodes.add_edge(new.0, reader, slot);
             }
         }
-        let pairs: HashMap<NodeId, NodeId> = pairs.iter().copied().collect();
         for output in &mut self.outputs {
-            *output = pairs.get(output).copied().unwrap_or(*output);
+            *output = news.get(output).copied().unwrap_or(*output);
         }
         Ok(())
     }

@@ -40,6 +40,10 @@ impl<'l> Best<'l> {
         let pictures = if scores.shape().rank() > 1 { scores.shape()[0] } else { 1 };
         let classes = data.len().checked_div(pictures).unwrap_or(0);
         let best = |picture: usize| {
+            // Nobody asks for an order: scores may be many.
+            if count == 0 {
+                return Vec::new();
+            }
             let score = |class: usize| Element::of(data, picture * classes + class);
             let mut order: Vec<usize> = (0..classes).collect();
             order.sort_by(|&a, &b| score(b).order(score(a)));

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use cnnc::{E_OPTION, Error};
 
+use super::{picture, values};
+
 /// The values of inputs of these names, in their order.
 ///
 /// # Errors
@@ -26,7 +28,7 @@ pub(crate) fn placed<'t>(names: &[&str], given: &'t [String]) -> Result<Vec<Opti
                 return Err(error.with_help("give one"));
             }
             Some((at, value)) => values[at] = Some(value),
-            None if is_named(text) => {
+            None if !names.is_empty() && is_named(text) => {
                 let name = text.split('=').next().unwrap_or(text);
                 let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
                 let error = Error::new(E_OPTION, format!("no input is called {name:?}"));
@@ -47,11 +49,7 @@ pub(crate) fn placed<'t>(names: &[&str], given: &'t [String]) -> Result<Vec<Opti
 
 /// Whether a text names an input: what stands behind a `=` of it is a value, and the whole is no file.
 fn is_named(text: &str) -> bool {
-    let is_value = |value: &str| {
-        let path = Path::new(value);
-        let files = ["npy", "pb", "rgb"];
-        value.starts_with("random:")
-            || files.iter().any(|known| path.extension().is_some_and(|e| e == *known))
-    };
+    let is_file = |path: &Path| values::is_tensor(path) || picture::is_raw(path);
+    let is_value = |value: &str| value.starts_with("random:") || is_file(Path::new(value));
     text.split_once('=').is_some_and(|(_, value)| is_value(value)) && !Path::new(text).exists()
 }

@@ -32,23 +32,29 @@ pub(crate) fn model(path: &Path, options: &Options) -> Result<Model, Error> {
 
 /// Whether a file is a shared library: an ELF of that type.
 fn is_library(path: &Path) -> bool {
-    let mut header = [0; 18];
     // What comes through a pipe can be read once.
-    path.is_file()
-        && file::open(path).is_ok_and(|(mut file, _)| file.read_exact(&mut header).is_ok())
-        && header.starts_with(b"\x7fELF")
-        && header[16..] == [3, 0]
+    if !path.is_file() {
+        return false;
+    }
+    file::open(path).is_ok_and(|(file, _)| elf(file).is_some_and(|[kind, _]| kind == 3))
+}
+
+/// The type and the machine that the header of an ELF names.
+fn elf(mut file: impl Read) -> Option<[u16; 2]> {
+    let mut header = [0; 20];
+    file.read_exact(&mut header).ok()?;
+    let word = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    header.starts_with(b"\x7fELF").then(|| [word(16), word(18)])
 }
 
 /// Opens a compiled library.
 pub(crate) fn library(path: &Path) -> Result<Model, Error> {
     // The dynamic linker waits for what never comes from a pipe.
-    let (mut file, _) = file::open(path)?;
+    let (file, _) = file::open(path)?;
     // Its words for a library of another machine are that there is no such file.
-    let mut header = [0; 20];
-    let is_elf = file.read_exact(&mut header).is_ok() && header.starts_with(b"\x7fELF");
-    let machine = u16::from_le_bytes([header[18], header[19]]);
-    if is_elf && Machine::host().is_some_and(|host| host.elf() != machine) {
+    if let (Some([_, machine]), Some(host)) = (elf(file), Machine::host())
+        && host.elf() != machine
+    {
         let message = format!("{}: a library for another machine", path.display());
         return Err(Error::new(E_RUN, message).with_help("open it where it runs"));
     }

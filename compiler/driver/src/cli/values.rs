@@ -114,10 +114,15 @@ fn header_fits(file: &mut (impl Read + Seek), size: u64) -> std::io::Result<()> 
 
 /// Refuses a path that is that of no tensor, before there is one to write.
 pub(crate) fn can_write(path: &Path) -> Result<(), Error> {
-    match extension(path) {
-        Some("npy" | "pb") => Ok(()),
-        _ => Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display()))),
+    match is_tensor(path) {
+        true => Ok(()),
+        false => Err(Error::new(E_OPTION, format!("{}: an output is a .npy or .pb file", path.display()))),
     }
+}
+
+/// Whether the extension is that of a file with a tensor.
+pub(crate) fn is_tensor(path: &Path) -> bool {
+    matches!(extension(path), Some("npy" | "pb"))
 }
 
 /// Writes a tensor as `.npy` or `.pb`; the file is whole or not there.
